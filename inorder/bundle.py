@@ -1,0 +1,114 @@
+"""A saved model: one directory that holds everything needed to run it.
+
+    model.json            task, model, settings, versions, what it was trained on, scores with their signatures
+    weights.safetensors   every number
+    *.txt                 vocabularies and other lists, as text
+    report.html           for people
+
+Written under a temporary name and renamed, so that a bundle is there whole or not at all. Reading runs nothing: JSON and
+safetensors hold only data, sizes are bounded, and what the JSON names is looked up in our own lists, never imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inorder.errors import BundleError
+
+FORMAT = 1
+LARGEST_JSON = 64 * 1024**2  # bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds, before anybody makes a model of it.
+
+    model: the JSON object, with at least `task` and `model`.   weights: named arrays.   texts: file name -> text.
+    """
+
+    model: Mapping[str, Any]
+    weights: Mapping[str, NDArray[Any]]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    path: Path | None = None
+
+
+def write_bundle(path: str | Path, bundle: Bundle) -> Path:
+    """Save `bundle` as the directory `path`, whole or not at all; an older bundle there is replaced, anything else is refused."""
+    from safetensors.numpy import save_file
+
+    path = Path(path)
+    if path.exists() and not is_replaceable(path):
+        raise BundleError(f"{path} exists and is not a bundle. Choose another name, or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        header = {"format": FORMAT, "inorder": version("inorder"), **bundle.model}
+        (fresh / "model.json").write_text(json.dumps(header, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        save_file({name: np.ascontiguousarray(array) for name, array in bundle.weights.items()}, fresh / "weights.safetensors")
+        for name, text in bundle.texts.items():
+            (fresh / name).write_text(text, encoding="utf-8")
+        fresh.chmod(0o755)
+        replace_directory(fresh, path)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return path
+
+
+def is_replaceable(path: Path) -> bool:
+    """Whether a directory may be overwritten: it is empty, or a bundle."""
+    return path.is_dir() and ((path / "model.json").is_file() or not any(path.iterdir()))
+
+
+def replace_directory(fresh: Path, path: Path) -> None:
+    """Put the finished directory `fresh` in the place of `path`."""
+    if not path.exists():
+        fresh.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    os.replace(path, old)  # a directory may replace an empty one
+    try:
+        fresh.rename(path)
+    except BaseException:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old)
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Read the directory `path`.   Raises BundleError, naming the file, for anything missing, damaged or unknown."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = Path(path)
+    header, weights = path / "model.json", path / "weights.safetensors"
+    for file in (header, weights):
+        if not file.is_file():
+            raise BundleError(f"{path} is not a bundle: it has no {file.name}.")
+    if header.stat().st_size > LARGEST_JSON:
+        raise BundleError(f"{header} has {header.stat().st_size:,} bytes; a bundle's header has at most {LARGEST_JSON:,}.")
+    try:
+        model = json.loads(header.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{header} is not readable JSON: {error}.") from None
+    if not isinstance(model, dict) or not isinstance(model.get("task"), str) or not isinstance(model.get("model"), str):
+        raise BundleError(f'{header} is not the header of a bundle: it needs the texts "task" and "model".')
+    if model.get("format") != FORMAT:
+        raise BundleError(f"{header} has format {model.get('format')!r}; this version of inorder reads format {FORMAT}.")
+    try:
+        arrays = load_file(weights)
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
+        raise BundleError(f"{weights} is damaged: {error}.") from None
+    texts = {file.name: file.read_text(encoding="utf-8", errors="strict") for file in sorted(path.glob("*.txt"))}
+    return Bundle(model, arrays, texts, path)

@@ -1,0 +1,183 @@
+"""One or many time series: the record that all forecasting speaks.
+
+The rows of all series lie one after the other; `offsets` says where each begins, so that a panel of uneven lengths
+is three flat arrays, not a list of objects:
+
+    series i  =  values[offsets[i] : offsets[i + 1]]
+
+A regular series stands on a complete grid: a stamp that its file leaves out is a row with the value NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from inorder.data.frequency import Frequency
+from inorder.errors import ConfigError, SeriesError, ShapeError, unknown
+from inorder.typing import Index, Offsets, Values
+
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the columns are called, so that a forecast can be handed back under the same names."""
+
+    id: str = "series"
+    time: str = "time"
+    value: str = "y"
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One series, or a panel of many, with its time index.
+
+    values: (rows,) float64; NaN = missing.
+    index: (rows,) stamps: datetime64[us] (UTC where `timezone` is set), int64 counts, or float64 times.
+    offsets: (series + 1,) where each series begins.   ids: one name per series.
+    frequency: None means irregular sampling.   season_length: observations per season; 1 = none.
+    panel: whether results carry a series axis; False for a file or an array that holds exactly one series.
+    past, future, static: covariates by when they are known. `past` and `future` hold (rows,) arrays, `static` (series,) arrays.
+    ahead: the future covariates after the last row, (series, steps) arrays with the keys of `future`.
+    frame: "polars" or "pandas", the kind of frame to hand back.   notes: what reading inferred or mended, in plain words.
+
+    >>> y = Series.of([112, 118, 132, 129], season_length=12)
+    >>> len(y), y.values.tolist(), y.frequency.unit
+    (1, [112.0, 118.0, 132.0, 129.0], 'step')
+    """
+
+    values: Values
+    index: Index
+    offsets: Offsets
+    ids: tuple[str, ...]
+    frequency: Frequency | None
+    season_length: int = 1
+    panel: bool = False
+    past: Mapping[str, Values] = field(default_factory=dict)
+    future: Mapping[str, Values] = field(default_factory=dict)
+    static: Mapping[str, Values] = field(default_factory=dict)
+    ahead: Mapping[str, Values] = field(default_factory=dict)
+    names: Names = Names()
+    timezone: str | None = None
+    frame: str = "polars"
+    source: str = "array"
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, values: Any, *, season_length: int = 1, index: Index | None = None, frequency: Frequency | None = None, ids: tuple[str, ...] | None = None) -> Series:
+        """From an array: (time,) is one series, (time, series) a panel of columns with equal lengths.
+
+        Without an index the steps are counted from 1. Raises SeriesError for infinite values and ShapeError for other shapes.
+        """
+        array = np.asarray(values, dtype=np.float64)
+        if array.ndim not in (1, 2) or array.size == 0:
+            raise ShapeError(f"A series is an array (time,) or (time, series) with at least one value; this one has the shape {array.shape}.")
+        if np.isinf(array).any():
+            place = np.argwhere(np.isinf(array))[0].tolist()
+            raise SeriesError(f"The value at {place} is infinite. Replace it, or write NaN for a missing value.")
+        time, count = array.shape[0], 1 if array.ndim == 1 else array.shape[1]
+        if index is None:
+            index, frequency = np.arange(1, time + 1), Frequency("step")
+        if len(index) != time:
+            raise ShapeError(f"`index` has {len(index)} stamps for {time} values.")
+        return cls(
+            values=np.ascontiguousarray(array.T).reshape(-1),
+            index=np.tile(index, count),
+            offsets=np.arange(count + 1, dtype=np.int64) * time,
+            ids=ids or (("y",) if count == 1 else tuple(f"y{i + 1}" for i in range(count))),
+            frequency=frequency,
+            season_length=check_season_length(season_length),
+            panel=array.ndim == 2,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Values]:
+        return (self.y(i) for i in range(len(self)))
+
+    def y(self, i: int = 0) -> Values:
+        """The values of series `i`, a view."""
+        return self.values[self.offsets[i] : self.offsets[i + 1]]
+
+    def stamps(self, i: int = 0) -> Index:
+        """The time index of series `i`, a view."""
+        return self.index[self.offsets[i] : self.offsets[i + 1]]
+
+    @property
+    def lengths(self) -> Offsets:
+        """(series,) number of rows of each series."""
+        return np.diff(self.offsets)
+
+    def __getitem__(self, key: int | str) -> Series:
+        """One series of a panel, by position or id."""
+        if isinstance(key, str) and key not in self.ids:
+            raise unknown("series", key, self.ids[:20])
+        i = self.ids.index(key) if isinstance(key, str) else range(len(self))[key]
+        return replace(self.take(np.array([i])), panel=False)
+
+    def take(self, which: Any) -> Series:
+        """The series at the positions `which`, in that order."""
+        which = np.asarray(which, dtype=np.int64)
+        rows = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in which]) if len(which) else np.zeros(0, np.int64)
+        return self._rows(rows, self.lengths[which], which, {name: values[which] for name, values in self.ahead.items()})
+
+    def head(self, leave: int) -> Series:
+        """All but the last `leave` rows of every series: what was known that many steps ago. Future covariates of the rows left out stay known."""
+        if leave == 0:
+            return self
+        if (self.lengths <= leave).any():
+            i = int(np.argmin(self.lengths))
+            raise SeriesError(f'Series "{self.ids[i]}" has {self.lengths[i]} rows; {leave + 1} are needed to leave out the last {leave}.')
+        rows = _ranges(self.offsets[:-1], self.offsets[1:] - leave)
+        cut = _ranges(self.offsets[1:] - leave, self.offsets[1:])
+        ahead = {name: values[cut].reshape(len(self), leave) for name, values in self.future.items()}
+        ahead = {name: np.concatenate([values, self.ahead[name]], axis=1) if name in self.ahead else values for name, values in ahead.items()}
+        return self._rows(rows, self.lengths - leave, np.arange(len(self)), ahead)
+
+    def tail(self, keep: int) -> Series:
+        """The last `keep` rows of every series, fewer where a series is shorter."""
+        begin = np.maximum(self.offsets[1:] - keep, self.offsets[:-1])
+        return self._rows(_ranges(begin, self.offsets[1:]), self.offsets[1:] - begin, np.arange(len(self)), dict(self.ahead))
+
+    def _rows(self, rows: Offsets, lengths: Offsets, which: Offsets, ahead: Mapping[str, Values]) -> Series:
+        return replace(
+            self,
+            values=self.values[rows],
+            index=self.index[rows],
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            ids=tuple(self.ids[i] for i in which),
+            past={name: values[rows] for name, values in self.past.items()},
+            future={name: values[rows] for name, values in self.future.items()},
+            static={name: values[which] for name, values in self.static.items()},
+            ahead=ahead,
+        )
+
+    def future_index(self, horizon: int) -> Index:
+        """The next stamps of every series, (series, horizon)."""
+        if self.frequency is None:
+            raise SeriesError("An irregular series has no next stamp. Put it on a grid first: --every, or regularise(series, every=…).")
+        last = self.index[self.offsets[1:] - 1]
+        return np.asarray(self.frequency.advance(last[:, None], np.arange(1, horizon + 1)))
+
+
+def check_season_length(season_length: int) -> int:
+    """A season length is a whole number of at least 1."""
+    if isinstance(season_length, bool) or not isinstance(season_length, int | np.integer) or season_length < 1:
+        raise ConfigError(f"`season_length` is a whole number of observations, 1 or more, not {season_length!r}.")
+    return int(season_length)
+
+
+def _ranges(begin: Offsets, end: Offsets) -> Offsets:
+    """The whole numbers of all half-open ranges, one range after the other."""
+    lengths = end - begin
+    shift = np.repeat(begin - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+    return np.arange(lengths.sum()) + shift
+
+
+def as_series(data: Any) -> Series:
+    """A Series as it is; anything else through `read_series`."""
+    return data if isinstance(data, Series) else read_series(data)

@@ -1,0 +1,1 @@
+"""Classical forecasting models, one idea a file."""

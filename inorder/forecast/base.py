@@ -1,0 +1,442 @@
+"""What every forecaster shares: settings are fitted to a series, and what was fitted predicts.
+
+    Forecaster --fit(series)--> Fitted --predict(horizon, levels)--> Forecast
+
+A classical model is a recurrence over one series (a `Model`): its parameters are constants, its memory is a state,
+
+    state₀ = init()            forecast of yₜ, stateₜ = step(yₜ, stateₜ₋₁)
+
+and `run` is the fast path over a whole stretch that gives the same numbers. From these four come the residuals, the
+forecasts, point-in-time updates, streaming and backtests, for every model alike.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from inorder.data.series import Series, as_series
+from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, InorderError, SeriesError, unknown
+from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
+from inorder.typing import Floats, Index, Mean, Values
+
+State = Any
+Progress = Callable[[int, int], None]  # series done, series in all
+DEFAULT_LEVELS = (0.8, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """A forecast with its prediction intervals.
+
+    mean: (horizon,) for one series, (series, horizon) for a panel; the median where a model's docstring says so.
+    lower, upper: level -> array like `mean`; `lower[0.8]` and `upper[0.8]` enclose a new observation with probability 0.8.
+    index: stamps, like `mean`.   ids: one per series.   history: the series that it continues.   model: its name.
+    intervals: "analytic", "conformal" or "normal", how the intervals were made.
+    errors: series id -> why its forecast is the last value repeated (a panel goes on where one series cannot be fitted).
+    """
+
+    mean: Mean
+    lower: Mapping[float, Mean]
+    upper: Mapping[float, Mean]
+    index: Index
+    history: Series
+    model: str
+    intervals: str = "analytic"
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self.history.ids
+
+    @property
+    def horizon(self) -> int:
+        return int(self.mean.shape[-1])
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        return tuple(self.lower)
+
+    def columns(self) -> dict[str, Any]:
+        """The forecast as named columns in long form: id (for a panel), time, mean, lower_80, upper_80, …"""
+        names, horizon = self.history.names, self.horizon
+        columns: dict[str, Any] = {names.id: np.repeat(self.ids, horizon)} if self.history.panel else {}
+        columns[names.time] = self.index.reshape(-1)
+        columns["mean"] = self.mean.reshape(-1)
+        for level in self.levels:
+            columns[f"lower_{100 * level:g}"] = self.lower[level].reshape(-1)
+            columns[f"upper_{100 * level:g}"] = self.upper[level].reshape(-1)
+        return columns
+
+    def to_frame(self) -> Any:
+        """A frame of the kind that was read, pandas or polars, in long form; the columns are those of `columns`."""
+        from inorder.data.frames import make_frame
+
+        return make_frame(self.columns(), self.history)
+
+    def plot(self, series: int | str = 0, history: int | None = None) -> Any:
+        """A matplotlib figure: the last part of the history, the forecast, its intervals. `figure.savefig("f.png")` or ".svg" saves it."""
+        from inorder.plots import plot_forecast
+
+        return plot_forecast(self, series, history)
+
+    def __str__(self) -> str:
+        return str(self.to_frame())
+
+
+@dataclass(frozen=True, eq=False)
+class Model(ABC):
+    """The constants of one fitted series. Its fields are floats, whole numbers or arrays, so that it can be saved."""
+
+    @abstractmethod
+    def init(self) -> State:
+        """The state before the first observation."""
+
+    @abstractmethod
+    def step(self, y: float, state: State) -> tuple[float, State]:
+        """Take one observation (NaN: it is missing); return the forecast that had been made for it, and the next state."""
+
+    @abstractmethod
+    def forecast(self, state: State, horizon: int) -> Floats:
+        """(horizon,) mean of the next observations."""
+
+    def run(self, y: Values, state: State | None = None) -> tuple[Floats, State]:
+        """`step` over a stretch: (time,) one-step forecasts (NaN where there is none yet) and the last state. Override with a faster equal."""
+        state = self.init() if state is None else state
+        fitted = np.empty(len(y))
+        for t, value in enumerate(y.tolist()):
+            fitted[t], state = self.step(value, state)
+        return fitted, state
+
+    def quantiles(self, state: State, horizon: int, probabilities: Floats) -> Floats | None:
+        """(probabilities, horizon) of the predictive distribution where a formula is known, else None: then intervals are conformal."""
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        """The parameters under the names of the equation, for people."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecaster(ABC):
+    """Settings of a model; `fit` makes a `Fitted` and leaves the settings as they are.
+
+    season_length: observations per season; None = that of the series.
+    """
+
+    season_length: int | None = None
+    name: ClassVar[str]  # as in `inorder models forecast`
+
+    @abstractmethod
+    def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> Fitted:
+        """Fit to a Series, or to anything that `read_series` reads.
+
+        seconds: time allowed.   progress: called with (done, all).
+        Raises ForecastError where no series can be fitted, SeriesError for irregular sampling, BudgetError when the time is used up.
+        """
+
+    def season_of(self, series: Series) -> int:
+        """The season length that holds for `series`."""
+        return self.season_length or series.season_length
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain JSON values: `type(self)(**settings)` makes an equal forecaster."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    @classmethod
+    def setting_names(cls) -> list[str]:
+        return [f.name for f in fields(cls) if f.init]
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Forecaster:
+        """A copy with some settings changed; an unknown name is refused with a near miss."""
+        for key in settings:
+            if key not in self.setting_names():
+                raise unknown(f"setting of {self.name}", key, self.setting_names())
+        return replace(self, **settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted(ABC):
+    """A fitted model: settings, parameters, and the history up to which it has seen the world. Nothing in it changes."""
+
+    forecaster: Forecaster
+    history: Series
+
+    @property
+    @abstractmethod
+    def fitted_values(self) -> Values:
+        """(rows,) forecast of each observation made one step before it, laid out as `history.values`; NaN where there was none."""
+
+    @abstractmethod
+    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto") -> Forecast:
+        """Forecast `horizon` steps ahead.
+
+        levels: probabilities of the prediction intervals, each in (0, 1).
+        intervals: "auto" (analytic where a formula exists, else split-conformal), "analytic" or "conformal".
+        """
+
+    @abstractmethod
+    def update(self, new: Any) -> Fitted:
+        """The same parameters with newer observations taken in, one by one. `new` continues the index of `history`."""
+
+    @abstractmethod
+    def stream(self, series: int | str = 0) -> Session:
+        """A session that takes one observation at a time, in constant memory."""
+
+    @abstractmethod
+    def describe(self, series: int = 0) -> dict[str, Any]:
+        """The fitted parameters of one series, under the names of the model's equation."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, Any]:
+        """Every number that `restore` needs beside the settings and the history, as named arrays."""
+
+    @property
+    def residuals(self) -> Values:
+        """(rows,) observation minus its one-step forecast, laid out as `history.values`."""
+        return self.history.values - self.fitted_values
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Series id -> why it could not be fitted."""
+        return {}
+
+    def summary(self) -> str:
+        """What was fitted, in a few lines."""
+        from inorder.forecast.summary import summarise
+
+        return summarise(self)
+
+    def plot(self, horizon: int | None = None, levels: Sequence[float] = DEFAULT_LEVELS, series: int | str = 0) -> Any:
+        """A matplotlib figure of the forecast; the horizon is two seasons, or 10 steps."""
+        season = self.forecaster.season_of(self.history)
+        return self.predict(horizon or (2 * season if season > 1 else 10), levels).plot(series)
+
+    def save(self, path: str | Path) -> Path:
+        """Save as a bundle (a directory); `inorder.load(path)` gives an equal model back."""
+        from inorder.bundle import Bundle, write_bundle
+        from inorder.data.storing import series_arrays, series_header
+
+        header = {"task": "forecast", "model": self.forecaster.name, "settings": self.forecaster.settings, "series": series_header(self.history), "errors": dict(self.errors)}
+        return write_bundle(path, Bundle(header, {**self.weights(), **series_arrays(self.history)}))
+
+    def _new_rows(self, new: Any) -> Series:
+        from inorder.data.series import extend
+
+        return extend(self.history, new)
+
+
+class Session(ABC):
+    """A fitted model that takes one observation at a time, in constant memory."""
+
+    @abstractmethod
+    def step(self, y: float) -> float:
+        """Take one observation (NaN: it is missing) and return the forecast of the next one."""
+
+    @abstractmethod
+    def predict(self, horizon: int) -> Floats:
+        """(horizon,) mean of the next observations."""
+
+
+class LocalSession(Session):
+    """A session over one series of a local model."""
+
+    def __init__(self, model: Model, state: State) -> None:
+        self.model, self.state = model, state
+
+    def step(self, y: float) -> float:
+        _, self.state = self.model.step(float(y), self.state)
+        return float(self.model.forecast(self.state, 1)[0])
+
+    def predict(self, horizon: int) -> Floats:
+        return self.model.forecast(self.state, horizon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalForecaster(Forecaster):
+    """A forecaster that fits each series by itself."""
+
+    model: ClassVar[type[Model]]
+
+    @abstractmethod
+    def fit_one(self, y: Values, season_length: int) -> Model:
+        """The parameters for one series.   y: (time,), NaN = missing; begins with an observation. Raises ForecastError, saying what is missing."""
+
+    def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> LocalFitted:
+        history = as_series(series)
+        if history.frequency is None:
+            raise SeriesError(f"{self.name} needs evenly spaced observations; {history.source} is irregular. Put it on a grid: --every 1d, or regularise(series, every=…).")
+        deadline = None if seconds is None else time.monotonic() + seconds
+        season, models, errors = self.season_of(history), [], {}
+        for i, y in enumerate(history):
+            if deadline is not None and time.monotonic() > deadline:
+                raise BudgetError(f"{self.name} had fitted {i} of {len(history)} series when its {seconds:.0f} seconds were used up.")
+            try:
+                models.append(self.fit_one(observed(y, history.ids[i]), season))
+            except ForecastError as error:
+                models.append(None)
+                errors[history.ids[i]] = str(error)
+            if progress:
+                progress(i + 1, len(history))
+        if len(errors) == len(history):
+            raise ForecastError(next(iter(errors.values())))
+        return LocalFitted(self, history, tuple(models), errors)
+
+
+def observed(y: Values, name: str) -> Values:
+    """From the first observation on; ForecastError where there is none."""
+    present = np.flatnonzero(~np.isnan(y))
+    if len(present) == 0:
+        raise ForecastError(f'Series "{name}" has no observation: all {len(y)} values are missing.')
+    return y[present[0] :]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFitted(Fitted):
+    """One `Model` per series; None where the series could not be fitted, and the last value stands in."""
+
+    models: tuple[Model | None, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        return self.failures
+
+    @cached_property
+    def _runs(self) -> list[tuple[Values, State]]:
+        return [(np.full(len(y), np.nan), _last_value(y)) if model is None else _run_observed(model, y) for model, y in zip(self.models, self.history, strict=True)]
+
+    @property
+    def fitted_values(self) -> Values:
+        return np.concatenate([fitted for fitted, _ in self._runs])
+
+    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto") -> Forecast:
+        check_horizon(horizon)
+        levels = check_levels(levels)
+        if intervals not in ("auto", "analytic", "conformal"):
+            raise unknown("kind of intervals", intervals, ("auto", "analytic", "conformal"))
+        mean = np.empty((len(self.history), horizon))
+        bounds = np.empty((len(self.history), 2 * len(levels), horizon))  # lower and upper of each level in turn
+        kinds = set()
+        for i, (model, (_, state)) in enumerate(zip(self.models, self._runs, strict=True)):
+            if model is None:
+                mean[i], bounds[i] = state, np.nan
+                continue
+            mean[i] = model.forecast(state, horizon)
+            exact = None if intervals == "conformal" else model.quantiles(state, horizon, tail_probabilities(levels))
+            if exact is not None:
+                bounds[i] = exact
+                kinds.add("analytic")
+            elif intervals == "analytic":
+                raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name} with these settings. Use intervals="conformal".')
+            else:
+                radii, kind = conformal_radii(self._errors_ahead(i, horizon), levels)
+                bounds[i] = mean[i] + radii
+                kinds.add(kind)
+        shape = mean.shape if self.history.panel else (horizon,)
+        return Forecast(
+            mean=mean.reshape(shape),
+            lower={level: bounds[:, 2 * k].reshape(shape) for k, level in enumerate(levels)},
+            upper={level: bounds[:, 2 * k + 1].reshape(shape) for k, level in enumerate(levels)},
+            index=self.history.future_index(horizon).reshape(shape),
+            history=self.history,
+            model=self.forecaster.name,
+            intervals=" and ".join(sorted(kinds)),
+            errors=self.failures,
+        )
+
+    def _errors_ahead(self, i: int, horizon: int) -> Floats:
+        """(origins, horizon) errors of forecasts made inside the last part of series `i` by a model fitted to what came before; NaN where not known."""
+        y = observed(self.history.y(i), self.history.ids[i])
+        count = min(max(horizon, len(y) // 3), 200)  # origins in the calibration part
+        cut = len(y) - count
+        try:
+            if not isinstance(self.forecaster, LocalForecaster):
+                raise TypeError(self.forecaster)
+            model = self.forecaster.fit_one(y[:cut], self.forecaster.season_of(self.history))
+        except (ForecastError, IndexError):
+            return np.full((0, horizon), np.nan)
+        _, state = model.run(y[:cut])
+        padded = np.concatenate([y[cut:], np.full(horizon, np.nan)])
+        errors = np.empty((count, horizon))
+        for k in range(count):
+            errors[k] = padded[k : k + horizon] - model.forecast(state, horizon)
+            _, state = model.step(float(padded[k]), state)
+        return errors
+
+    def update(self, new: Any) -> LocalFitted:
+        return replace(self, history=self._new_rows(new))
+
+    def stream(self, series: int | str = 0) -> LocalSession:
+        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
+        if not isinstance(i, int) or not -len(self.history) <= i < len(self.history):
+            raise unknown("series", str(series), self.history.ids[:20])
+        model = self.models[i]
+        if model is None:
+            raise ForecastError(f'Series "{self.history.ids[i]}" could not be fitted: {self.failures[self.history.ids[i]]}')
+        return LocalSession(model, self._runs[i][1])
+
+    def describe(self, series: int = 0) -> dict[str, Any]:
+        model = self.models[series]
+        return {} if model is None else model.describe()
+
+    def weights(self) -> dict[str, Any]:
+        return pack([model for model in self.models if model is not None])
+
+    @classmethod
+    def restore(cls, forecaster: Forecaster, history: Series, weights: Mapping[str, Any], failures: Mapping[str, str]) -> LocalFitted:
+        """The inverse of `weights`."""
+        assert isinstance(forecaster, LocalForecaster)
+        fitted = iter(unpack(forecaster.model, weights, len(history) - len(failures)))
+        return cls(forecaster, history, tuple(None if name in failures else next(fitted) for name in history.ids), dict(failures))
+
+
+def _last_value(y: Values) -> float:
+    present = y[~np.isnan(y)]
+    return float(present[-1]) if len(present) else float("nan")
+
+
+def _run_observed(model: Model, y: Values) -> tuple[Values, State]:
+    begin = int(np.argmax(~np.isnan(y)))  # a model begins with the first observation
+    fitted, state = model.run(y[begin:])
+    return np.concatenate([np.full(begin, np.nan), fitted]), state
+
+
+def check_horizon(horizon: int) -> None:
+    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
+        raise ConfigError(f"`horizon` is a whole number of steps, 1 or more, not {horizon!r}.")
+
+
+def pack(models: Sequence[Model]) -> dict[str, Any]:
+    """Many small records of numbers as a few flat arrays: `model.alpha` holds every alpha one after the other, `model.alpha.shape` their shapes."""
+    arrays: dict[str, Any] = {}
+    for f in fields(models[0]):
+        values = [np.asarray(getattr(model, f.name)) for model in models]
+        values = [value.astype(np.float64) if value.dtype.kind == "f" else value.astype(np.int64) for value in values]
+        arrays[f"model.{f.name}"] = np.concatenate([value.reshape(-1) for value in values])
+        arrays[f"model.{f.name}.shape"] = np.array([value.shape for value in values], dtype=np.int64).reshape(len(values), -1)
+    return arrays
+
+
+def unpack(kind: type[Model], arrays: Mapping[str, Any], count: int) -> list[Model]:
+    """The inverse of `pack`."""
+    columns = []
+    for f in fields(kind):
+        try:
+            flat, shapes = arrays[f"model.{f.name}"], arrays[f"model.{f.name}.shape"].astype(np.int64)
+        except KeyError as error:
+            raise BundleError(f"The weights have no array {error}.") from None
+        sizes = np.prod(shapes, axis=1, dtype=np.int64)
+        if len(shapes) != count or (shapes < 0).any() or sizes.sum() != len(flat):
+            raise BundleError(f'The weights hold "model.{f.name}" for {len(shapes)} series with {len(flat)} numbers; {count} series with {sizes.sum()} were expected.')
+        pieces = np.split(flat, np.cumsum(sizes)[:-1])
+        columns.append([piece.reshape(shape) if len(shape) else piece[0].item() for piece, shape in zip(pieces, shapes, strict=True)])
+    return [kind(*row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,91 @@
+"""Prediction intervals: from a formula where one is known, else from errors that were really made.
+
+Split conformal: fit to the first part of the series, forecast from every origin in the rest, and take, for each step
+ahead, the k-th smallest absolute error as the radius,
+
+    k = ⌈(n + 1) · level⌉   of n errors
+
+which covers a new observation with probability `level` or more as long as errors are exchangeable.
+Where n is too small for that level (k > n), the radius is z · √(mean error²), with z of the normal distribution: "normal".
+
+Source: Vovk, Gammerman & Shafer 2005; Lei et al. 2018, Distribution-free predictive inference for regression, §2.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from inorder.errors import ConfigError, ForecastError
+from inorder.typing import Floats
+
+_NORMAL = NormalDist()
+
+
+def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """The levels in rising order.
+
+    >>> check_levels([0.95, 0.8])
+    (0.8, 0.95)
+    """
+    try:
+        values = sorted({float(level) for level in levels})
+    except (TypeError, ValueError):
+        raise ConfigError(f"`levels` are probabilities such as (0.8, 0.95), not {levels!r}.") from None
+    for level in values:
+        if not 0 < level < 1:
+            hint = f" Did you mean {level / 100:g}?" if 1 < level < 100 else ""
+            raise ConfigError(f"A level is a probability between 0 and 1, not {level:g}.{hint}")
+    return tuple(values)
+
+
+def tail_probabilities(levels: Sequence[float]) -> Floats:
+    """(2 · levels,) lower and upper tail of each level in turn.
+
+    >>> tail_probabilities([0.8]).round(3).tolist()
+    [0.1, 0.9]
+    """
+    return np.array([tail for level in levels for tail in ((1 - level) / 2, (1 + level) / 2)])
+
+
+def normal_quantiles(mean: Floats, deviation: Floats, probabilities: Floats) -> Floats:
+    """(probabilities, horizon) quantiles of independent normal distributions with the given means and standard deviations."""
+    z = np.array([_NORMAL.inv_cdf(p) for p in probabilities])
+    return np.asarray(mean + z[:, None] * deviation)
+
+
+def student_quantiles(mean: Floats, deviation: Floats, degrees: float, probabilities: Floats) -> Floats:
+    """The same for Student's t with `degrees` of freedom: a mean estimated with an unknown variance."""
+    from scipy.special import stdtrit
+
+    return np.asarray(mean + stdtrit(degrees, probabilities)[:, None] * deviation)
+
+
+def conformal_radii(errors: Floats, levels: Sequence[float]) -> tuple[Floats, str]:
+    """(2 · levels, horizon) what to add to the mean for each lower and upper bound, and the kind: "conformal" or "normal".
+
+    errors: (origins, horizon), NaN = not known. A step without any error borrows the nearest earlier step's, grown by √steps.
+    Raises ForecastError where there is no error at all.
+    """
+    horizon = errors.shape[1]
+    radii, kind, last = np.empty((2 * len(levels), horizon)), "conformal", None
+    for step in range(horizon):
+        known = np.sort(np.abs(errors[~np.isnan(errors[:, step]), step]))
+        if len(known) == 0:
+            if last is None:
+                raise ForecastError("The series is too short to judge errors on its last part, so no interval can be given.")
+            radii[:, step] = radii[:, last] * math.sqrt((step + 1) / (last + 1))
+            kind = "normal"
+            continue
+        last = step
+        for i, level in enumerate(levels):
+            rank = math.ceil((len(known) + 1) * level)
+            if rank <= len(known):
+                radius = float(known[rank - 1])
+            else:
+                radius, kind = _NORMAL.inv_cdf((1 + level) / 2) * float(np.sqrt(np.mean(known**2))), "normal"
+            radii[2 * i : 2 * i + 2, step] = -radius, radius
+    return radii, kind
