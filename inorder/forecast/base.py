@@ -362,8 +362,9 @@ class LocalFitted(Fitted):
             if not isinstance(self.forecaster, LocalForecaster):
                 raise TypeError(self.forecaster)
             model = self.forecaster.fit_one(y[:cut], self.forecaster.season_of(self.history))
-        except (ForecastError, IndexError):
-            return np.full((0, horizon), np.nan)
+        except (ForecastError, IndexError):  # too short to hold a part back: one-step residuals of the whole
+            residuals = self.history.y(i) - self._runs[i][0]
+            return np.column_stack([residuals, np.full((len(residuals), horizon - 1), np.nan)])
         _, state = model.run(y[:cut])
         padded = np.concatenate([y[cut:], np.full(horizon, np.nan)])
         errors = np.empty((count, horizon))

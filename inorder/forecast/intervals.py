@@ -80,12 +80,12 @@ def conformal_radii(errors: Floats, levels: Sequence[float]) -> tuple[Floats, st
             radii[:, step] = radii[:, last] * math.sqrt((step + 1) / (last + 1))
             kind = "normal"
             continue
-        last = step
+        last, radius = step, 0.0
         for i, level in enumerate(levels):
             rank = math.ceil((len(known) + 1) * level)
             if rank <= len(known):
                 radius = float(known[rank - 1])
-            else:
-                radius, kind = _NORMAL.inv_cdf((1 + level) / 2) * float(np.sqrt(np.mean(known**2))), "normal"
+            else:  # never narrower than the interval of a lower level
+                radius, kind = max(radius, _NORMAL.inv_cdf((1 + level) / 2) * float(np.sqrt(np.mean(known**2)))), "normal"
             radii[2 * i : 2 * i + 2, step] = -radius, radius
     return radii, kind
