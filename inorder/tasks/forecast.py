@@ -1,0 +1,170 @@
+"""The task `forecast`: what can be fitted to a series, and how a saved forecaster comes back.
+
+A candidate is a class with settings under a name; the classes live in `forecast/` (classical) and here in `tasks/` (neural),
+and are imported when they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from inorder.errors import BundleError, ConfigError, unknown
+
+if TYPE_CHECKING:
+    from inorder.bundle import Bundle
+    from inorder.data.series import Series
+    from inorder.forecast.base import Fitted, Forecaster
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that can be fitted: where it lives, its settings, and what people want to know of it.
+
+    home: "module:Class" below `inorder`.   seasonal: it needs a season.   positive: it needs values above zero.
+    """
+
+    home: str
+    sentence: str
+    equation: str
+    source: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seasonal: bool = False
+    positive: bool = False
+
+    def make(self, **settings: Any) -> Forecaster:
+        """The forecaster with these settings on top of the candidate's own."""
+        module, name = self.home.split(":")
+        forecaster: Forecaster = getattr(import_module(f"inorder.{module}"), name)()
+        return forecaster.with_settings({**self.settings, **settings})
+
+
+# In the order in which `compare` runs them: the cheapest first, so that the leaderboard fills at once.
+# The name of a class (`Forecaster.name`) is among the names, so that a bundle finds its class here.
+CANDIDATES: dict[str, Candidate] = {
+    "naive": Candidate("forecast.baselines:Naive", "The last value, repeated.", "ŷ[t+h] = y[t]", "Hyndman & Athanasopoulos 2021, Forecasting, §5.2"),
+    "mean": Candidate("forecast.baselines:Mean", "The mean of all values so far.", "ŷ[t+h] = (y[1] + … + y[t]) / t", "Hyndman & Athanasopoulos 2021, §5.2"),
+    "drift": Candidate("forecast.baselines:Drift", "The straight line from the first value through the last.", "ŷ[t+h] = y[t] + h·(y[t] − y[1]) / (t − 1)", "Hyndman & Athanasopoulos 2021, §5.2"),
+    "seasonal-naive": Candidate("forecast.baselines:SeasonalNaive", "The value one season ago.", "ŷ[t+h] = y[t+h−m·⌈h/m⌉]", "Hyndman & Athanasopoulos 2021, §5.2", seasonal=True),
+    "naive2": Candidate(
+        "forecast.baselines:Naive2",
+        "The last value after taking the season out, if there is one, and putting it back.",
+        "ŷ[t+h] = s[t+h] · y[t] / s[t]",
+        "Makridakis, Spiliotis & Assimakopoulos 2020, The M4 Competition",
+    ),
+    "moving-average": Candidate("forecast.moving_average:MovingAverage", "The mean of the last k values.", "ŷ[t+h] = (y[t] + … + y[t−k+1]) / k", "Brown 1963, Smoothing, Forecasting and Prediction"),
+    "weighted-moving-average": Candidate(
+        "forecast.moving_average:WeightedMovingAverage", "A weighted mean of the last k values, the newest weighing most.", "ŷ[t+h] = Σ w[i]·y[t−k+i] / Σ w[i]", "Brown 1963"
+    ),
+    "exponential-smoothing": Candidate(
+        "forecast.smoothing:ExponentialSmoothing", "A level that moves a share α of each error.", "ℓ[t] = ℓ[t−1] + α·(y[t] − ℓ[t−1]);  ŷ[t+h] = ℓ[t]", "Hyndman, Koehler, Ord & Snyder 2008, ch. 2"
+    ),
+    "holt": Candidate(
+        "forecast.smoothing:ExponentialSmoothing",
+        "Smoothing with a level and a trend.",
+        "ℓ[t] = ℓ[t−1] + b[t−1] + α·e[t];  b[t] = b[t−1] + αβ·e[t];  ŷ[t+h] = ℓ[t] + h·b[t]",
+        "Holt 1957; Hyndman et al. 2008, ch. 2",
+        {"trend": "additive"},
+    ),
+    "holt-damped": Candidate(
+        "forecast.smoothing:ExponentialSmoothing",
+        "Smoothing with a level and a trend that levels off.",
+        "ŷ[t+h] = ℓ[t] + (φ + … + φ^h)·b[t]",
+        "Gardner & McKenzie 1985; Hyndman et al. 2008, ch. 2",
+        {"trend": "additive", "damped": True},
+    ),
+    "holt-winters": Candidate(
+        "forecast.smoothing:ExponentialSmoothing",
+        "Smoothing with a level, a trend and a season that is added.",
+        "ŷ[t+h] = ℓ[t] + h·b[t] + s[t+h−m·⌈h/m⌉]",
+        "Winters 1960; Hyndman et al. 2008, ch. 2",
+        {"trend": "additive", "seasonal": "additive"},
+        seasonal=True,
+    ),
+    "holt-winters-multiplicative": Candidate(
+        "forecast.smoothing:ExponentialSmoothing",
+        "Smoothing with a level, a trend and a season that grows with the level.",
+        "ŷ[t+h] = (ℓ[t] + h·b[t]) · s[t+h−m·⌈h/m⌉]",
+        "Winters 1960; Hyndman et al. 2008, ch. 2",
+        {"trend": "additive", "seasonal": "multiplicative"},
+        seasonal=True,
+        positive=True,
+    ),
+    "trend": Candidate("forecast.trend:Trend", "A straight line through all values.", "y[t] = a + b·t", "Draper & Smith 1998, Applied Regression Analysis, ch. 1"),
+    "polynomial-trend": Candidate("forecast.trend:Trend", "A parabola through all values.", "y[t] = a + b·t + c·t²", "Draper & Smith 1998, ch. 12", {"kind": "polynomial"}),
+    "exponential-trend": Candidate("forecast.trend:Trend", "Growth by a constant factor.", "y[t] = a·exp(b·t)", "Draper & Smith 1998, ch. 24", {"kind": "exponential"}, positive=True),
+    "ar": Candidate(
+        "forecast.autoregressive:AR", "A linear function of the last p values, p chosen by AICc.", "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]", "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6"
+    ),
+    "lstm": Candidate(
+        "tasks.lstm_forecaster:LSTMForecaster",
+        "One recurrent network with gated memory, trained on all series together.",
+        "c[t] = f⊙c[t−1] + i⊙g;  h[t] = o⊙tanh(c[t]);  ŷ[t+1] from h[t]",
+        "Hochreiter & Schmidhuber 1997; global training: Salinas et al. 2020, DeepAR",
+    ),
+}
+
+
+def candidate(name: str) -> Candidate:
+    """The candidate of that name; ConfigError with the nearest name otherwise."""
+    if name not in CANDIDATES:
+        raise unknown("model", name, CANDIDATES)
+    return CANDIDATES[name]
+
+
+def default_models(series: Series) -> tuple[list[str], list[str]]:
+    """The candidates that suit `series`, and a sentence on each group that was left out."""
+    import numpy as np
+
+    names, notes = list(CANDIDATES), []
+    if series.season_length == 1:
+        names = [name for name in names if not CANDIDATES[name].seasonal]
+        notes.append("No season is known, so the seasonal models are left out; --season sets one.")
+    if not np.nanmin(series.values) > 0:
+        names = [name for name in names if not CANDIDATES[name].positive]
+        notes.append("Some values are zero or negative, so the models that need values above zero are left out.")
+    return names, notes
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """From `key=value` texts; a value is JSON (3, 0.5, true, null, [1, 2]) or else plain text.
+
+    >>> parse_settings(["alpha=0.3", "trend=additive", "damped=true"])
+    {'alpha': 0.3, 'trend': 'additive', 'damped': True}
+    """
+    import json
+
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise ConfigError(f'A setting is written key=value, not "{pair}".')
+        try:
+            settings[key] = json.loads(text)
+        except ValueError:
+            settings[key] = text
+    return settings
+
+
+def restore(bundle: Bundle) -> Fitted:
+    """The fitted forecaster that a bundle holds.   Raises BundleError, naming the folder, where it does not fit together."""
+    from inorder.data.storing import restore_series
+
+    header = bundle.model
+    where = f"The bundle {bundle.path}" if bundle.path else "The bundle"
+    if header["model"] not in CANDIDATES:
+        raise BundleError(f'{where} holds the model "{header["model"]}", which this version of inorder does not know.')
+    settings, errors = header.get("settings"), header.get("errors")
+    if not isinstance(settings, dict) or not isinstance(errors, dict):
+        raise BundleError(f'{where} is damaged: model.json needs the objects "settings" and "errors".')
+    try:
+        settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+        forecaster = CANDIDATES[header["model"]].make(**settings)
+        history = restore_series(header.get("series"), bundle.weights)
+        return forecaster.restore(history, bundle.weights, errors)
+    except BundleError:
+        raise
+    except (ConfigError, TypeError, ValueError, KeyError, IndexError) as error:
+        raise BundleError(f"{where} is damaged: {error}") from None
