@@ -142,6 +142,10 @@ class Forecaster(ABC):
         Raises ForecastError where no series can be fitted, SeriesError for irregular sampling, BudgetError when the time is used up.
         """
 
+    @abstractmethod
+    def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> Fitted:
+        """What `fit` had returned, from its history and its `weights()`.   Raises BundleError where they do not fit together."""
+
     def season_of(self, series: Series) -> int:
         """The season length that holds for `series`."""
         return self.season_length or series.season_length
@@ -291,6 +295,11 @@ class LocalForecaster(Forecaster):
         return LocalFitted(self, history, tuple(models), errors)
 
 
+    def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> LocalFitted:
+        models = iter(unpack(self.model, weights, len(history) - len(errors)))
+        return LocalFitted(self, history, tuple(None if name in errors else next(models) for name in history.ids), dict(errors))
+
+
 def observed(y: Values, name: str) -> Values:
     """From the first observation on; ForecastError where there is none."""
     present = np.flatnonzero(~np.isnan(y))
@@ -391,13 +400,6 @@ class LocalFitted(Fitted):
 
     def weights(self) -> dict[str, Any]:
         return pack([model for model in self.models if model is not None])
-
-    @classmethod
-    def restore(cls, forecaster: Forecaster, history: Series, weights: Mapping[str, Any], failures: Mapping[str, str]) -> LocalFitted:
-        """The inverse of `weights`."""
-        assert isinstance(forecaster, LocalForecaster)
-        fitted = iter(unpack(forecaster.model, weights, len(history) - len(failures)))
-        return cls(forecaster, history, tuple(None if name in failures else next(fitted) for name in history.ids), dict(failures))
 
 
 def _last_value(y: Values) -> float:
