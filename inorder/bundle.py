@@ -35,35 +35,44 @@ class Bundle:
     """What a bundle holds, before anybody makes a model of it.
 
     model: the JSON object, with at least `task` and `model`.   weights: named arrays.   texts: file name -> text.
+    parts: folder below -> a bundle of its own (the other candidates of a comparison).
     """
 
     model: Mapping[str, Any]
     weights: Mapping[str, NDArray[Any]]
     texts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Bundle] = field(default_factory=dict)
     path: Path | None = None
 
 
 def write_bundle(path: str | Path, bundle: Bundle) -> Path:
     """Save `bundle` as the directory `path`, whole or not at all; an older bundle there is replaced, anything else is refused."""
-    from safetensors.numpy import save_file
-
     path = Path(path)
     if path.exists() and not is_replaceable(path):
         raise BundleError(f"{path} exists and is not a bundle. Choose another name, or remove it.")
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        header = {"format": FORMAT, "inorder": version("inorder"), **bundle.model}
-        (fresh / "model.json").write_text(json.dumps(header, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-        save_file({name: np.ascontiguousarray(array) for name, array in bundle.weights.items()}, fresh / "weights.safetensors")
-        for name, text in bundle.texts.items():
-            (fresh / name).write_text(text, encoding="utf-8")
+        _fill(fresh, bundle)
         fresh.chmod(0o755)
         replace_directory(fresh, path)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     return path
+
+
+def _fill(folder: Path, bundle: Bundle) -> None:
+    from safetensors.numpy import save_file
+
+    header = {"format": FORMAT, "versions": {name: version(name) for name in ("inorder", "numpy")}, **bundle.model}
+    (folder / "model.json").write_text(json.dumps(header, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_file({name: np.ascontiguousarray(array) for name, array in bundle.weights.items()}, folder / "weights.safetensors")
+    for name, text in bundle.texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, part in bundle.parts.items():
+        (folder / name).mkdir(parents=True)
+        _fill(folder / name, part)
 
 
 def is_replaceable(path: Path) -> bool:
@@ -111,4 +120,4 @@ def read_bundle(path: str | Path) -> Bundle:
     except (SafetensorError, ValueError, KeyError, OSError) as error:
         raise BundleError(f"{weights} is damaged: {error}.") from None
     texts = {file.name: file.read_text(encoding="utf-8", errors="strict") for file in sorted(path.glob("*.txt"))}
-    return Bundle(model, arrays, texts, path)
+    return Bundle(model, arrays, texts, path=path)

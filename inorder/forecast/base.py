@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, InorderError, SeriesError, unknown
 from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
 from inorder.typing import Floats, Index, Mean, Values
+
+if TYPE_CHECKING:
+    from inorder.bundle import Bundle
 
 State = Any
 Progress = Callable[[int, int], None]  # series done, series in all
@@ -224,13 +227,19 @@ class Fitted(ABC):
         season = self.forecaster.season_of(self.history)
         return self.predict(horizon or (2 * season if season > 1 else 10), levels).plot(series)
 
-    def save(self, path: str | Path) -> Path:
-        """Save as a bundle (a directory); `inorder.load(path)` gives an equal model back."""
-        from inorder.bundle import Bundle, write_bundle
+    def bundle(self, **header: Any) -> Bundle:
+        """Everything needed to run this model again, as a record; `header` adds entries to its model.json."""
+        from inorder.bundle import Bundle
         from inorder.data.storing import series_arrays, series_header
 
-        header = {"task": "forecast", "model": self.forecaster.name, "settings": self.forecaster.settings, "series": series_header(self.history), "errors": dict(self.errors)}
-        return write_bundle(path, Bundle(header, {**self.weights(), **series_arrays(self.history)}))
+        own = {"task": "forecast", "model": self.forecaster.name, "settings": self.forecaster.settings, "series": series_header(self.history), "errors": dict(self.errors)}
+        return Bundle({**own, **header}, {**self.weights(), **series_arrays(self.history)})
+
+    def save(self, path: str | Path) -> Path:
+        """Save as a bundle (a directory); `inorder.load(path)` gives an equal model back."""
+        from inorder.bundle import write_bundle
+
+        return write_bundle(path, self.bundle())
 
     def _new_rows(self, new: Any) -> Series:
         from inorder.data.series import extend

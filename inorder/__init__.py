@@ -1,0 +1,55 @@
+"""inorder: models for data whose order matters.
+
+Everything here is loaded when it is first used, so that `import inorder` costs almost nothing.
+
+    result = inorder.compare("forecast", "sales.csv", horizon=12)
+    result.best.predict(12, levels=(0.8, 0.95)).to_frame()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it; __init__.pyi says the same to type checkers
+_HOME = {
+    "AR": "forecast.autoregressive",
+    "Comparison": "comparison",
+    "Drift": "forecast.baselines",
+    "ExponentialSmoothing": "forecast.smoothing",
+    "Fitted": "forecast.base",
+    "Forecast": "forecast.base",
+    "Forecaster": "forecast.base",
+    "Frequency": "data.frequency",
+    "InorderError": "errors",
+    "LSTMForecaster": "tasks.lstm_forecaster",
+    "Mean": "forecast.baselines",
+    "MovingAverage": "forecast.moving_average",
+    "Naive": "forecast.baselines",
+    "Naive2": "forecast.baselines",
+    "SeasonalNaive": "forecast.baselines",
+    "Series": "data.series",
+    "Trend": "forecast.trend",
+    "WeightedMovingAverage": "forecast.moving_average",
+    "compare": "comparison",
+    "fit": "verbs",
+    "load": "verbs",
+    "read_series": "data.series",
+    "regularise": "data.series",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

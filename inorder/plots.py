@@ -1,0 +1,213 @@
+"""The pictures: a series, a forecast, a backtest, a decomposition, autocorrelations, residuals.
+
+Each function returns a matplotlib Figure that belongs to no window: `figure.savefig("f.png")`, `"f.svg"` or `"f.pdf"` writes it,
+and `svg(figure)` gives the text for a page. Colours are those of Okabe & Ito 2008, which colour-blind readers can tell apart;
+lines also differ by dash or width, and bands by a label.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inorder.errors import unknown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from inorder.data.series import Series
+    from inorder.forecast.base import Forecast
+    from inorder.forecast.diagnostics import Decomposition
+
+INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#999999",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
+    "svg.hashsalt": "inorder",  # the same figure gives the same file
+    "axes.unicode_minus": True,
+}
+MANY = 20_000  # points of one line; a longer one is drawn by its extremes
+
+
+def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 2.7, share_x: bool = False) -> tuple[Figure, list[Axes]]:
+    """An empty figure in our style and its axes, row by row.   width, height: inches; height is that of one row."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        fig = Figure(figsize=(width, height * rows), layout="constrained")
+        axes = fig.subplots(rows, columns, squeeze=False, sharex=share_x).reshape(-1).tolist()
+    return fig, axes
+
+
+def svg(fig: Figure) -> str:
+    """The figure as SVG text without the file's prologue, to stand in a page."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    return re.sub(r'<svg (?:height="[^"]*" )?', "<svg ", text, count=1)
+
+
+def plot_series(series: Series, which: int | str | None = None) -> Figure:
+    """Every series of a panel (at most six) above one another, or the one that is asked for."""
+    shown = [_position(series, which)] if which is not None else list(range(min(len(series), 6)))
+    fig, axes = figure(len(shown), height=2.6 if len(shown) == 1 else 1.6)
+    for ax, i in zip(axes, shown, strict=True):
+        ax.plot(*_thin(_x(series.stamps(i)), series.y(i)), color=INK)
+        ax.set_title(series.ids[i])
+    if which is None and len(series) > len(shown):
+        axes[-1].set_xlabel(f"the first {len(shown)} of {len(series)} series")
+    return fig
+
+
+def plot_forecast(forecast: Forecast, which: int | str = 0, history: int | None = None, *, truth: np.ndarray[Any, Any] | None = None, ax: Axes | None = None) -> Figure:
+    """The last part of the history, the forecast and its intervals.
+
+    history: rows of it to show; None = four horizons, 60 at least.   truth: (horizon,) what came, if it is known.
+    """
+    series = forecast.history
+    i = _position(series, which)
+    keep = history or max(60, 4 * forecast.horizon)
+    y, x = series.y(i)[-keep:], _x(series.stamps(i))[-keep:]
+    mean, ahead = np.atleast_2d(forecast.mean)[i], _x(np.atleast_2d(forecast.index)[i])
+    if ax is None:
+        fig, (ax,) = figure()
+    else:
+        fig = ax.figure
+    ax.plot(x, y, color=INK, label="history")
+    for k, level in enumerate(sorted(forecast.levels, reverse=True)):
+        lower, upper = np.atleast_2d(forecast.lower[level])[i], np.atleast_2d(forecast.upper[level])[i]
+        ax.fill_between(ahead, lower, upper, color=BLUE, alpha=0.16 + 0.12 * k, linewidth=0, label=f"{100 * level:g} % interval")
+    marker = "o" if forecast.horizon == 1 else None
+    ax.plot(ahead, mean, color=BLUE, linewidth=1.8, marker=marker, markersize=4, label="forecast")
+    if truth is not None:
+        ax.plot(ahead, truth, color=ORANGE, linestyle=(0, (4, 2)), marker=marker, markersize=4, label="what came")
+    ax.set_title(f"{forecast.model}: {series.ids[i]}" if series.panel else forecast.model)
+    ax.legend(loc="upper left", ncols=4)
+    return fig
+
+
+def plot_folds(folds: Sequence[tuple[str, Forecast, np.ndarray[Any, Any]]], which: int = 0) -> Figure:
+    """Rolling-origin forecasts beside what came.   folds: (title, forecast, truth (series, horizon)) from the earliest origin to the latest."""
+    fig, axes = figure(len(folds), height=1.9)
+    for ax, (title, forecast, truth) in zip(axes, folds, strict=True):
+        plot_forecast(forecast, which, 3 * forecast.horizon, truth=truth[which], ax=ax)
+        ax.set_title(title)
+        legend = ax.get_legend()
+        if ax is not axes[0] and legend is not None:
+            legend.remove()
+    return fig
+
+
+def plot_decomposition(parts: Decomposition, index: Any, y: Any, *, season: bool = True) -> Figure:
+    """The series, its trend, its season (if there is one) and what remains, under one another."""
+    rows = [("series", y), ("trend", parts.trend), *([("season", parts.seasonal)] if season else []), ("remainder", parts.remainder)]
+    fig, axes = figure(len(rows), height=1.25, share_x=True)
+    for ax, (name, values) in zip(axes, rows, strict=True):
+        ax.plot(*_thin(_x(index), values), color=INK if name == "series" else BLUE)
+        ax.set_ylabel(name)
+    return fig
+
+
+def plot_correlations(panels: Mapping[str, np.ndarray[Any, Any]], count: int) -> Figure:
+    """Autocorrelations by lag with the band ±1.96/√n of white noise.   panels: title -> (lags + 1,) values, lag 0 first; count: n."""
+    fig, axes = figure(1, len(panels), height=2.3)
+    band = 1.96 / np.sqrt(max(count, 1))
+    for ax, (title, values) in zip(axes, panels.items(), strict=True):
+        lags = np.arange(1, len(values))
+        ax.axhspan(-band, band, color=BLUE, alpha=0.15, linewidth=0)
+        ax.axhline(0, color=MUTED, linewidth=0.8)
+        ax.vlines(lags, 0, values[1:], color=INK, linewidth=1.4)
+        ax.set_title(title)
+        ax.set_xlabel("lag")
+        ax.set_ylim(min(-0.35, 1.1 * float(np.min(values[1:], initial=0))), 1.05)
+    return fig
+
+
+def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any]) -> Figure:
+    """One-step errors over time, their autocorrelations, and their distribution beside a normal one."""
+    import matplotlib
+
+    known = residuals[~np.isnan(residuals)]
+    with matplotlib.rc_context(STYLE):
+        from matplotlib.figure import Figure
+
+        fig = Figure(figsize=(7.2, 4.0), layout="constrained")
+        grid = fig.add_gridspec(2, 2)
+        over_time, by_lag, spread = fig.add_subplot(grid[0, :]), fig.add_subplot(grid[1, 0]), fig.add_subplot(grid[1, 1])
+    over_time.axhline(0, color=MUTED, linewidth=0.8)
+    over_time.plot(*_thin(_x(index), residuals), color=INK, linewidth=0.9)
+    over_time.set_title("one-step errors")
+    band = 1.96 / np.sqrt(max(len(known), 1))
+    by_lag.axhspan(-band, band, color=BLUE, alpha=0.15, linewidth=0)
+    by_lag.axhline(0, color=MUTED, linewidth=0.8)
+    by_lag.vlines(np.arange(1, len(correlations)), 0, correlations[1:], color=INK, linewidth=1.4)
+    by_lag.set_title("autocorrelation of the errors")
+    by_lag.set_xlabel("lag")
+    spread.hist(known, bins=min(40, max(8, int(np.sqrt(len(known))))), density=True, color=BLUE, alpha=0.35)
+    deviation = float(known.std()) if len(known) else 0.0
+    if deviation > 0:
+        grid_x = np.linspace(known.min(), known.max(), 200)
+        spread.plot(grid_x, np.exp(-0.5 * ((grid_x - known.mean()) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi)), color=INK, linestyle="--", label="normal")
+        spread.legend(loc="upper right")
+    spread.set_title("distribution of the errors")
+    return fig
+
+
+def plot_leaderboard(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
+    """One bar a model: its score on the test part; models without a score are left out."""
+    rows = [row for row in table if row["error"] is None and row[metric] is not None][::-1]
+    fig, (ax,) = figure(height=0.7 + 0.24 * len(rows))
+    scores = [row[metric] for row in rows]
+    bars = ax.barh([row["model"] for row in rows], scores, color=[BLUE if row is rows[-1] else "#BBBBBB" for row in rows])
+    ax.bar_label(bars, labels=[f"{score:.3g}" for score in scores], padding=3, fontsize=8)
+    ax.set_xlabel(f"{metric} on the test part, lower is better; models in the order of their selection score")
+    ax.grid(axis="y", visible=False)
+    return fig
+
+
+def _position(series: Series, which: int | str) -> int:
+    if isinstance(which, str):
+        if which not in series.ids:
+            raise unknown("series", which, series.ids[:20])
+        return series.ids.index(which)
+    return range(len(series))[which]
+
+
+def _x(index: Any) -> Any:
+    return index.astype("datetime64[s]") if index.dtype.kind == "M" else index
+
+
+def _thin(x: Any, y: Any) -> tuple[Any, Any]:
+    """At most MANY points: the smallest and largest value of each stretch, in their order."""
+    if len(y) <= MANY:
+        return x, y
+    stretch = -(-len(y) // (MANY // 2))
+    full = len(y) // stretch * stretch
+    block = np.where(np.isnan(y[:full]), np.inf, y[:full]).reshape(-1, stretch)
+    low = block.argmin(axis=1)
+    high = np.where(np.isinf(block), -np.inf, block).argmax(axis=1)
+    places = np.sort(np.stack([low, high], axis=1), axis=1) + np.arange(len(block))[:, None] * stretch
+    places = np.concatenate([np.unique(places), np.arange(full, len(y))])
+    return x[places], y[places]
