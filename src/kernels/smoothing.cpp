@@ -1,0 +1,7 @@
+// Exponential smoothing.
+
+#include <nanobind/nanobind.h>
+
+namespace inorder {
+void bind_smoothing(nanobind::module_&) {}
+}  // namespace inorder
