@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 
 try:
-    from inorder.kernels import _compiled as extension
+    import inorder.kernels._compiled as extension
 except ModuleNotFoundError as error:
     if error.name != "inorder.kernels._compiled":
         raise
