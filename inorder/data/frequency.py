@@ -82,6 +82,11 @@ class Frequency:
         return self.unit != "step"
 
     @property
+    def within_day(self) -> bool:
+        """Whether several observations fall on one day, so that a time zone matters between them."""
+        return self.unit in ("hour", "minute", "second", "millisecond", "microsecond")
+
+    @property
     def seconds(self) -> float:
         """Length of one step in seconds; for months and years, the average length."""
         if self.unit in MONTHS:

@@ -21,7 +21,6 @@ from inorder.errors import ConfigError, SeriesError, ShapeError, unknown
 from inorder.typing import Index, Offsets, Values
 
 
-
 @dataclass(frozen=True)
 class Names:
     """What the columns are called, so that a forecast can be handed back under the same names."""
@@ -36,12 +35,14 @@ class Series:
     """One series, or a panel of many, with its time index.
 
     values: (rows,) float64; NaN = missing.
-    index: (rows,) stamps: datetime64[us] (UTC where `timezone` is set), int64 counts, or float64 times.
+    index: (rows,) stamps: datetime64[us], int64 counts, or float64 times. With a `timezone`, stamps within a day are UTC; those of days and
+        longer (and all stamps without a time zone) are local.
     offsets: (series + 1,) where each series begins.   ids: one name per series.
     frequency: None means irregular sampling.   season_length: observations per season; 1 = none.
     panel: whether results carry a series axis; False for a file or an array that holds exactly one series.
     past, future, static: covariates by when they are known. `past` and `future` hold (rows,) arrays, `static` (series,) arrays.
     ahead: the future covariates after the last row, (series, steps) arrays with the keys of `future`.
+    years: the time column was whole-numbered years, and is handed back like that.
     frame: "polars" or "pandas", the kind of frame to hand back.   notes: what reading inferred or mended, in plain words.
 
     >>> y = Series.of([112, 118, 132, 129], season_length=12)
@@ -62,6 +63,7 @@ class Series:
     ahead: Mapping[str, Values] = field(default_factory=dict)
     names: Names = Names()
     timezone: str | None = None
+    years: bool = False
     frame: str = "polars"
     source: str = "array"
     notes: tuple[str, ...] = ()
@@ -79,10 +81,14 @@ class Series:
             place = np.argwhere(np.isinf(array))[0].tolist()
             raise SeriesError(f"The value at {place} is infinite. Replace it, or write NaN for a missing value.")
         time, count = array.shape[0], 1 if array.ndim == 1 else array.shape[1]
+        if index is None and frequency is not None:
+            raise ConfigError(f'The frequency "{frequency}" needs an `index` with the stamps.')
         if index is None:
             index, frequency = np.arange(1, time + 1), Frequency("step")
-        if len(index) != time:
-            raise ShapeError(f"`index` has {len(index)} stamps for {time} values.")
+        index = np.asarray(index)
+        index = index.astype({"M": "datetime64[us]", "f": np.float64}.get(index.dtype.kind, np.int64))
+        if index.shape != (time,):
+            raise ShapeError(f"`index` has the shape {index.shape}; there are {time} values.")
         return cls(
             values=np.ascontiguousarray(array.T).reshape(-1),
             index=np.tile(index, count),
@@ -156,6 +162,30 @@ class Series:
             ahead=ahead,
         )
 
+    def label(self, stamp: Any) -> str:
+        """One stamp as people write it: as short as the frequency allows, in the time zone of the series."""
+        from inorder.data.frames import local
+
+        if self.index.dtype.kind != "M":
+            return f"{stamp:.15g}"
+        if self.frequency is None:
+            return str(local(np.asarray([stamp]), self)[0].astype("datetime64[s]")).replace("T", " ").removesuffix(" 00:00:00")
+        return self.frequency.label(local(np.asarray([stamp]), self)[0])
+
+    def to_frame(self) -> Any:
+        """All rows in long form, as a frame of the kind that was read: id (for a panel), time, value, covariates."""
+        from inorder.data.frames import make_frame
+
+        columns: dict[str, Any] = {self.names.id: np.repeat(self.ids, self.lengths)} if self.panel else {}
+        columns |= {self.names.time: self.index, self.names.value: self.values, **self.past, **self.future}
+        return make_frame(columns | {name: np.repeat(values, self.lengths) for name, values in self.static.items()}, self)
+
+    def plot(self) -> Any:
+        """A matplotlib figure of the series."""
+        from inorder.plots import plot_series
+
+        return plot_series(self)
+
     def future_index(self, horizon: int) -> Index:
         """The next stamps of every series, (series, horizon)."""
         if self.frequency is None:
@@ -181,3 +211,25 @@ def _ranges(begin: Offsets, end: Offsets) -> Offsets:
 def as_series(data: Any) -> Series:
     """A Series as it is; anything else through `read_series`."""
     return data if isinstance(data, Series) else read_series(data)
+
+
+def read_series(data: Any, *, id: Any = None, time: Any = None, value: Any = None, frequency: Any = None, season_length: int | None = None, timezone: str | None = None) -> Series:
+    from inorder.data.reading import read
+
+    return read(data, id=id, time=time, value=value, frequency=frequency, season_length=season_length, timezone=timezone)
+
+
+def extend(series: Series, new: Any) -> Series:
+    """`series` with newer observations: its index goes on, what lies between becomes missing, what overlaps is refused.
+
+    new: a Series; a number, or an array (time,) or (time, series), which continue the index step by step; or anything that `read_series` reads,
+        under the same column names. Of a panel, only the series named in `new` grow.
+    Raises SeriesError where `new` begins at or before the last stamp, names a series that is not there, or lacks a covariate.
+
+    >>> y = Series.of([1.0, 2.0])
+    >>> extend(y, [3.0, 4.0]).values.tolist(), extend(y, 3).index.tolist()
+    ([1.0, 2.0, 3.0, 4.0], [1, 2, 3])
+    """
+    from inorder.data.extending import extended
+
+    return extended(series, new)
