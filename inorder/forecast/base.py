@@ -12,6 +12,7 @@ forecasts, point-in-time updates, streaming and backtests, for every model alike
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from inorder.data.series import Series, as_series
+from inorder.data.series import Series, as_series, check_season_length
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, InorderError, SeriesError, unknown
 from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
 from inorder.typing import Floats, Index, Mean, Values
@@ -42,8 +43,8 @@ class Forecast:
     mean: (horizon,) for one series, (series, horizon) for a panel; the median where a model's docstring says so.
     lower, upper: level -> array like `mean`; `lower[0.8]` and `upper[0.8]` enclose a new observation with probability 0.8.
     index: stamps, like `mean`.   ids: one per series.   history: the series that it continues.   model: its name.
-    intervals: "analytic", "conformal" or "normal", how the intervals were made.
-    errors: series id -> why its forecast is the last value repeated (a panel goes on where one series cannot be fitted).
+    intervals: "analytic", "conformal", "normal" or some of them ("analytic and conformal"): how the intervals were made; "none" where there are none.
+    errors: series id -> why its forecast is the last value repeated, or why it has no intervals (NaN): a panel goes on where one series cannot be fitted.
     """
 
     mean: Mean
@@ -67,6 +68,10 @@ class Forecast:
     def levels(self) -> tuple[float, ...]:
         return tuple(self.lower)
 
+    def at(self, levels: Sequence[float]) -> Forecast:
+        """The same forecast with these of its levels."""
+        return replace(self, lower={level: self.lower[level] for level in levels}, upper={level: self.upper[level] for level in levels})
+
     def columns(self) -> dict[str, Any]:
         """The forecast as named columns in long form: id (for a panel), time, mean, lower_80, upper_80, …"""
         names, horizon = self.history.names, self.horizon
@@ -74,8 +79,8 @@ class Forecast:
         columns[names.time] = self.index.reshape(-1)
         columns["mean"] = self.mean.reshape(-1)
         for level in self.levels:
-            columns[f"lower_{100 * level:g}"] = self.lower[level].reshape(-1)
-            columns[f"upper_{100 * level:g}"] = self.upper[level].reshape(-1)
+            columns[f"lower_{100 * level:.10g}"] = self.lower[level].reshape(-1)
+            columns[f"upper_{100 * level:.10g}"] = self.upper[level].reshape(-1)
         return columns
 
     def to_frame(self) -> Any:
@@ -126,6 +131,14 @@ class Model(ABC):
         """The parameters under the names of the equation, for people."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
+    def describe_state(self, state: State) -> dict[str, Any]:
+        """What the last state adds to `describe`, under the names of the equation: the level reached, a slope that goes on learning."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of these parameters, in plain sentences: a fit that is not stationary, …"""
+        return ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Forecaster(ABC):
@@ -151,7 +164,7 @@ class Forecaster(ABC):
 
     def season_of(self, series: Series) -> int:
         """The season length that holds for `series`."""
-        return self.season_length or series.season_length
+        return series.season_length if self.season_length is None else check_season_length(self.season_length)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -216,6 +229,11 @@ class Fitted(ABC):
         """Series id -> why it could not be fitted."""
         return {}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the fit, in plain sentences: parameters that are not stationary, …"""
+        return ()
+
     def summary(self) -> str:
         """What was fitted, in a few lines."""
         from inorder.forecast.summary import summarise
@@ -266,10 +284,13 @@ class LocalSession(Session):
         self.model, self.state = model, state
 
     def step(self, y: float) -> float:
+        if math.isinf(y):
+            raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {y!r}.")
         _, self.state = self.model.step(float(y), self.state)
         return float(self.model.forecast(self.state, 1)[0])
 
     def predict(self, horizon: int) -> Floats:
+        check_horizon(horizon)
         return self.model.forecast(self.state, horizon)
 
 
@@ -300,11 +321,14 @@ class LocalForecaster(Forecaster):
             if progress:
                 progress(i + 1, len(history))
         if len(errors) == len(history):
-            raise ForecastError(next(iter(errors.values())))
+            first = next(iter(errors.values()))
+            raise ForecastError(first if len(history) == 1 else f'{self.name} fits none of the {len(history)} series. "{history.ids[0]}": {first}')
         return LocalFitted(self, history, tuple(models), errors)
 
-
     def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> LocalFitted:
+        for name in errors:
+            if name not in history.ids:
+                raise BundleError(f'The series "{name}" is said to have failed, but is not among those saved: {", ".join(history.ids[:20])}.')
         models = iter(unpack(self.model, weights, len(history) - len(errors)))
         return LocalFitted(self, history, tuple(None if name in errors else next(models) for name in history.ids), dict(errors))
 
@@ -342,23 +366,18 @@ class LocalFitted(Fitted):
         if intervals not in ("auto", "analytic", "conformal"):
             raise unknown("kind of intervals", intervals, ("auto", "analytic", "conformal"))
         mean = np.empty((len(self.history), horizon))
-        bounds = np.empty((len(self.history), 2 * len(levels), horizon))  # lower and upper of each level in turn
-        kinds = set()
+        bounds = np.full((len(self.history), 2 * len(levels), horizon), np.nan)  # lower and upper of each level in turn
+        kinds, errors = set(), dict(self.failures)
         for i, (model, (_, state)) in enumerate(zip(self.models, self._runs, strict=True)):
             if model is None:
-                mean[i], bounds[i] = state, np.nan
+                mean[i] = state
                 continue
             mean[i] = model.forecast(state, horizon)
-            exact = None if intervals == "conformal" else model.quantiles(state, horizon, tail_probabilities(levels))
-            if exact is not None:
-                bounds[i] = exact
-                kinds.add("analytic")
-            elif intervals == "analytic":
-                raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name} with these settings. Use intervals="conformal".')
-            else:
-                radii, kind = conformal_radii(self._errors_ahead(i, horizon), levels)
-                bounds[i] = mean[i] + radii
+            try:
+                bounds[i], kind = self._bounds(i, model, state, mean[i], levels, intervals)
                 kinds.add(kind)
+            except ForecastError as error:
+                errors[self.history.ids[i]] = str(error)
         shape = mean.shape if self.history.panel else (horizon,)
         return Forecast(
             mean=mean.reshape(shape),
@@ -367,20 +386,30 @@ class LocalFitted(Fitted):
             index=self.history.future_index(horizon).reshape(shape),
             history=self.history,
             model=self.forecaster.name,
-            intervals=" and ".join(sorted(kinds)),
-            errors=self.failures,
+            intervals=" and ".join(sorted(kinds)) if levels and kinds else "none",
+            errors=errors,
         )
+
+    def _bounds(self, i: int, model: Model, state: State, mean: Floats, levels: tuple[float, ...], intervals: str) -> tuple[Floats, str]:
+        """(2 · levels, horizon) the bounds for series `i`, and their kind.   Raises ForecastError where nothing is known about its errors."""
+        exact = None if intervals == "conformal" else model.quantiles(state, len(mean), tail_probabilities(levels))
+        if exact is None and intervals == "analytic":
+            raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name} with these settings. Use intervals="conformal".')
+        if exact is not None or not levels:
+            return _finite(np.empty((0, len(mean))) if exact is None else exact), "analytic"
+        radii, kind = conformal_radii(self._errors_ahead(i, len(mean)), levels)
+        with np.errstate(over="ignore"):
+            return _finite(mean + radii), kind
 
     def _errors_ahead(self, i: int, horizon: int) -> Floats:
         """(origins, horizon) errors of forecasts made inside the last part of series `i` by a model fitted to what came before; NaN where not known."""
         y = observed(self.history.y(i), self.history.ids[i])
-        count = min(max(horizon, len(y) // 3), 200)  # origins in the calibration part
+        count = min(max(horizon, len(y) // 3), len(y) // 2, 200)  # origins in the calibration part
         cut = len(y) - count
+        assert isinstance(self.forecaster, LocalForecaster)
         try:
-            if not isinstance(self.forecaster, LocalForecaster):
-                raise TypeError(self.forecaster)
             model = self.forecaster.fit_one(y[:cut], self.forecaster.season_of(self.history))
-        except (ForecastError, IndexError):  # too short to hold a part back: one-step residuals of the whole
+        except ForecastError:  # too short to hold a part back: one-step residuals of the whole
             residuals = self.history.y(i) - self._runs[i][0]
             return np.column_stack([residuals, np.full((len(residuals), horizon - 1), np.nan)])
         _, state = model.run(y[:cut])
@@ -396,7 +425,7 @@ class LocalFitted(Fitted):
 
     def stream(self, series: int | str = 0) -> LocalSession:
         i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int) or not -len(self.history) <= i < len(self.history):
+        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
             raise unknown("series", str(series), self.history.ids[:20])
         model = self.models[i]
         if model is None:
@@ -405,10 +434,21 @@ class LocalFitted(Fitted):
 
     def describe(self, series: int = 0) -> dict[str, Any]:
         model = self.models[series]
-        return {} if model is None else model.describe()
+        return {} if model is None else {**model.describe(), **model.describe_state(self._runs[series][1])}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        found = {name: model.notes() for name, model in zip(self.history.ids, self.models, strict=True) if model is not None}
+        return tuple(f"{name}: {note}" if self.history.panel else note for name, notes in found.items() for note in notes)
 
     def weights(self) -> dict[str, Any]:
         return pack([model for model in self.models if model is not None])
+
+
+def _finite(bounds: Floats) -> Floats:
+    """Bounds beyond the range of floats, at the end of that range."""
+    limit = np.finfo(np.float64).max
+    return np.clip(bounds, -limit, limit)
 
 
 def _last_value(y: Values) -> float:
@@ -427,6 +467,13 @@ def check_horizon(horizon: int) -> None:
         raise ConfigError(f"`horizon` is a whole number of steps, 1 or more, not {horizon!r}.")
 
 
+def check_whole(name: str, value: Any, least: int) -> int:
+    """A setting that is a whole number of at least `least`.   Raises ConfigError, naming it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ConfigError(f"`{name}` is a whole number, {least} or more, not {value!r}.")
+    return int(value)
+
+
 def pack(models: Sequence[Model]) -> dict[str, Any]:
     """Many small records of numbers as a few flat arrays: `model.alpha` holds every alpha one after the other, `model.alpha.shape` their shapes."""
     arrays: dict[str, Any] = {}
@@ -439,16 +486,18 @@ def pack(models: Sequence[Model]) -> dict[str, Any]:
 
 
 def unpack(kind: type[Model], arrays: Mapping[str, Any], count: int) -> list[Model]:
-    """The inverse of `pack`."""
-    columns = []
+    """The inverse of `pack`.   Raises BundleError where the arrays do not hold `count` models."""
+    columns: list[list[Any]] = []
     for f in fields(kind):
         try:
-            flat, shapes = arrays[f"model.{f.name}"], arrays[f"model.{f.name}.shape"].astype(np.int64)
+            flat, shapes = arrays[f"model.{f.name}"], arrays[f"model.{f.name}.shape"]
         except KeyError as error:
             raise BundleError(f"The weights have no array {error}.") from None
-        sizes = np.prod(shapes, axis=1, dtype=np.int64)
-        if len(shapes) != count or (shapes < 0).any() or sizes.sum() != len(flat):
-            raise BundleError(f'The weights hold "model.{f.name}" for {len(shapes)} series with {len(flat)} numbers; {count} series with {sizes.sum()} were expected.')
+        if flat.ndim != 1 or flat.dtype.kind not in "if" or shapes.ndim != 2 or shapes.dtype.kind != "i" or len(shapes) != count or (shapes < 0).any():
+            raise BundleError(f'The arrays "model.{f.name}" and "model.{f.name}.shape" do not hold {count} series: {flat.dtype} {flat.shape}, {shapes.dtype} {shapes.shape}.')
+        sizes = [math.prod(shape) for shape in shapes.tolist()]  # exact: a hostile shape cannot overflow
+        if sum(sizes) != len(flat):
+            raise BundleError(f'The array "model.{f.name}" has {len(flat)} numbers; {sum(sizes)} were expected.')
         pieces = np.split(flat, np.cumsum(sizes)[:-1])
         columns.append([piece.reshape(shape) if len(shape) else piece[0].item() for piece, shape in zip(pieces, shapes, strict=True)])
-    return [kind(*row) for row in zip(*columns, strict=True)]
+    return [kind(*(column[i] for column in columns)) for i in range(count)]

@@ -6,7 +6,8 @@ ahead, the k-th smallest absolute error as the radius,
     k = ⌈(n + 1) · level⌉   of n errors
 
 which covers a new observation with probability `level` or more as long as errors are exchangeable.
-Where n is too small for that level (k > n), the radius is z · √(mean error²), with z of the normal distribution: "normal".
+Where n is too small for that level (k > n), the radius is the larger of the largest absolute error and z · √(mean error²),
+with z of the normal distribution: "normal".
 
 Source: Vovk, Gammerman & Shafer 2005; Lei et al. 2018, Distribution-free predictive inference for regression, §2.2.
 """
@@ -48,7 +49,23 @@ def tail_probabilities(levels: Sequence[float]) -> Floats:
     >>> tail_probabilities([0.8]).round(3).tolist()
     [0.1, 0.9]
     """
-    return np.array([tail for level in levels for tail in ((1 - level) / 2, (1 + level) / 2)])
+    largest = 1 - 2.0**-53  # (1 + level) / 2 rounds to 1 for the last levels below 1, and that quantile is infinite
+    return np.array([tail for level in levels for tail in ((1 - level) / 2, min((1 + level) / 2, largest))])
+
+
+def deviation(errors: Floats, degrees: float) -> float:
+    """√(Σ error² / degrees): the standard deviation of errors with that many degrees of freedom; NaN where there are none.
+
+    NaN errors are left out. Errors are divided by the largest first, so that the squares of 1e300 and 1e-300 do not leave the range of floats.
+
+    >>> deviation(np.array([3.0, -4.0]), 2)
+    3.5355339059327378
+    """
+    known = np.abs(errors[~np.isnan(errors)])
+    largest = float(known.max(initial=0.0))
+    if degrees <= 0:
+        return math.nan
+    return largest * math.sqrt(float(np.sum((known / largest) ** 2)) / degrees) if largest > 0 else 0.0
 
 
 def normal_quantiles(mean: Floats, deviation: Floats, probabilities: Floats) -> Floats:
@@ -80,12 +97,12 @@ def conformal_radii(errors: Floats, levels: Sequence[float]) -> tuple[Floats, st
             radii[:, step] = radii[:, last] * math.sqrt((step + 1) / (last + 1))
             kind = "normal"
             continue
-        last, radius = step, 0.0
+        last, root_mean_square = step, deviation(known, len(known))
         for i, level in enumerate(levels):
             rank = math.ceil((len(known) + 1) * level)
             if rank <= len(known):
                 radius = float(known[rank - 1])
-            else:  # never narrower than the interval of a lower level
-                radius, kind = max(radius, _NORMAL.inv_cdf((1 + level) / 2) * float(np.sqrt(np.mean(known**2)))), "normal"
+            else:  # never narrower than the interval of a lower level, whichever others are asked for
+                radius, kind = max(float(known[-1]), -_NORMAL.inv_cdf((1 - level) / 2) * root_mean_square), "normal"
             radii[2 * i : 2 * i + 2, step] = -radius, radius
     return radii, kind
