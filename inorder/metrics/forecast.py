@@ -19,7 +19,7 @@ rules, prediction, and estimation, §4.2, §6 (CRPS, pinball, interval score).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -324,6 +324,46 @@ def interval_score(y: Any, lower: Any, upper: Any, level: float) -> Score:
     actual, low, high = truth(y), *_interval(y, lower, upper)
     outside = np.maximum(low - actual, 0) + np.maximum(actual - high, 0)
     return average("interval score", high - low + 2 / (1 - share) * outside, actual, {"level": _level(level)})
+
+
+def score_forecast(
+    y: Any,
+    forecast: Any,
+    *,
+    train: Any,
+    season_length: int = 1,
+    naive2: Any = None,
+    lower: Mapping[float, Any] | None = None,
+    upper: Mapping[float, Any] | None = None,
+) -> dict[str, Score]:
+    """Every score that the given parts allow, under short names.
+
+    y, forecast, naive2: (horizon,) or (series, horizon).   lower, upper: level -> bounds, as in a `Forecast`.
+    "mae", "rmse", "bias", "smape", "mape", "mase"; with `naive2`, the forecast of Naive 2, also "owa"; with bounds "pinball"
+    and "crps", over their quantiles and the forecast as the median, and "coverage_80", "width_80", "interval_score_80" for each level.
+
+    >>> scores = score_forecast([5.0, 6.0], [4.0, 5.0], train=[1.0, 2.0, 3.0, 4.0], lower={0.8: [3.0, 3.0]}, upper={0.8: [5.0, 7.0]})
+    >>> ", ".join(scores)
+    'mae, rmse, bias, smape, mape, mase, pinball, crps, coverage_80, width_80, interval_score_80'
+    """
+    scores = {"mae": mae(y, forecast), "rmse": rmse(y, forecast), "bias": bias(y, forecast), "smape": smape(y, forecast), "mape": mape(y, forecast)}
+    scores["mase"] = mase(y, forecast, train, season_length)
+    if naive2 is not None:
+        scores["owa"] = owa(scores["smape"], scores["mase"], smape(y, naive2), mase(y, naive2, train, season_length))
+    lower, upper = lower or {}, upper or {}
+    if set(lower) != set(upper):
+        raise ConfigError(f"`lower` has the levels {sorted(lower)}, `upper` {sorted(upper)}; they must be equal.")
+    levels = sorted(lower)
+    if levels:
+        probabilities = [(1 - level) / 2 for level in reversed(levels)] + [0.5] + [(1 + level) / 2 for level in levels]
+        quantiles = np.array([lower[level] for level in reversed(levels)] + [forecast] + [upper[level] for level in levels])
+        scores |= {"pinball": pinball(y, quantiles, probabilities), "crps": crps(y, quantiles, probabilities)}
+    for level in levels:
+        name = f"{100 * level:g}"
+        scores[f"coverage_{name}"] = coverage(y, lower[level], upper[level], level)
+        scores[f"width_{name}"] = interval_width(y, lower[level], upper[level], level)
+        scores[f"interval_score_{name}"] = interval_score(y, lower[level], upper[level], level)
+    return scores
 
 
 def _quantiles(y: Any, quantiles: Any, probabilities: float | Sequence[float]) -> tuple[Floats, Floats]:

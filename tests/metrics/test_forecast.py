@@ -290,6 +290,34 @@ def test_owa_refuses_scores_that_do_not_belong_together():
         metrics.owa(smape, mase, smape, metrics.mase(y, said, train, 12))
 
 
+# --- all at once ----------------------------------------------------------------------------------------------------
+
+
+def test_score_forecast_is_the_scores_one_by_one():
+    rng = np.random.default_rng(6)
+    y, said, naive2, low, lower, wide = rng.uniform(1, 9, (6, 3, 4))
+    y[0, 1] = NAN
+    train = rng.uniform(1, 9, (3, 30))
+    bounds = {0.95: (said - low - lower, said + wide + lower), 0.8: (said - low, said + wide)}
+    scores = metrics.score_forecast(
+        y, said, train=train, season_length=5, naive2=naive2, lower={k: v[0] for k, v in bounds.items()}, upper={k: v[1] for k, v in bounds.items()}
+    )
+    assert scores["mape"] == metrics.mape(y, said)
+    assert scores["mase"] == metrics.mase(y, said, train, 5)
+    assert scores["owa"] == metrics.owa(metrics.smape(y, said), metrics.mase(y, said, train, 5), metrics.smape(y, naive2), metrics.mase(y, naive2, train, 5))
+    assert scores["coverage_80"] == metrics.coverage(y, *bounds[0.8], 0.8)
+    assert scores["interval_score_95"] == metrics.interval_score(y, *bounds[0.95], 0.95)
+    quantiles = np.stack([bounds[0.95][0], bounds[0.8][0], said, bounds[0.8][1], bounds[0.95][1]])
+    assert scores["crps"] == metrics.crps(y, quantiles, [0.025, 0.1, 0.5, 0.9, 0.975])
+    assert scores["pinball"].value == pytest.approx(scores["crps"].value / 2)
+
+
+def test_score_forecast_without_the_parts_leaves_their_scores_out():
+    assert list(metrics.score_forecast([1.0], [2.0], train=[1.0, 2.0])) == ["mae", "rmse", "bias", "smape", "mape", "mase"]
+    with pytest.raises(ConfigError, match=r"`lower` has the levels \[0\.8\], `upper` \[0\.9\]"):
+        metrics.score_forecast([1.0], [2.0], train=[1.0, 2.0], lower={0.8: [0.0]}, upper={0.9: [3.0]})
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
