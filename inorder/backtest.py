@@ -1,0 +1,146 @@
+"""Rolling origins: fit to what came before, forecast what came next, score it.
+
+    fold k leaves out the last  2·horizon + k·step  rows and is judged on the first `horizon` of them
+    the test part leaves out the last  horizon  rows and is judged on them
+
+Scores are means over the steps of a series, then over series, then over folds.
+
+Source: Tashman 2000, Out-of-sample tests of forecasting accuracy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inorder.data.series import Series
+from inorder.errors import BudgetError, ForecastError, SeriesError
+from inorder.forecast.base import Fitted, Forecast, Forecaster
+from inorder.metrics import forecast as metrics
+from inorder.metrics.score import Score
+from inorder.typing import Floats
+
+DECILES = tuple(k / 10 for k in range(1, 10))  # their bounds, with the mean, are the quantiles .05, .10, …, .95 of the CRPS
+FEWEST = 4  # observations before the first origin
+OnProgress = Callable[[str, float], None]  # model, share of its work that is done
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One origin.   leave: rows of each series from the origin on.   truth: (series, horizon) what came."""
+
+    name: str
+    leave: int
+    training: Series
+    truth: Floats
+
+    @property
+    def horizon(self) -> int:
+        return int(self.truth.shape[1])
+
+
+class Clock:
+    """Seconds that are left of a budget (None = no limit), of which `reserve` seconds are kept for the winner's last fit."""
+
+    def __init__(self, budget: float | None) -> None:
+        self.deadline = None if budget is None else time.monotonic() + budget
+        self.reserve = 0.0
+
+    def share(self, parts: int) -> float | None:
+        """An equal share of what is left for the next of `parts` pieces of work.   Raises BudgetError when nothing is left."""
+        if self.deadline is None:
+            return None
+        left = self.deadline - time.monotonic() - self.reserve
+        if left <= 0:
+            raise BudgetError("not run: the time budget was used up.")
+        return left / parts
+
+    def last(self) -> float | None:
+        """Seconds for the winner's last fit: what is left, and never less than was kept."""
+        return None if self.deadline is None else max(self.deadline - time.monotonic(), self.reserve, 1.0)
+
+
+def plan_folds(series: Series, horizon: int, folds: int, step: int) -> tuple[Series, list[Fold], list[str]]:
+    """The selection folds, earliest first, then the test part; with the series that are long enough, and notes on what was cut.
+
+    Where the data are short there are fewer folds, so that two seasons (ten rows at least) come before the first origin where
+    that can be had, and FEWEST rows in any case.   Raises SeriesError where not even one selection fold and a test part fit.
+    """
+    notes = []
+    needed = 2 * horizon + FEWEST
+    enough = series.lengths >= needed
+    if not enough.any():
+        raise SeriesError(
+            f"The longest series has {series.lengths.max()} rows; comparing at horizon {horizon} needs {needed}: "
+            f"{horizon} to test, {horizon} to choose by and {FEWEST} before them. Use a shorter horizon, or fit one model with `inorder fit`."
+        )
+    if not enough.all():
+        notes.append(f"{(~enough).sum()} of {len(series)} series have fewer than {needed} rows and are left out of the comparison.")
+        series = series.take(np.flatnonzero(enough))
+    shortest, wanted = int(series.lengths.min()), max(2 * series.season_length, 10)
+    room = max(1, min(folds, 1 + (shortest - 2 * horizon - wanted) // step))
+    if room < folds:
+        notes.append(f"{room} selection fold{'s' * (room > 1)} instead of {folds}: the shortest series has {shortest} rows.")
+    leaves = [2 * horizon + k * step for k in reversed(range(room))]
+    plan = [_fold(series, f"fold {k + 1}", leave, horizon) for k, leave in enumerate(leaves)]
+    return series, [*plan, _fold(series, "test", horizon, horizon)], notes
+
+
+def _fold(series: Series, name: str, leave: int, horizon: int) -> Fold:
+    truth = np.stack([y[len(y) - leave : len(y) - leave + horizon] for y in series])
+    return Fold(name, leave, series.head(leave), truth)
+
+
+def run_folds(
+    name: str, forecaster: Forecaster, plan: Sequence[Fold], levels: Sequence[float], *, intervals: str, refit: bool, clock: Clock, on_progress: OnProgress | None
+) -> tuple[Forecast, ...]:
+    """The forecast of every fold.   Raises what the model raises."""
+    grid = sorted({*DECILES, *levels})
+    forecasts: list[Forecast] = []
+    fitted: Fitted | None = None
+    for k, fold in enumerate(plan):
+
+        def report(done: int, of: int, k: int = k) -> None:
+            if on_progress:
+                on_progress(name, (k + done / max(of, 1)) / len(plan))
+
+        seconds = clock.share(len(plan) - k)
+        if fitted is None or refit:
+            fitted = forecaster.fit(fold.training, seconds=seconds, progress=report)
+        else:
+            fitted = fitted.update(fold.training.tail(plan[k - 1].leave - fold.leave))
+        made = fitted.predict(fold.horizon, grid, intervals=intervals)
+        if not np.isfinite(made.mean).all():
+            raise ForecastError("its forecast is not finite.")
+        forecasts.append(made)
+        report(1, 1)
+    return tuple(forecasts)
+
+
+def score(fold: Fold, forecast: Forecast, levels: Sequence[float], naive2: Floats) -> dict[str, Score]:
+    """The scores of one fold: mae, rmse, smape, mase, owa, pinball over `levels`, crps over the DECILES, coverage_80, …
+
+    naive2: (series, horizon) what Naive 2 forecast for the same fold.
+    A series that could not be fitted is judged by the value that stands in, and left out of the scores of intervals.
+    """
+    shape, mean = fold.truth.shape, forecast.mean.reshape(fold.truth.shape)
+    lower = {level: bound.reshape(shape) for level, bound in forecast.lower.items()}
+    upper = {level: bound.reshape(shape) for level, bound in forecast.upper.items()}
+    season = fold.training.season_length
+    whole = metrics.score_forecast(fold.truth, mean, train=fold.training, season_length=season, naive2=naive2)
+    failed = np.array([name in forecast.errors for name in forecast.ids])
+    judged = np.where(failed[:, None], np.nan, fold.truth)
+    within = metrics.score_forecast(judged, mean, train=fold.training, season_length=season, lower={l: lower[l] for l in levels}, upper={l: upper[l] for l in levels})
+    probabilities = [(1 - level) / 2 for level in reversed(DECILES)] + [0.5] + [(1 + level) / 2 for level in DECILES]
+    quantiles = np.stack([*(lower[level] for level in reversed(DECILES)), mean, *(upper[level] for level in DECILES)])
+    return {**within, **whole, "crps": metrics.crps(judged, quantiles, probabilities)}
+
+
+def naive2_means(plan: Sequence[Fold]) -> list[Floats]:
+    """(series, horizon) forecasts of Naive 2 for every fold: the yardstick of OWA."""
+    from inorder.forecast.baselines import Naive2
+
+    return [np.atleast_2d(Naive2().fit(fold.training).predict(fold.horizon).mean) for fold in plan]

@@ -1,0 +1,381 @@
+"""The command line: one sub-command per verb; each imports its own work when it runs.
+
+Exit codes: 0 done, 1 failed, 2 the input or an option is wrong (one plain sentence, nothing written), 130 stopped by Ctrl-C.
+Results go to standard output, progress and messages to standard error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import click
+import typer
+
+from inorder import __version__
+from inorder.errors import ConfigError, InorderError, InputError
+
+app = typer.Typer(name="inorder", help="Models for data whose order matters.", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Flags that say how to read a file of series; what is not given is inferred and shown."""
+
+    id: Annotated[Optional[str], typer.Option(help="Column that names the series of a long panel.")] = None
+    time: Annotated[Optional[str], typer.Option(help="Column of the time stamps.")] = None
+    value: Annotated[Optional[str], typer.Option(help="Column of the values; several, separated by commas, are a panel.")] = None
+    frequency: Annotated[Optional[str], typer.Option(help='Such as "monthly", "30min", "2 weeks", "business-day".')] = None
+    season: Annotated[Optional[int], typer.Option(help="Observations per season: 12 for months, 1 for none.")] = None
+    timezone: Annotated[Optional[str], typer.Option(help="Where local stamps were taken, such as Europe/Paris.")] = None
+    dates: Annotated[Optional[str], typer.Option(help='"day-first", "month-first", or a format such as %d.%m.%Y.')] = None
+    decimal: Annotated[Optional[str], typer.Option(help="Decimal mark of the numbers, . or ,")] = None
+
+    def keywords(self) -> dict[str, Any]:
+        """What was given, as keywords of `read_series`."""
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) is not None}
+        if "season" in given:
+            given["season_length"] = given.pop("season")
+        for name in ("value",):
+            if name in given and "," in given[name]:
+                given[name] = [part.strip() for part in given[name].split(",")]
+        return given
+
+
+def with_reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags of `Reading`, so that they are written once; it receives them as one record, `reading`."""
+    own = inspect.signature(command, eval_str=True)
+    flags = inspect.signature(Reading, eval_str=True).parameters.values()
+
+    def wrapped(**given: Any) -> None:
+        record = Reading(**{flag.name: given.pop(flag.name) for flag in flags})
+        command(**given, reading=record)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.parameters.values(), *flags) if p.name != "reading"]
+    wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+    return wrapped
+
+
+# what several commands take, written once
+Task = Annotated[str, typer.Argument(help="forecast", show_default=False)]
+Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample.', show_default=False)]
+Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
+Horizon = Annotated[Optional[int], typer.Option("--horizon", "-H", help="Steps ahead.")]
+Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]
+Intervals = Annotated[str, typer.Option(help="auto, analytic or conformal.")]
+Budget = Annotated[Optional[str], typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
+Seed = Annotated[int, typer.Option(help="For models that draw random numbers.")]
+Out = Annotated[Optional[Path], typer.Option(help="Where to save.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Models for data whose order matters: fit, compare, explain and serve them with a few verbs."""
+    if version:
+        typer.echo(f"inorder {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@with_reading
+def compare(
+    task: Task,
+    data: Data,
+    reading: Reading,
+    horizon: Horizon = None,
+    models: Annotated[Optional[str], typer.Option(help="Names separated by commas; all that suit the data if not given. See `inorder models`.")] = None,
+    folds: Annotated[int, typer.Option(help="Selection folds.")] = 3,
+    step: Annotated[Optional[int], typer.Option(help="Rows between the origins of the folds; the horizon if not given.")] = None,
+    refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Fit anew at each origin, or fit once and take newer rows in.")] = True,
+    by: Annotated[str, typer.Option(help="The score that ranks: mase, smape, mae, rmse, owa, pinball or crps.")] = "mase",
+    levels: Levels = "0.8,0.95",
+    intervals: Intervals = "auto",
+    budget: Budget = None,
+    seed: Seed = 0,
+    keep: Annotated[str, typer.Option(help='"best", or "all" to save every model.')] = "best",
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit the candidates, rank them on folds of the history, save the best with a report."""
+    from inorder import comparison
+    from inorder.data.series import read_series
+
+    from inorder.terminal import Board
+
+    target = check_target(out or Path("runs") / stem(data))
+    series = read_series(data, **reading.keywords())
+    if not quiet and not as_json:
+        typer.echo(series.describe())
+        for note in series.notes:
+            typer.echo(f"  {note}")
+    board = Board(by, quiet or as_json)
+    with board:
+        result = comparison.compare(
+            task,
+            series,
+            horizon=horizon,
+            models=None if models is None else names(models),
+            folds=folds,
+            step=step,
+            refit=refit,
+            by=by,
+            levels=parse_levels(levels),
+            intervals=intervals,
+            budget=parse_budget(budget),
+            seed=seed,
+            keep=keep,
+            on_row=board.show,
+            on_progress=board.progress,
+        )
+        board.progress("report", 0.0)
+        saved = dataclasses.replace(result, call=command_line()).save(target)
+    if as_json:
+        print_json({**result.to_json(), "out": str(saved)})
+        return
+    board.finish(result.table, result.winner)
+    if not quiet:
+        for note in result.notes:
+            typer.echo(f"  {note}")
+        typer.echo(f"\nbest: {result.winner}, fitted to everything and saved in {saved}")
+        typer.echo(f"report:   {saved / 'report.html'}")
+        typer.echo(f"forecast: inorder predict {saved} --horizon {result.horizon}")
+
+
+@app.command()
+@with_reading
+def fit(
+    task: Task,
+    data: Data,
+    reading: Reading,
+    model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, or auto: the winner of compare.")] = "auto",
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
+    models: Annotated[Optional[str], typer.Option(help="What auto chooses from, names separated by commas.")] = None,
+    horizon: Annotated[Optional[int], typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that auto compares at.")] = None,
+    budget: Budget = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit one model and save it with a report."""
+    from inorder import verbs
+    from inorder.bundle import write_bundle
+    from inorder.data.series import read_series
+    from inorder.report import render_report
+    from inorder.tasks.forecast import parse_settings
+    from inorder.terminal import Bar
+
+    target = check_target(out or Path("runs") / stem(data))
+    series = read_series(data, **reading.keywords())
+    if not quiet and not as_json:
+        typer.echo(series.describe())
+    settings = parse_settings(set_ or [])
+    if model == "auto":
+        if settings:
+            raise ConfigError("--set belongs to one model: name it with --model.")
+        from inorder import comparison
+
+        chosen = comparison.compare(task, series, horizon=horizon, models=None if models is None else names(models), budget=parse_budget(budget), seed=seed)
+        fitted, header = chosen.best, {"candidate": chosen.winner, "comparison": chosen.to_json()}
+    else:
+        if models is not None:
+            raise ConfigError("--models is what --model auto chooses from; give one or the other.")
+        chosen = None
+        with Bar(model, quiet or as_json) as bar:
+            fitted, header = verbs.fit(task, series, model, settings=settings, budget=parse_budget(budget), seed=seed, on_progress=bar.update), {"candidate": model}
+    page = render_report(fitted, chosen, made_by=command_line(), horizon=horizon)
+    saved = write_bundle(target, dataclasses.replace(fitted.bundle(**header), texts={"report.html": page}))
+    if as_json:
+        print_json({"task": task, "model": header["candidate"], "data": series.describe(), "parameters": plain(fitted.describe(0)) if len(series) == 1 else None, "out": str(saved)})
+    elif not quiet:
+        typer.echo(fitted.summary())
+        typer.echo(f"\nsaved in {saved}; report: {saved / 'report.html'}")
+
+
+@app.command()
+@with_reading
+def predict(
+    bundle: Folder,
+    reading: Reading,
+    data: Annotated[Optional[str], typer.Argument(help='Newer rows to take in first: a file, or "-" for standard input.', show_default=False)] = None,
+    horizon: Horizon = None,
+    levels: Levels = "0.8,0.95",
+    intervals: Intervals = "auto",
+    out: Annotated[Optional[Path], typer.Option(help="A .csv, .parquet or .json file; standard output as CSV if not given.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast with a saved model, after taking in newer rows if there are any."""
+    from inorder.output import write_forecast
+    from inorder.verbs import load, newer
+
+    fitted = load(bundle)
+    if data is not None:
+        new = newer(fitted, data, **reading.keywords())
+        if new is not None:
+            fitted = fitted.update(new)
+        elif not quiet:
+            typer.echo("No row comes after the model's history, so the forecast starts at its end.", err=True)
+    season = fitted.history.season_length
+    forecast = fitted.predict(horizon or (season if season > 1 else 10), parse_levels(levels), intervals=intervals)
+    if not quiet:
+        for name, reason in forecast.errors.items():
+            typer.echo(f"{name}: {reason} Its last value stands in.", err=True)
+    write_forecast(forecast, out, as_json)
+
+
+@app.command()
+@with_reading
+def evaluate(
+    bundle: Folder,
+    data: Data,
+    reading: Reading,
+    horizon: Horizon = None,
+    step: Annotated[Optional[int], typer.Option(help="Rows between origins; the horizon if not given.")] = None,
+    levels: Levels = "0.8,0.95",
+    as_json: AsJson = False,
+) -> None:
+    """Score a saved model on rows that it has not seen."""
+    from inorder.verbs import evaluate as score
+
+    scores = score(bundle, data, horizon=horizon, step=step, levels=parse_levels(levels), **reading.keywords())
+    if as_json:
+        print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
+        return
+    for one in scores.values():
+        typer.echo(str(one))
+
+
+@app.command()
+def data(name: Annotated[Optional[str], typer.Argument(help="Print this sample.", show_default=False)] = None, as_json: AsJson = False) -> None:
+    """The samples that come with the package, or one of them."""
+    from inorder.data.samples import SAMPLES, sample_text
+
+    if name is not None:
+        typer.echo(sample_text(name), nl=False)
+    elif as_json:
+        print_json({key: {"about": one.sentence, "source": one.source, "licence": one.licence, "horizon": one.horizon} for key, one in SAMPLES.items()})
+    else:
+        width = max(map(len, SAMPLES))
+        for key, one in SAMPLES.items():
+            typer.echo(f"{key:<{width}}  {one.sentence} ({one.licence})")
+
+
+@app.command()
+def models(task: Annotated[Optional[str], typer.Argument(help="forecast", show_default=False)] = None, as_json: AsJson = False) -> None:
+    """What can be fitted, one line each, with its source."""
+    from inorder.errors import unknown
+    from inorder.tasks.forecast import CANDIDATES
+
+    if task not in (None, "forecast"):
+        raise unknown("task", str(task), ["forecast"])
+    if as_json:
+        print_json({"forecast": {name: {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": one.make().setting_names()} for name, one in CANDIDATES.items()}})
+        return
+    width = max(map(len, CANDIDATES))
+    for name, one in CANDIDATES.items():
+        typer.echo(f"{name:<{width}}  {one.sentence} {one.source}.")
+
+
+@app.command()
+def lecture(topic: Annotated[Optional[str], typer.Argument(help="A number or a topic, such as ctc: its steps.", show_default=False)] = None, as_json: AsJson = False) -> None:
+    """The lecture's 24 worked examples: what it prints, what is right, and why."""
+    from inorder.lecture import show
+
+    show(topic, as_json)
+
+
+def stem(data: str) -> str:
+    """A folder name for the results on `data`."""
+    name = "standard-input" if data == "-" else Path(data).name.split(".")[0] or "series"
+    return re.sub(r"[^\w-]+", "-", name)
+
+
+def check_target(path: Path) -> Path:
+    """Refuse, before any work is done, a folder that must not be overwritten."""
+    from inorder.bundle import is_replaceable
+
+    if path.exists() and not is_replaceable(path):
+        raise ConfigError(f"{path} exists and is not a saved model. Choose another folder with --out.")
+    return path
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_levels(text: str) -> list[float]:
+    try:
+        return [float(part) for part in names(text)]
+    except ValueError:
+        raise ConfigError(f'--levels takes probabilities such as 0.8,0.95, not "{text}".') from None
+
+
+def parse_budget(text: str | None) -> float | None:
+    """Seconds from 40s, 10m, 1.5h or a bare number of seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(s|m|min|h)?\s*", text.lower())
+    if not match or float(match.group(1)) == 0:
+        raise ConfigError(f'--budget takes a time such as 40s, 10m or 1h, not "{text}".')
+    return float(match.group(1)) * {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}[match.group(2)]
+
+
+def command_line() -> str:
+    """What the user typed."""
+    return "inorder " + shlex.join(sys.argv[1:])
+
+
+def finite(value: float) -> float | None:
+    import math
+
+    return value if math.isfinite(value) else None
+
+
+def plain(value: Any) -> Any:
+    """Arrays, records and NumPy numbers as JSON values."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return finite(value) if isinstance(value, float) else value
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def main() -> None:
+    """Run the command line; errors become one sentence and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except (InputError, InorderError) as error:
+        typer.echo(f"inorder: {error}", err=True)
+        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+    except typer.Exit as stop:
+        raise SystemExit(stop.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("inorder: stopped; nothing was left half-written.", err=True)
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None

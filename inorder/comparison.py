@@ -1,0 +1,269 @@
+"""Candidates side by side: a rolling-origin backtest, a leaderboard, and the winner.
+
+    history  ├──────────── training ────────────┤ fold 1 ┤
+             ├──────────── training ──────────────────────┤ fold 2 ┤
+             ├──────────── training ───────────────────────────────┤ test ┤
+
+Every model is fitted to what comes before each fold and forecasts the fold. The winner is the model with the best mean
+score over the selection folds; the test part, the last `horizon` rows, plays no part in that choice, so its scores are an
+honest estimate. The winner is then fitted to everything.
+
+Source: Tashman 2000, Out-of-sample tests of forecasting accuracy; Hyndman & Athanasopoulos 2021, §5.10.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
+from inorder.data.series import Series, read_series
+from inorder.errors import ConfigError, ForecastError, InorderError, unknown
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon
+from inorder.forecast.intervals import check_levels
+from inorder.tasks.forecast import candidate, default_models
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCORES = ("mae", "rmse", "smape", "mase", "owa", "pinball", "crps")
+OnRow = Callable[["Table"], None]
+
+
+class Table(list[dict[str, Any]]):
+    """One dictionary a model: `model`, `selection`, the test scores, `seconds`, `error`. Prints as a table."""
+
+    def to_frame(self) -> Any:
+        """As a polars frame."""
+        import polars
+
+        return polars.DataFrame(list(self), infer_schema_length=None)
+
+    def __str__(self) -> str:
+        return str(self.to_frame())
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The result of `compare`.
+
+    table: one row a model, the best first (by `by` over the selection folds).   best: the winner, fitted to everything.
+    forecasts: model -> its forecast of every fold, in the order of `folds`; the last fold is the test part.
+    signatures: score -> how it was computed.   kept: the other models, fitted to everything (`keep="all"`).
+    """
+
+    table: Table
+    best: Fitted
+    winner: str
+    series: Series
+    horizon: int
+    by: str
+    levels: tuple[float, ...]
+    folds: tuple[Fold, ...]
+    forecasts: Mapping[str, tuple[Forecast, ...]]
+    signatures: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    kept: Mapping[str, Fitted] = field(default_factory=dict)
+    call: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.table}\nbest: {self.winner}"
+
+    def plot(self) -> Figure:
+        """A matplotlib figure of the test scores, best selection score first."""
+        from inorder.plots import plot_leaderboard
+
+        return plot_leaderboard(self.table, self.by)
+
+    def to_json(self) -> dict[str, Any]:
+        """The leaderboard and how it came about, as plain values."""
+        return {
+            "task": "forecast",
+            "data": self.series.describe(),
+            "horizon": self.horizon,
+            "folds": [{"name": fold.name, "rows_left_out": fold.leave} for fold in self.folds],
+            "by": self.by,
+            "best": self.winner,
+            "table": list(self.table),
+            "signatures": dict(self.signatures),
+            "notes": list(self.notes),
+        }
+
+    def report(self) -> str:
+        """The report: one HTML page that needs nothing else."""
+        from inorder.report import render_report
+
+        return render_report(self.best, self, made_by=self.call)
+
+    def save(self, path: str | Path) -> Path:
+        """Save the winner as a bundle with leaderboard and report; the models that were kept lie under `candidates/`."""
+        from inorder.bundle import Bundle, write_bundle
+
+        own = self.best.bundle(candidate=self.winner, comparison=self.to_json())
+        parts = {f"candidates/{name}": fitted.bundle(candidate=name) for name, fitted in self.kept.items()}
+        return write_bundle(path, Bundle(own.model, own.weights, {"report.html": self.report()}, parts))
+
+
+def compare(
+    task: str,
+    data: Any,
+    *,
+    horizon: int | None = None,
+    models: Sequence[str] | Mapping[str, Forecaster] | None = None,
+    folds: int = 3,
+    step: int | None = None,
+    refit: bool = True,
+    by: str = "mase",
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    intervals: str = "auto",
+    budget: float | None = None,
+    seed: int = 0,
+    keep: str = "best",
+    on_row: OnRow | None = None,
+    on_progress: OnProgress | None = None,
+    **reading: Any,
+) -> Comparison:
+    """Fit every candidate to the same folds of `data`, rank them, and fit the winner to everything.
+
+    task: "forecast".   data: whatever `read_series` reads; further keywords (`value=`, `season_length=`, …) go to it.
+    horizon: steps ahead; None = one season, or a tenth of the data where there is none.
+    models: names of candidates, or name -> forecaster; None = all that suit the data.
+    folds, step: how many selection folds, and how many rows their origins lie apart (None = horizon). Short data get fewer folds.
+    refit: fit anew at every origin; False fits once, at the first, and takes in later rows by `update`.
+    by: the score that ranks ("mase", "smape", "mae", "rmse", "owa", "pinball" or "crps").
+    budget: seconds for everything; what is not reached is reported as such.   seed: for models that draw random numbers.
+    keep: "best" or "all" candidates fitted to everything.
+
+    Raises ConfigError for an option that is out of range and SeriesError where the data are too short to judge.
+
+    >>> result = compare("forecast", "air-passengers", horizon=12, models=["naive", "seasonal-naive"])
+    >>> result.winner, len(result.table)
+    ('seasonal-naive', 2)
+    """
+    given = {name: value for name, value in locals().items() if name != "reading"} | reading
+    if task != "forecast":
+        raise unknown("task", task, ["forecast"])
+    if by not in SCORES:
+        raise unknown("score", by, SCORES)
+    if keep not in ("best", "all"):
+        raise ConfigError(f'`keep` is "best" or "all", not "{keep}".')
+    for name, value in (("folds", folds), ("step", 1 if step is None else step)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"`{name}` is a whole number, 1 or more, not {value!r}.")
+    clock = Clock(budget)
+    levels = check_levels(levels)
+    series = read_series(data, **reading)
+    forecasters, notes = chosen(series, models, seed)
+    horizon = default_horizon(series) if horizon is None else horizon
+    check_horizon(horizon)
+    series, plan, more = plan_folds(series, horizon, folds, step or horizon)
+    notes = [*notes, *more]
+    yardstick = naive2_means(plan)
+
+    table, forecasts, signatures = Table(), {}, {}
+    for name, forecaster in forecasters.items():
+        began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None}
+        try:
+            made = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
+            scores = [score(fold, one, levels, reference) for fold, one, reference in zip(plan, made, yardstick, strict=True)]
+        except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
+            row["error"] = str(error) if isinstance(error, InorderError) else f"{type(error).__name__}: {error}"
+        else:
+            forecasts[name] = made
+            row |= {key: plain(scores[-1][key].value) for key in score_names(levels)}
+            row["selection"] = plain(float(np.mean([one[by].value for one in scores[:-1]])))
+            row["fell_back"] = max(len(one.errors) for one in made)
+            signatures = {key: scores[-1][key].signature for key in score_names(levels)}
+        row["seconds"] = round(time.perf_counter() - began, 4)
+        if row["error"] is None:
+            clock.reserve = max(clock.reserve, 1.5 * row["seconds"] / len(plan))  # one more fit of the slowest so far
+        table.append(row)
+        table.sort(key=rank)
+        if on_row:
+            on_row(table)
+    if table[0]["error"] is not None:
+        raise ForecastError("No model could be fitted. " + " ".join(f"{row['model']}: {row['error']}" for row in table))
+
+    fitted = fit_winners(table, forecasters, series, keep, clock, notes)
+    winner = next(iter(fitted))
+    return Comparison(
+        table=table,
+        best=fitted.pop(winner),
+        winner=winner,
+        series=series,
+        horizon=horizon,
+        by=by,
+        levels=levels,
+        folds=tuple(plan),
+        forecasts=forecasts,
+        signatures=signatures,
+        notes=tuple(notes),
+        kept=fitted,
+        call=describe_call(given),
+    )
+
+
+def chosen(series: Series, models: Sequence[str] | Mapping[str, Forecaster] | None, seed: int) -> tuple[dict[str, Forecaster], list[str]]:
+    """The candidates by name, with the seed where they take one, and notes on what was left out."""
+    if isinstance(models, Mapping):
+        return dict(models), []
+    if isinstance(models, str):
+        models = [name.strip() for name in models.split(",") if name.strip()]
+    names, notes = default_models(series) if models is None else (list(dict.fromkeys(models)), [])
+    if not names:
+        raise ConfigError("`models` is empty; name at least one, or leave it out for all that suit the data.")
+    made = {name: candidate(name).make() for name in names}
+    return {name: model.with_settings({"seed": seed}) if "seed" in model.setting_names() else model for name, model in made.items()}, notes
+
+
+def default_horizon(series: Series) -> int:
+    """One season, or a tenth of the shortest series where there is none; a fifth of it at most, one step at least."""
+    shortest = int(series.lengths.min())
+    return max(1, min(series.season_length if series.season_length > 1 else shortest // 10, shortest // 5))
+
+
+def score_names(levels: Sequence[float]) -> list[str]:
+    """The scores of a row, in the order of the table."""
+    return [*SCORES, *(f"coverage_{100 * level:g}" for level in levels)]
+
+
+def rank(row: Mapping[str, Any]) -> tuple[bool, float]:
+    """Sorting key of the leaderboard: scored rows by their selection score, then those without one, then errors."""
+    return row["error"] is not None, math.inf if row["selection"] is None else row["selection"]
+
+
+def plain(value: float) -> float | None:
+    """None for a score that is not finite, as JSON wants it."""
+    return value if math.isfinite(value) else None
+
+
+def fit_winners(table: Table, forecasters: Mapping[str, Forecaster], series: Series, keep: str, clock: Clock, notes: list[str]) -> dict[str, Fitted]:
+    """The best model fitted to everything, and the others behind it if they are kept. Should the first fail there, the next takes its place, with a note."""
+    fitted: dict[str, Fitted] = {}
+    for row in table:
+        if row["error"] is not None or (fitted and keep == "best"):
+            continue
+        try:
+            fitted[row["model"]] = forecasters[row["model"]].fit(series, seconds=clock.last())
+        except InorderError as error:
+            notes.append(f"{row['model']} could not be fitted to the whole series: {error}")
+    if not fitted:
+        raise ForecastError("No model could be fitted to the whole series. " + " ".join(notes))
+    return fitted
+
+
+def describe_call(arguments: Mapping[str, Any]) -> str:
+    """The Python call that makes the comparison again; data that have no short name stand as `data`."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(compare).parameters.items()}
+    task, data = arguments["task"], arguments["data"]
+    words = [repr(task), repr(str(data)) if isinstance(data, str | PathLike) else "data"]
+    words += [f"{name}={value!r}" for name, value in arguments.items() if name not in ("task", "data", "on_row", "on_progress") and value != defaults.get(name)]
+    return f"inorder.compare({', '.join(words)})"

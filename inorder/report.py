@@ -1,0 +1,172 @@
+"""The report: one self-contained HTML page for people, readable on a phone and in print.
+
+What was read, who won and by how much, the forecast, the backtest, residual checks, the parts of the series, what each
+model is, and how to make it all again. Every number comes from the result that it describes; nothing is fetched from outside.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast
+from inorder.tasks.forecast import CANDIDATES
+
+if TYPE_CHECKING:
+    from inorder.comparison import Comparison
+
+LONGEST_TABLE = 60  # rows of the forecast that are written out
+
+COLUMNS = {
+    "selection": ("selection", "the score that ranks, mean over the selection folds"),
+    "mae": ("MAE", "mean absolute error, in units of the data"),
+    "rmse": ("RMSE", "root of the mean squared error, in units of the data"),
+    "smape": ("sMAPE", "symmetric mean absolute percentage error, 0 to 200 %"),
+    "mase": ("MASE", "mean absolute error ÷ that of the seasonal naive forecast inside the training part; below 1 is better than it"),
+    "owa": ("OWA", "mean of sMAPE and MASE, each relative to Naive 2; below 1 is better than it"),
+    "pinball": ("pinball", "mean quantile loss of the intervals' bounds and the middle, in units of the data"),
+    "crps": ("CRPS", "continuous ranked probability score from the quantiles .05 to .95, in units of the data"),
+    "seconds": ("seconds", "all fits and forecasts of the folds"),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with the sentence below it."""
+
+    svg: str
+    caption: str
+
+
+def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_by: str, horizon: int | None = None) -> str:
+    """The page for a fitted forecaster, with the comparison that chose it if there was one.   made_by: the command or call that makes it again."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    series = fitted.history
+    season = fitted.forecaster.season_of(series)
+    steps = comparison.horizon if comparison else horizon or (2 * season if season > 1 else 10)
+    levels = comparison.levels if comparison else DEFAULT_LEVELS
+    forecast = fitted.predict(steps, levels)
+    example = example_series(fitted, comparison)
+    environment = Environment(loader=PackageLoader("inorder"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["number"] = number
+    models = [row["model"] for row in comparison.table] if comparison else [fitted.forecaster.name]
+    return environment.get_template("report.html").render(
+        title=f"Forecast of {series.source}",
+        series=series,
+        fitted=fitted,
+        forecast=forecast,
+        name=comparison.winner if comparison else fitted.forecaster.name,
+        example=series.ids[example],
+        summary=fitted.summary(),
+        forecast_rows=forecast_rows(forecast, example),
+        figures=draw(fitted, forecast, comparison, example, season),
+        checks=residual_check_rows(fitted, example, season),
+        comparison=comparison,
+        verdict=verdict(comparison) if comparison else None,
+        columns=COLUMNS,
+        coverage_columns=[(f"coverage_{100 * level:g}", f"{100 * level:g} %") for level in levels],
+        models=[(name, CANDIDATES[name]) for name in models if name in CANDIDATES],
+        made_by=made_by,
+        versions={"inorder": version("inorder"), "Python": platform.python_version(), "NumPy": version("numpy"), "machine": f"{platform.system()} {platform.machine()}"},
+    )
+
+
+def example_series(fitted: Fitted, comparison: Comparison | None) -> int:
+    """The series that stands for the panel: the one whose test error is the median."""
+    if comparison is None or len(fitted.history) == 1:
+        return 0
+    truth, made = comparison.folds[-1].truth, np.atleast_2d(comparison.forecasts[comparison.winner][-1].mean)
+    scale = np.array([np.nanmean(np.abs(np.diff(y))) if np.isfinite(y).sum() > 1 else np.nan for y in comparison.folds[-1].training])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = np.nanmean(np.abs(truth - made), axis=1, where=~np.isnan(truth)) / scale
+    order = np.argsort(np.where(np.isfinite(errors), errors, np.inf), kind="stable")
+    return int(order[np.isfinite(errors).sum() // 2])
+
+
+def verdict(comparison: Comparison) -> list[str]:
+    """What the leaderboard says, in sentences."""
+    rows = [row for row in comparison.table if row["error"] is None]
+    best = next(row for row in rows if row["model"] == comparison.winner)
+    steps = f"the last {comparison.horizon} rows" if comparison.horizon > 1 else "the last row"
+    unit = f" of each of {len(comparison.series)} series" if len(comparison.series) > 1 else ""
+    sentences = [f"{best['model']} was chosen from {len(comparison.table)} models by its {COLUMNS[comparison.by][0]} over {len(comparison.folds) - 1} earlier parts of the data."]
+    if best["smape"] is not None:
+        sentences.append(f"On {steps}{unit}, which played no part in that choice, its forecasts were off by {best['smape']:.1f} % on average (sMAPE).")
+    if best["mase"] is not None:
+        word = "smaller" if best["mase"] < 1 else "larger"
+        sentences.append(f"That error is {best['mase']:.2f} times (MASE) the one that repeating the last season makes one step at a time inside the training part: {word}.")
+    ranked = sorted((row for row in rows if row[comparison.by] is not None), key=lambda row: row[comparison.by])
+    if ranked and ranked[0]["model"] != best["model"]:
+        sentences.append(f"On that last part {ranked[0]['model']} happened to do better ({ranked[0][comparison.by]:.3g} against {best[comparison.by]:.3g}); choosing by it would be choosing after the fact.")
+    for level in comparison.levels:
+        share = best.get(f"coverage_{100 * level:g}")
+        if share is not None:
+            sentences.append(f"{100 * share:.0f} % of what came lay inside the {100 * level:g} % intervals.")
+    return sentences
+
+
+def forecast_rows(forecast: Forecast, example: int) -> list[tuple[str, list[float]]]:
+    """The forecast of one series, written out: stamp, mean, and the bounds of each level."""
+    frequency = forecast.history.frequency
+    assert frequency is not None, "an irregular series has no forecast"
+    index, mean = np.atleast_2d(forecast.index)[example], np.atleast_2d(forecast.mean)[example]
+    bounds = [np.atleast_2d(side[level])[example] for level in forecast.levels for side in (forecast.lower, forecast.upper)]
+    return [(frequency.label(index[k]), [float(mean[k]), *(float(bound[k]) for bound in bounds)]) for k in range(min(forecast.horizon, LONGEST_TABLE))]
+
+
+def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, example: int, season: int) -> dict[str, Figure]:
+    """Every picture of the page, by its place."""
+    from inorder import plots
+    from inorder.forecast.diagnostics import acf, decompose, pacf
+
+    series, figures = fitted.history, {}
+    y, stamps = series.y(example), series.stamps(example)
+    figures["forecast"] = Figure(plots.svg(plots.plot_forecast(forecast, example)), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}.")
+    if comparison:
+        made = comparison.forecasts[comparison.winner]
+        test = comparison.folds[-1]
+        figures["test"] = Figure(
+            plots.svg(plots.plot_forecast(made[-1].at(comparison.levels), example, truth=test.truth[example])), "The test part: forecast by the winner from what came before it, and what came."
+        )
+        folds = [(fold.name, one.at(comparison.levels), fold.truth) for fold, one in zip(comparison.folds[:-1], made[:-1], strict=True)]
+        figures["folds"] = Figure(plots.svg(plots.plot_folds(folds, example)), "The selection folds, from the earliest origin to the latest.")
+    residuals = fitted.residuals[series.offsets[example] : series.offsets[example + 1]]
+    if np.isfinite(residuals).sum() > 3:
+        lags = _lags(len(y), season)
+        figures["residuals"] = Figure(plots.svg(plots.plot_residuals(stamps, residuals, acf(residuals, lags))), "Errors of forecasts one step ahead over the whole history; the band is that of white noise.")
+    if np.isfinite(y).sum() > 3 and np.nanstd(y) > 0:
+        if len(y) >= 2 * season and len(y) > 4:
+            parts = decompose(y, season, "auto")
+            figures["decomposition"] = Figure(plots.svg(plots.plot_decomposition(parts, stamps, y, season=season > 1)), f"Classical decomposition, {parts.kind}.")
+        lags = _lags(len(y), season)
+        correlations = {"autocorrelation": acf(y, lags), "partial autocorrelation": pacf(y, lags)}
+        figures["correlations"] = Figure(plots.svg(plots.plot_correlations(correlations, int(np.isfinite(y).sum()))), "How the series relates to its own past; the band is that of white noise.")
+    return figures
+
+
+def _lags(length: int, season: int) -> int:
+    return max(1, min(length // 2 - 1, max(24, 2 * season + 2), 400))
+
+
+def residual_check_rows(fitted: Fitted, example: int, season: int) -> list[Any]:
+    """The checks of one series' one-step errors, each with a sentence."""
+    from inorder.forecast.diagnostics import residual_checks
+
+    series = fitted.history
+    return list(residual_checks(fitted.residuals[series.offsets[example] : series.offsets[example + 1]], season))
+
+
+def number(value: float | None) -> str:
+    """Four significant digits, thousands with commas; a dash for nothing.
+
+    >>> number(1234.567), number(0.01234), number(431.0), number(None)
+    ('1,235', '0.01234', '431', '–')
+    """
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
