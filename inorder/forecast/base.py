@@ -19,12 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from inorder.data.series import Series, as_series, check_season_length
-from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, InorderError, SeriesError, unknown
+from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
 from inorder.typing import Floats, Index, Mean, Values
 
@@ -250,7 +250,8 @@ class Fitted(ABC):
         from inorder.bundle import Bundle
         from inorder.data.storing import series_arrays, series_header
 
-        own = {"task": "forecast", "model": self.forecaster.name, "settings": self.forecaster.settings, "series": series_header(self.history), "errors": dict(self.errors)}
+        own = {"task": "forecast", "model": self.forecaster.name, "settings": self.forecaster.settings}
+        own.update(series=series_header(self.history), errors=dict(self.errors))
         return Bundle({**own, **header}, {**self.weights(), **series_arrays(self.history)})
 
     def save(self, path: str | Path) -> Path:
@@ -307,9 +308,13 @@ class LocalForecaster(Forecaster):
     def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> LocalFitted:
         history = as_series(series)
         if history.frequency is None:
-            raise SeriesError(f"{self.name} needs evenly spaced observations; {history.source} is irregular. Put it on a grid: --every 1d, or regularise(series, every=…).")
+            raise SeriesError(
+                f"{self.name} needs evenly spaced observations; {history.source} is irregular. Put it on a grid: --every 1d, or regularise(series, every=…)."
+            )
         deadline = None if seconds is None else time.monotonic() + seconds
-        season, models, errors = self.season_of(history), [], {}
+        season = self.season_of(history)
+        models: list[Model | None] = []
+        errors: dict[str, str] = {}
         for i, y in enumerate(history):
             if deadline is not None and time.monotonic() > deadline:
                 raise BudgetError(f"{self.name} had fitted {i} of {len(history)} series when its {seconds:.0f} seconds were used up.")
@@ -341,6 +346,28 @@ def observed(y: Values, name: str) -> Values:
     return y[present[0] :]
 
 
+class Run(NamedTuple):
+    """A model after one series.   fitted: (time,) one-step forecasts.   last: the last value known.   error: why `state` is not there."""
+
+    fitted: Values
+    state: State
+    last: float
+    error: str = ""
+
+    @classmethod
+    def of(cls, model: Model | None, y: Values) -> Run:
+        present = np.flatnonzero(~np.isnan(y))
+        begin = int(present[0]) if len(present) else len(y)  # a model begins with the first observation
+        last = float(y[present[-1]]) if len(present) else math.nan
+        if model is None:
+            return cls(np.full(len(y), np.nan), None, last)
+        try:
+            fitted, state = model.run(y[begin:])
+        except ForecastError as error:  # an observation that this model cannot take in came after the fit
+            return cls(np.full(len(y), np.nan), None, last, str(error))
+        return cls(np.concatenate([np.full(begin, np.nan), fitted]), state, last)
+
+
 @dataclass(frozen=True, eq=False)
 class LocalFitted(Fitted):
     """One `Model` per series; None where the series could not be fitted, and the last value stands in."""
@@ -350,15 +377,15 @@ class LocalFitted(Fitted):
 
     @property
     def errors(self) -> Mapping[str, str]:
-        return self.failures
+        return {**self.failures, **{name: run.error for name, run in zip(self.history.ids, self._runs, strict=True) if run.error}}
 
     @cached_property
-    def _runs(self) -> list[tuple[Values, State]]:
-        return [(np.full(len(y), np.nan), _last_value(y)) if model is None else _run_observed(model, y) for model, y in zip(self.models, self.history, strict=True)]
+    def _runs(self) -> list[Run]:
+        return [Run.of(model, y) for model, y in zip(self.models, self.history, strict=True)]
 
     @property
     def fitted_values(self) -> Values:
-        return np.concatenate([fitted for fitted, _ in self._runs])
+        return np.concatenate([run.fitted for run in self._runs])
 
     def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto") -> Forecast:
         check_horizon(horizon)
@@ -367,14 +394,16 @@ class LocalFitted(Fitted):
             raise unknown("kind of intervals", intervals, ("auto", "analytic", "conformal"))
         mean = np.empty((len(self.history), horizon))
         bounds = np.full((len(self.history), 2 * len(levels), horizon), np.nan)  # lower and upper of each level in turn
-        kinds, errors = set(), dict(self.failures)
-        for i, (model, (_, state)) in enumerate(zip(self.models, self._runs, strict=True)):
-            if model is None:
-                mean[i] = state
+        kinds, errors = set(), dict(self.errors)
+        if len(errors) == len(self.history):  # observations that came after the fit cannot be taken in
+            raise ForecastError(next(iter(errors.values())))
+        for i, (model, run) in enumerate(zip(self.models, self._runs, strict=True)):
+            if model is None or run.error:
+                mean[i] = run.last
                 continue
-            mean[i] = model.forecast(state, horizon)
+            mean[i] = model.forecast(run.state, horizon)
             try:
-                bounds[i], kind = self._bounds(i, model, state, mean[i], levels, intervals)
+                bounds[i], kind = self._bounds(i, model, run.state, mean[i], levels, intervals)
                 kinds.add(kind)
             except ForecastError as error:
                 errors[self.history.ids[i]] = str(error)
@@ -410,7 +439,7 @@ class LocalFitted(Fitted):
         try:
             model = self.forecaster.fit_one(y[:cut], self.forecaster.season_of(self.history))
         except ForecastError:  # too short to hold a part back: one-step residuals of the whole
-            residuals = self.history.y(i) - self._runs[i][0]
+            residuals = self.history.y(i) - self._runs[i].fitted
             return np.column_stack([residuals, np.full((len(residuals), horizon - 1), np.nan)])
         _, state = model.run(y[:cut])
         padded = np.concatenate([y[cut:], np.full(horizon, np.nan)])
@@ -427,14 +456,14 @@ class LocalFitted(Fitted):
         i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
         if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
             raise unknown("series", str(series), self.history.ids[:20])
-        model = self.models[i]
-        if model is None:
-            raise ForecastError(f'Series "{self.history.ids[i]}" could not be fitted: {self.failures[self.history.ids[i]]}')
-        return LocalSession(model, self._runs[i][1])
+        model, name = self.models[i], self.history.ids[i]
+        if model is None or self._runs[i].error:
+            raise ForecastError(f'Series "{name}" could not be fitted: {self.errors[name]}')
+        return LocalSession(model, self._runs[i].state)
 
     def describe(self, series: int = 0) -> dict[str, Any]:
-        model = self.models[series]
-        return {} if model is None else {**model.describe(), **model.describe_state(self._runs[series][1])}
+        model, run = self.models[series], self._runs[series]
+        return {} if model is None else {**model.describe(), **({} if run.error else model.describe_state(run.state))}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -442,24 +471,17 @@ class LocalFitted(Fitted):
         return tuple(f"{name}: {note}" if self.history.panel else note for name, notes in found.items() for note in notes)
 
     def weights(self) -> dict[str, Any]:
-        return pack([model for model in self.models if model is not None])
+        errors = self.errors
+        models = [model for name, model in zip(self.history.ids, self.models, strict=True) if model is not None and name not in errors]
+        if not models:
+            raise ForecastError(next(iter(errors.values())))
+        return pack(models)
 
 
 def _finite(bounds: Floats) -> Floats:
     """Bounds beyond the range of floats, at the end of that range."""
     limit = np.finfo(np.float64).max
     return np.clip(bounds, -limit, limit)
-
-
-def _last_value(y: Values) -> float:
-    present = y[~np.isnan(y)]
-    return float(present[-1]) if len(present) else float("nan")
-
-
-def _run_observed(model: Model, y: Values) -> tuple[Values, State]:
-    begin = int(np.argmax(~np.isnan(y)))  # a model begins with the first observation
-    fitted, state = model.run(y[begin:])
-    return np.concatenate([np.full(begin, np.nan), fitted]), state
 
 
 def check_horizon(horizon: int) -> None:
@@ -494,7 +516,8 @@ def unpack(kind: type[Model], arrays: Mapping[str, Any], count: int) -> list[Mod
         except KeyError as error:
             raise BundleError(f"The weights have no array {error}.") from None
         if flat.ndim != 1 or flat.dtype.kind not in "if" or shapes.ndim != 2 or shapes.dtype.kind != "i" or len(shapes) != count or (shapes < 0).any():
-            raise BundleError(f'The arrays "model.{f.name}" and "model.{f.name}.shape" do not hold {count} series: {flat.dtype} {flat.shape}, {shapes.dtype} {shapes.shape}.')
+            found = f"{flat.dtype} {flat.shape} and {shapes.dtype} {shapes.shape}"
+            raise BundleError(f'The arrays "model.{f.name}" and "model.{f.name}.shape" do not hold {count} series: they are {found}.')
         sizes = [math.prod(shape) for shape in shapes.tolist()]  # exact: a hostile shape cannot overflow
         if sum(sizes) != len(flat):
             raise BundleError(f'The array "model.{f.name}" has {len(flat)} numbers; {sum(sizes)} were expected.')
