@@ -1,0 +1,20 @@
+"""What is true, written to be read: plain NumPy in float64, loops over time written out, no code shared with the fast modules.
+
+Tests compare every fast function with its namesake here; the lecture and the explainer compute with it.
+
+    file                 what                                                     fast twin
+    recurrent            RNN, LSTM, GRU: gates, step, whole sequence, sizes       nn/recurrent
+    backpropagation      their gradients through time                             nn/recurrent
+    convolution          1-D convolution, its gradient, receptive field           nn/convolution
+    attention            dot-product and additive (Bahdanau) attention            nn/attention
+    encoder_decoder      fixed context or attention, over tokens                  models/encoder_decoder
+    teacher_forcing      the true or the model's own previous token               train/teacher_forcing
+    gradient             how far back a gradient reaches; numerical gradients     autograd
+    greedy, beam         decoding over a step function                            decode/greedy, decode/beam
+    ctc                  paths, loss, gradient, alignment                         losses/ctc
+    ctc_decoding         greedy and prefix beam search                            decode/ctc
+    similarity           cosine of the angle between embeddings                   nn/embedding
+    smoothing, …         the recursions of the forecasters                        kernels/…
+
+Axes have the same names everywhere: batch time source target input hidden vocab symbols. Batch axes come first and may be left out.
+"""
