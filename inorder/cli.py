@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
-import click
 import typer
 
 from inorder import __version__
@@ -29,25 +28,38 @@ app = typer.Typer(name="inorder", help="Models for data whose order matters.", n
 
 @dataclass(frozen=True)
 class Reading:
-    """Flags that say how to read a file of series; what is not given is inferred and shown."""
+    """Flags that say how to read a file of series: `data.options.Options`, whose fields they bear; what is not given is inferred and shown."""
 
-    id: Annotated[Optional[str], typer.Option(help="Column that names the series of a long panel.")] = None
-    time: Annotated[Optional[str], typer.Option(help="Column of the time stamps.")] = None
-    value: Annotated[Optional[str], typer.Option(help="Column of the values; several, separated by commas, are a panel.")] = None
+    id: Annotated[Optional[str], typer.Option(help='Column that tells the series of a panel apart; "none": one series only.')] = None
+    time: Annotated[Optional[str], typer.Option(help='Column of the stamps; "year,month" joins two; "none": the order of the rows.')] = None
+    value: Annotated[Optional[str], typer.Option(help="Column to forecast; several, separated by commas, make a panel.")] = None
     frequency: Annotated[Optional[str], typer.Option(help='Such as "monthly", "30min", "2 weeks", "business-day".')] = None
-    season: Annotated[Optional[int], typer.Option(help="Observations per season: 12 for months, 1 for none.")] = None
+    season_length: Annotated[Optional[int], typer.Option("--season", help="Observations per season: 12 for months, 1 for none.")] = None
     timezone: Annotated[Optional[str], typer.Option(help="Where local stamps were taken, such as Europe/Paris.")] = None
-    dates: Annotated[Optional[str], typer.Option(help='"day-first", "month-first", or a format such as %d.%m.%Y.')] = None
-    decimal: Annotated[Optional[str], typer.Option(help="Decimal mark of the numbers, . or ,")] = None
+    start: Annotated[Optional[str], typer.Option(help="First stamp of a series without dates, with --frequency.")] = None
+    past: Annotated[Optional[str], typer.Option(help="Columns known up to now only, separated by commas.")] = None
+    future: Annotated[Optional[str], typer.Option(help="Columns known ahead of time.")] = None
+    static: Annotated[Optional[str], typer.Option(help="Columns with one number for each series.")] = None
+    dates: Annotated[Optional[str], typer.Option(help='"day-first", "month-first", "seconds" since 1970, …, or a format such as %d.%m.%Y.')] = None
+    decimal: Annotated[Optional[str], typer.Option(help='Decimal mark, "." or ",".')] = None
+    missing: Annotated[Optional[str], typer.Option(help="More words for a missing value, separated by commas.")] = None
+    duplicates: Annotated[Optional[str], typer.Option(help="Different values at one stamp: error, mean, first, last or sum.")] = None
+    layout: Annotated[Optional[str], typer.Option(help="long or wide.")] = None
+    every: Annotated[Optional[str], typer.Option(help="Put the stamps on a grid of this spacing: 1d, or a number where times are numbers.")] = None
+    how: Annotated[Optional[str], typer.Option(help="With --every: mean, sum, median, min, max, first or last of each cell.")] = None
+    header: Annotated[Optional[bool], typer.Option("--header/--no-header", help="Whether the first row names the columns.")] = None
+    separator: Annotated[Optional[str], typer.Option(help="What separates the fields.")] = None
+    encoding: Annotated[Optional[str], typer.Option(help="Encoding of a text file.")] = None
 
     def keywords(self) -> dict[str, Any]:
         """What was given, as keywords of `read_series`."""
         given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) is not None}
-        if "season" in given:
-            given["season_length"] = given.pop("season")
-        for name in ("value",):
-            if name in given and "," in given[name]:
-                given[name] = [part.strip() for part in given[name].split(",")]
+        for name in ("id", "time", "value", "past", "future", "static", "missing"):
+            if name in given:
+                parts = tuple(names(given[name]))
+                given[name] = parts[0] if len(parts) == 1 and name in ("id", "time", "value") else parts
+        if "every" in given and re.fullmatch(r"\d*\.?\d+(e-?\d+)?", given["every"]):
+            given["every"] = float(given["every"])
         return given
 
 
@@ -364,18 +376,20 @@ def print_json(value: Any) -> None:
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
     try:
-        app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(error.exit_code) from None
+        code = app(standalone_mode=False)
     except (InputError, InorderError) as error:
         typer.echo(f"inorder: {error}", err=True)
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
-    except typer.Exit as stop:
-        raise SystemExit(stop.exit_code) from None
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("inorder: stopped; nothing was left half-written.", err=True)
-        raise SystemExit(130) from None
+    except typer.Abort:
+        code = 130
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except Exception as error:
+        if not hasattr(error, "show"):  # typer's own errors of usage can show themselves; all others are bugs
+            raise
+        error.show()
+        raise SystemExit(2) from None
+    if code == 130:
+        typer.echo("inorder: stopped; nothing was left half-written.", err=True)
+    raise SystemExit(code)

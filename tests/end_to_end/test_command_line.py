@@ -1,0 +1,218 @@
+"""The real command line in a subprocess: file in, leaderboard, bundle and report out, forecasts back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inorder
+
+INORDER = [sys.executable, "-m", "inorder"]
+CLASSICAL = "naive,seasonal-naive,drift,holt-winters,ar"
+
+
+def run(*arguments: str, folder: Path, text: str | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*INORDER, *arguments], cwd=folder, input=text, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("compare")
+    done = run("compare", "forecast", "air-passengers", "--horizon", "12", "--models", CLASSICAL, "--keep", "all", folder=folder)
+    return folder, done.stdout
+
+
+def test_compare_says_what_was_read_and_ranks(compared):
+    folder, output = compared
+    assert '144 months, 1949-01 to 1960-12, column "passengers", season 12' in output
+    for name in CLASSICAL.split(","):
+        assert name in output
+    assert "best: holt-winters" in output
+    assert (folder / "runs" / "air-passengers" / "candidates" / "naive" / "model.json").is_file()
+
+
+class Page(HTMLParser):
+    """What a page loads and says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+        self.tags: list[str] = []
+        self.headings: list[str] = []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.outside += [value for key, value in attributes if key in ("src", "href", "xlink:href") and value and not value.startswith("#")]
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(compared):
+    folder, _ = compared
+    text = (folder / "runs" / "air-passengers" / "report.html").read_text(encoding="utf-8")
+    page = Page()
+    page.feed(text)
+    assert page.outside == []
+    assert "script" not in page.tags
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert page.tags.count("svg") == 6
+    for heading in ("Leaderboard", "Backtest", "just noise", "What each model is", "Make it again"):
+        assert heading in text
+    assert "inorder compare forecast air-passengers --horizon 12" in text
+    assert "ŷ[t+h] = y[t]" in text
+    leaderboard = json.loads((folder / "runs" / "air-passengers" / "model.json").read_text())["comparison"]["table"]
+    for row in leaderboard:
+        assert f"{row['mase']:.4g}" in text
+
+
+def test_predict_in_every_format_gives_the_numbers_of_python(compared, tmp_path):
+    folder, _ = compared
+    bundle = folder / "runs" / "air-passengers"
+    wanted = inorder.load(bundle).predict(6, levels=(0.9,))
+    printed = list(csv.DictReader(io.StringIO(run("predict", str(bundle), "--horizon", "6", "--levels", "0.9", folder=tmp_path).stdout)))
+    assert [row["month"][:7] for row in printed] == ["1961-01", "1961-02", "1961-03", "1961-04", "1961-05", "1961-06"]
+    assert np.allclose([float(row["mean"]) for row in printed], wanted.mean, rtol=1e-12)
+    assert np.allclose([float(row["lower_90"]) for row in printed], wanted.lower[0.9], rtol=1e-12)
+    as_json = json.loads(run("predict", str(bundle), "--horizon", "6", "--levels", "0.9", "--json", folder=tmp_path).stdout)
+    assert np.allclose([row["upper_90"] for row in as_json["forecast"]], wanted.upper[0.9], rtol=1e-12)
+    for ending in ("csv", "parquet", "json"):
+        run("predict", str(bundle), "--horizon", "6", "--out", f"out/f.{ending}", folder=tmp_path)
+    import polars
+
+    assert np.allclose(polars.read_parquet(tmp_path / "out" / "f.parquet")["mean"].to_numpy(), wanted.mean, rtol=1e-12)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["f.csv", "f.json", "f.parquet"]
+    refused = run("predict", str(bundle), "--out", "f.xlsx", folder=tmp_path, code=2)
+    assert "f.xlsx" in refused.stderr
+
+
+def sales(path: Path, months: int = 60, missing: tuple[int, ...] = ()) -> Path:
+    random = np.random.default_rng(5)
+    stamps = np.datetime64("2019-01") + np.arange(months)
+    values = 200 + 2 * np.arange(months) + 30 * np.sin(np.arange(months) * np.pi / 6) + random.normal(0, 5, months)
+    rows = [f"{stamp};{value:.2f}".replace(".", ",") for i, (stamp, value) in enumerate(zip(stamps, values, strict=True)) if i not in missing]
+    path.write_text("Monat;Umsatz\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_an_own_file_from_fit_to_evaluate(tmp_path):
+    early, late = sales(tmp_path / "early.csv", 48), sales(tmp_path / "late.csv", 60)
+    done = run("fit", "forecast", str(early), "--model", "holt-winters", "--set", "damped=true", "--out", "model", folder=tmp_path)
+    assert "model/report.html" in done.stdout
+    after = list(csv.DictReader(io.StringIO(run("predict", "model", str(late), "--horizon", "2", folder=tmp_path).stdout)))
+    assert [row["Monat"][:7] for row in after] == ["2024-01", "2024-02"]
+    piped = run("predict", "model", "-", "--horizon", "2", folder=tmp_path, text=late.read_text()).stdout
+    assert [row["mean"] for row in csv.DictReader(io.StringIO(piped))] == [row["mean"] for row in after]
+    scores = json.loads(run("evaluate", "model", str(late), "--horizon", "3", "--json", folder=tmp_path).stdout)
+    assert 0 < scores["scores"]["mase"] < 1.5
+    assert "in-sample" in scores["signatures"]["mase"]
+    nothing = run("evaluate", "model", str(early), folder=tmp_path, code=2)
+    assert "no row of the data comes after" in nothing.stderr
+
+
+def test_auto_picks_by_comparison(tmp_path):
+    sales(tmp_path / "s.csv")
+    done = json.loads(run("fit", "forecast", "s.csv", "--model", "auto", "--models", "naive,holt-winters", "--json", folder=tmp_path).stdout)
+    assert done["model"] == "holt-winters"
+    header = json.loads((tmp_path / done["out"] / "model.json").read_text())
+    assert [row["model"] for row in header["comparison"]["table"]] == ["holt-winters", "naive"]
+
+
+def test_json_is_one_object_with_a_row_a_model(tmp_path):
+    done = run("compare", "forecast", "air-passengers", "--horizon", "12", "--models", "naive,drift", "--json", folder=tmp_path)
+    result = json.loads(done.stdout)
+    assert [row["model"] for row in result["table"]] == ["naive", "drift"] or [row["model"] for row in result["table"]] == ["drift", "naive"]
+    for row in result["table"]:
+        assert {"model", "selection", "mase", "smape", "owa", "crps", "coverage_80", "seconds", "error"} <= set(row)
+    assert set(result["signatures"]) >= {"mase", "smape"}
+    assert Path(tmp_path / result["out"] / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "match"),
+    [
+        ("month,sales\n2020-01,1\n2020-02,twelve\n2020-03,3\n", [], "twelve"),
+        ("month,sales\n2020-01,1\n2020-01,2\n2020-03,3\n", [], "2020-01"),
+        ("", [], "empty"),
+        ("month,sales\n", [], "."),
+        ("month,sales\n2020-01,1\n2020-02,2\n", [], "needs"),
+        ("month,sales\n2020-01,1\n2020-02,2\n", ["--value", "salse"], "salse"),
+        ("month,sales\n2020-01,1\n2020-02,2\n", ["--models", "arimaa"], "arimaa"),
+        ("month,sales\n2020-01,1\n2020-02,2\n", ["--budget", "soon"], "soon"),
+        ("month,sales\n2020-01,1\n2020-02,2\n", ["--levels", "high"], "high"),
+    ],
+)
+def test_bad_input_is_one_sentence_exit_code_2_and_nothing_written(tmp_path, content, arguments, match):
+    (tmp_path / "bad.csv").write_text(content)
+    done = run("compare", "forecast", "bad.csv", "--horizon", "2", *arguments, folder=tmp_path, code=2)
+    assert match in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_a_folder_that_is_not_ours_is_never_overwritten(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "a.txt").write_text("a")
+    done = run("compare", "forecast", "air-passengers", "--models", "naive", "--out", "thesis", folder=tmp_path, code=2)
+    assert "thesis" in done.stderr
+    assert [p.name for p in (tmp_path / "thesis").iterdir()] == ["a.txt"]
+
+
+def test_names_with_markup_are_shown_as_text(tmp_path):
+    rows = "\n".join(f"2020-{m:02d},{m},{m * 2}" for m in range(1, 13))
+    (tmp_path / "x.csv").write_text(f"month,<script>alert(1)</script>,[bold]b[/bold]\n{rows}\n", encoding="utf-8")
+    run("compare", "forecast", "x.csv", "--horizon", "1", "--models", "naive", folder=tmp_path)
+    text = (tmp_path / "runs" / "x" / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path):
+    process = subprocess.Popen([*INORDER, "compare", "forecast", "air-passengers", "--horizon", "12", "--models", "naive,lstm"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("naive:"):
+            break
+    time.sleep(1.0)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1] == "inorder: stopped; nothing was left half-written."
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_output_into_a_closed_pipe_is_no_error(tmp_path):
+    done = subprocess.run(f"{sys.executable} -m inorder data taylor | head -n 1", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+
+
+def test_data_models_and_version(tmp_path):
+    assert "air-passengers" in run("data", folder=tmp_path).stdout
+    assert run("data", "air-passengers", folder=tmp_path).stdout.splitlines()[1].startswith("1949-01,112")
+    assert "smple" in run("data", "smple", folder=tmp_path, code=2).stderr
+    assert "holt-winters" in run("models", "forecast", folder=tmp_path).stdout
+    listed = json.loads(run("models", "--json", folder=tmp_path).stdout)["forecast"]
+    assert listed["holt"]["source"].startswith("Holt 1957")
+    assert run("--version", folder=tmp_path).stdout.strip() == f"inorder {inorder.__version__}"
+
+
+def test_flags_for_reading_are_the_options_of_reading():
+    from dataclasses import fields
+
+    from inorder.cli import Reading
+    from inorder.data.options import Options
+
+    assert [f.name for f in fields(Reading)] == [f.name for f in fields(Options)]
