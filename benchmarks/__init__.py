@@ -1,0 +1,1 @@
+"""How fast inorder is, and beside whom: `python -m benchmarks`. See README.md."""

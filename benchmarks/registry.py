@@ -1,0 +1,35 @@
+"""The list of benchmarks: a name, and the function that makes its cases (`benchmarks/case.py` says what a case is)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from benchmarks.case import Case
+from inorder.errors import unknown
+
+BENCHMARKS = {
+    "help": "benchmarks.start:start",
+    "compare_classical": "benchmarks.compare:classical",
+    "compare_lstm": "benchmarks.compare:with_lstm",
+    "read_panel": "benchmarks.reading:read_panel",
+    "smoothing_fit": "benchmarks.smoothing:fit",
+    "naive2_m4": "benchmarks.naive2:m4",
+    "streaming": "benchmarks.streaming:streaming",
+    "baselines_panel": "benchmarks.panel:baselines",
+}
+THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
+
+
+def benchmark(name: str) -> Callable[[bool], list[Case]]:
+    """The function of that name: it takes `quick` and returns cases.   Raises ConfigError with the nearest name otherwise."""
+    if name not in BENCHMARKS:
+        raise unknown("benchmark", name, BENCHMARKS)
+    module, function = BENCHMARKS[name].split(":")
+    found: Callable[[bool], list[Case]] = getattr(import_module(module), function)
+    return found
+
+
+def about(name: str) -> str:
+    """The first line of the benchmark's docstring."""
+    return (benchmark(name).__doc__ or "").strip().splitlines()[0]
