@@ -45,6 +45,7 @@ class Case:
 
     sizes: what the input is.   programs: name -> program; the first is ours, the others are run beside it, in turns.
     check: compares the answers; returns what it found, in words or numbers, or raises `Wrong`.
+    gate: the target that is reached when `check` passes, such as published figures, in words.
     repeats: rounds that are timed, after one that warms up.
     """
 
@@ -54,6 +55,7 @@ class Case:
     check: Callable[[], Mapping[str, Any]]
     targets: Sequence[Target] = ()
     repeats: int = 7
+    gate: str = ""
     notes: Sequence[str] = field(default_factory=tuple)
 
     @property

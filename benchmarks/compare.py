@@ -56,7 +56,7 @@ def cases(models: list[str], limits: tuple[float | None, float], repeats: int) -
         lambda: check_command(models),
         targets,
         repeats,
-        ("times are counted from the start of the process; process: until it ends, with bundle and report written",),
+        notes=("times are counted from the start of the process; process: until it ends, with bundle and report written",),
     )
     return [inside, outside]
 

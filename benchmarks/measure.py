@@ -14,7 +14,7 @@ BYTES = ("peak memory",)  # quantities that are not seconds
 
 def measure(case: Case, quick: bool = False) -> dict[str, Any]:
     """The record of one case. With a wrong answer it holds `refused` and no times; with an error of the program, `failed`."""
-    record: dict[str, Any] = {"name": case.name, "sizes": dict(case.sizes), "ours": case.ours, "notes": list(case.notes)}
+    record: dict[str, Any] = {"name": case.name, "sizes": dict(case.sizes), "ours": case.ours, "gate": case.gate, "notes": list(case.notes)}
     try:
         record["checked"] = dict(case.check())
     except (Wrong, AssertionError) as error:

@@ -67,7 +67,7 @@ def read_panel(quick: bool) -> list[Case]:
     notes = (
         "time: the call, libraries imported before; process: from the start of the interpreter to its end. The two peers only parse; they neither find the columns nor check the grid",
     )
-    return [Case("long CSV", {"rows": series * length, "series": series}, programs, check, targets, 7, notes)]
+    return [Case("long CSV", {"rows": series * length, "series": series}, programs, check, targets, 7, notes=notes)]
 
 
 @cache

@@ -68,7 +68,7 @@ def fit_case(name: str, panel: Floats) -> Case:
     for peer, work in peers.items():
         programs[peer] = each(work, panel) if installed(peer) else Missing(peer)
     notes = ("time: one fit, the mean over the series",)
-    return Case(name, {"series": len(panel), "observations each": panel.shape[1]}, programs, check, (), 5, notes)
+    return Case(name, {"series": len(panel), "observations each": panel.shape[1]}, programs, check, (), 5, notes=notes)
 
 
 def errors(work: Callable[[Floats], Floats], panel: Floats) -> Floats:

@@ -18,9 +18,11 @@ def rows(record: Record) -> list[tuple[str, ...]]:
     for case in record["cases"]:
         head = (record["benchmark"], titled(case))
         if "programs" not in case:
-            found.append((*head, "", "", "", "", "", "", "refused to time" if "refused" in case else "failed"))
+            found.append((*head, "", "", "", "", "", case.get("gate", ""), "refused to time" if "refused" in case else "failed"))
             continue
         targets = list(case["targets"])
+        if case["gate"]:
+            found.append((*head, "answer", "", "", "", "", case["gate"], "reached"))
         for quantity, taken in case["programs"][case["ours"]].items():
             others = [name for name, quantities in case["programs"].items() if name != case["ours"] and quantity in quantities]
             for i, other in enumerate(others or [None]):

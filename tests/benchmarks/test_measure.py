@@ -161,6 +161,14 @@ def test_what_was_refused_is_in_the_tables():
     assert checks(record) == ["b, a case: refused to time: 41 came where 42 was expected."]
 
 
+def test_a_target_that_the_gate_holds_is_in_the_table():
+    told = Told()
+    passed = measure(case({"ours": told.program("a", 2.0)}, gate="the published figures"))
+    assert rows(wrapped(passed))[0][2:] == ("answer", "", "", "", "", "the published figures", "reached")
+    failed = measure(case({"ours": told.program("a", 2.0)}, refuse, gate="the published figures"))
+    assert rows(wrapped(failed))[0][7:] == ("the published figures", "refused to time")
+
+
 def test_the_page_says_where_and_with_what():
     told = Told()
     page = markdown([wrapped(measure(case({"ours": told.program("a", 1.0)}, notes=["a remark"])))])
