@@ -1,0 +1,408 @@
+"""What a series is made of, and what a model has left in its errors.
+
+    acf[k]          Σ (y[t] − ȳ)(y[t−k] − ȳ) / Σ (y[t] − ȳ)²                       how y relates to itself k steps earlier
+    pacf[k]         the last coefficient of an autoregression of order k            the same without what shorter lags explain
+    decompose       y = trend + seasonal + remainder, or trend · seasonal · remainder
+    ljung_box       Q = n(n + 2) Σₖ acf[k]²/(n − k)                                 are the errors correlated?
+    jarque_bera     n/6·(skewness² + (kurtosis − 3)²/4)                             are they normal?
+    equal_variance  Σ of the last third e² / Σ of the first third e²                do they grow or shrink?
+
+Source: Brockwell & Davis 1991, Time series: theory and methods; Ljung & Box 1978; Jarque & Bera 1980; Goldfeld & Quandt 1965;
+Harvey 1989, §5.4 (variance); Hyndman & Athanasopoulos, Forecasting: principles and practice, 3rd ed., §3.4, §4.3, §5.4.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from inorder.data.series import Series, check_season_length
+from inorder.errors import ConfigError, SeriesError, unknown
+from inorder.features.panel import Rows, check_count, flat
+from inorder.features.rolling import centred_mean
+from inorder.typing import Floats, Values
+
+KINDS = ("auto", "additive", "multiplicative")
+FEWEST = 8  # residuals that a check needs
+SIGNIFICANCE = 0.05
+
+
+def acf(y: Rows, lags: int) -> Floats:
+    """(lags + 1,) autocorrelations, lag 0 first.
+
+    Missing values: products are taken over the pairs that are there, and their sum is divided by the pairs + k, so that
+    gaps do not make a correlation look weak (what R does with na.action = na.pass; without gaps the equation above).
+    A constant is not correlated with anything: 1, 0, 0, ….
+    Raises ConfigError for more lags than rows, SeriesError for a panel.
+
+    >>> acf([1, 2, 3, 4, 5], 2).tolist()
+    [1.0, 0.4, -0.1]
+    """
+    values = _one(y)
+    lags = _check_lags(lags, len(values))
+    present = ~np.isnan(values)
+    deviation = _deviation(values)
+    result = np.zeros(lags + 1)
+    result[0] = 1.0
+    variance = float(deviation @ deviation) / max(int(present.sum()), 1)
+    if variance > 0:
+        for k in range(1, lags + 1):
+            pairs = int((present[k:] & present[:-k]).sum())
+            result[k] = float(deviation[k:] @ deviation[:-k]) / (pairs + k) / variance
+    return result
+
+
+def pacf(y: Rows, lags: int) -> Floats:
+    """(lags + 1,) partial autocorrelations by the recursion of Durbin and Levinson, lag 0 first.
+
+        φ[k, k] = (r[k] − Σⱼ φ[k−1, j]·r[k−j]) / (1 − Σⱼ φ[k−1, j]·r[j])        φ[k, j] = φ[k−1, j] − φ[k, k]·φ[k−1, k−j]
+
+    Where gaps make the autocorrelations impossible ones, so that a value would leave −1 … 1, it is held there and the later ones are 0.
+
+    >>> pacf([1, 2, 3, 4, 5], 2).round(3).tolist()
+    [1.0, 0.4, -0.31]
+    """
+    r = acf(y, lags)
+    result = np.zeros(len(r))
+    result[0] = 1.0
+    phi, unexplained = np.zeros(0), 1.0
+    for k in range(1, len(r)):
+        last = (r[k] - phi @ r[k - 1 : 0 : -1]) / unexplained
+        result[k] = min(max(last, -1.0), 1.0)
+        unexplained *= 1 - last**2
+        if unexplained <= 1e-12:
+            break
+        phi = np.concatenate([phi - last * phi[::-1], [last]])
+    return result
+
+
+def acf_band(y: Rows, lags: int, level: float = 0.95, *, kind: str = "white") -> Floats:
+    """(lags + 1,) how far from 0 an autocorrelation may lie by chance; 0 at lag 0.
+
+    kind: "white" for white noise, z/√n (also for partial autocorrelations); "bartlett" where the correlations of shorter lags
+    are real, z·√((1 + 2·Σ acf[j]², j < k)/n).   n counts observations.
+
+    >>> acf_band(np.arange(100), 2).round(3).tolist()
+    [0.0, 0.196, 0.196]
+    """
+    if kind not in ("white", "bartlett"):
+        raise unknown("kind of band", str(kind), ("white", "bartlett"))
+    if not 0 < level < 1:
+        raise ConfigError(f"A level is a probability between 0 and 1, not {level!r}.")
+    values = _one(y)
+    r = acf(values, lags)
+    n = max(int((~np.isnan(values)).sum()), 1)
+    spread = np.ones(len(r)) if kind == "white" else 1 + 2 * np.concatenate([[0.0, 0.0], np.cumsum(r[1:-1] ** 2)])[: len(r)]
+    band = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(spread / n)
+    band[0] = 0.0
+    return np.asarray(band)
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """A series in parts, (time,) each: trend + seasonal + remainder, or trend · seasonal · remainder.
+
+    The trend is NaN for half a season at both ends, the remainder also where the value is missing. Without a season `seasonal` is 0 throughout.
+    trend_strength, seasonal_strength: 0 to 1, 1 − Var(remainder)/Var(part + remainder), not below 0; of the logarithms where multiplicative.
+    """
+
+    trend: Values
+    seasonal: Values
+    remainder: Values
+    kind: str
+    season_length: int
+    trend_strength: float
+    seasonal_strength: float
+
+
+def decompose(y: Rows, season_length: int, kind: str = "auto", *, window: int | None = None) -> Decomposition:
+    """Classical decomposition by centred moving averages.
+
+        trend      centred mean over a season (2×m where its length m is even)
+        seasonal   mean of y − trend (or y/trend) at each place of the season, less their mean (or over it)
+        remainder  what is left
+
+    kind: "auto" takes the multiplicative one where all values are above 0 and it leaves the smaller remainder, in units of y.
+    season_length 1: trend and remainder only; the trend is a mean over `window` rows, by default an odd tenth of the series.
+    Missing values are filled for the trend, first by straight lines, then by trend and season; the other parts use only what was observed.
+    Raises SeriesError for fewer than two seasons of observations or, multiplicative, for a value that is not above 0; ConfigError for wrong options.
+    Source: Hyndman & Athanasopoulos §3.4; strengths: Wang, Smith & Hyndman 2006, here as in §4.3.
+
+    >>> parts = decompose(np.arange(24) + np.tile([0, 3, -3, 0], 6), 4, "additive")
+    >>> parts.seasonal[:4].tolist(), parts.trend[2:5].tolist(), parts.seasonal_strength
+    ([0.0, 3.0, -3.0, 0.0], [2.0, 3.0, 4.0], 1.0)
+    """
+    values, season_length = _one(y), check_season_length(season_length)
+    if kind not in KINDS:
+        raise unknown("kind of decomposition", str(kind), KINDS)
+    if window is not None and season_length > 1:
+        raise ConfigError(f"`window` is for series without a season; with season_length={season_length} the trend is a mean over one season.")
+    seen = np.flatnonzero(~np.isnan(values))
+    span = int(seen[-1] - seen[0]) + 1 if len(seen) else 0
+    if span < max(2 * season_length, 3):
+        raise SeriesError(f"A decomposition needs {max(2 * season_length, 3)} rows, two whole seasons of {season_length}; the observations span {span}.")
+    window = season_length if season_length > 1 else max(3, span // 20 * 2 + 1) if window is None else check_count("window", window)
+    if window > span:
+        raise ConfigError(f"`window` is {window}, but the observations span {span} rows.")
+    positive = bool((values[seen] > 0).all())
+    if kind == "multiplicative" and not positive:
+        worst = seen[np.argmin(values[seen])]
+        raise SeriesError(f'A multiplicative decomposition needs values above 0; row {worst + 1} is {values[worst]:g}. Use kind="additive".')
+    if kind != "auto":
+        return _decompose(values, season_length, kind, window)
+    additive = _decompose(values, season_length, "additive", window)
+    if season_length == 1 or not positive:
+        return additive
+    multiplicative = _decompose(values, season_length, "multiplicative", window)
+    left = multiplicative.trend * multiplicative.seasonal * (multiplicative.remainder - 1)
+    return multiplicative if np.nansum(left**2) < np.nansum(additive.remainder**2) else additive
+
+
+def _decompose(values: Values, season_length: int, kind: str, window: int) -> Decomposition:
+    times = kind == "multiplicative"
+    place = np.arange(len(values)) % season_length
+    missing = np.isnan(values)
+    seen = np.flatnonzero(~missing)
+    inside = slice(seen[0], seen[-1] + 1)
+    filled = values.copy()
+    filled[inside] = np.interp(np.arange(len(values))[inside], seen, values[seen])
+    for _ in range(2 if missing[inside].any() else 1):
+        trend = centred_mean(filled, window)
+        rest = values / trend if times else values - trend
+        season = np.array([np.nanmean(rest[place == p]) if (~np.isnan(rest[place == p])).any() else float(times) for p in range(season_length)])
+        season = season / season.mean() if times else season - season.mean()
+        level = np.flatnonzero(~np.isnan(trend))
+        if len(level) == 0:
+            break
+        expected = np.interp(np.arange(len(values)), level, trend[level])
+        expected = expected * season[place] if times else expected + season[place]
+        gaps = missing & (np.arange(len(values)) > seen[0]) & (np.arange(len(values)) < seen[-1])
+        filled = np.where(gaps, expected, values)
+    seasonal = season[place]
+    remainder = values / trend / seasonal if times else values - trend - seasonal
+    parts = [np.log(part) for part in (trend, seasonal, remainder)] if times else [trend, seasonal, remainder]
+    return Decomposition(
+        trend, seasonal, remainder, kind, season_length, _strength(parts[0], parts[2]), _strength(parts[1], parts[2]) if season_length > 1 else 0.0
+    )
+
+
+def _strength(part: Values, remainder: Values) -> float:
+    known = ~np.isnan(part) & ~np.isnan(remainder)
+    if known.sum() < 2:
+        return 0.0
+    whole = float(np.var(part[known] + remainder[known]))
+    return max(0.0, 1 - float(np.var(remainder[known])) / whole) if whole > 0 else 0.0
+
+
+class Significance(NamedTuple):
+    """A test statistic, and how often chance alone would give one as extreme."""
+
+    statistic: float
+    p_value: float
+
+
+def ljung_box(residuals: Rows, lags: int, fitted_parameters: int = 0) -> Significance:
+    """Are the residuals correlated at any of the first `lags` lags?   Q ~ χ²(lags − fitted_parameters) where they are not.
+
+    fitted_parameters: p + q of an ARMA model, 0 for others. Missing values as in `acf`, n counts observations. A constant: (0, 1).
+    Raises ConfigError for lags beyond the data, or no more than the fitted parameters.
+
+    >>> ljung_box([1, -1] * 20, 5).p_value < 1e-9
+    True
+    """
+    from scipy.special import gammaincc
+
+    values = _trimmed(_one(residuals))
+    n = int((~np.isnan(values)).sum())
+    lags = _check_lags(lags, n)
+    if lags <= check_count("fitted_parameters", fitted_parameters, 0):
+        raise ConfigError(f"`lags` is {lags}, but a test of a model with {fitted_parameters} fitted parameters needs at least {fitted_parameters + 1}.")
+    r = acf(values, lags)[1:]
+    statistic = n * (n + 2) * float(np.sum(r**2 / (n - np.arange(1, lags + 1))))
+    return Significance(statistic, float(gammaincc((lags - fitted_parameters) / 2, statistic / 2)))
+
+
+def jarque_bera(residuals: Rows) -> Significance:
+    """Are the residuals normal, judged by skewness and kurtosis?   JB ~ χ²(2) where they are and n is large.   A constant, or nothing: (0, 1).
+
+    >>> jarque_bera([-1, 0, 1]).statistic
+    0.28125
+    """
+    values = _one(residuals)
+    values = values[~np.isnan(values)]
+    deviation = _deviation(values)
+    variance = float(np.mean(deviation**2)) if len(values) else 0.0
+    if variance == 0:
+        return Significance(0.0, 1.0)
+    skewness = float(np.mean(deviation**3)) / variance**1.5
+    kurtosis = float(np.mean(deviation**4)) / variance**2
+    statistic = len(values) / 6 * (skewness**2 + (kurtosis - 3) ** 2 / 4)
+    return Significance(statistic, math.exp(-statistic / 2))
+
+
+def equal_variance(residuals: Rows) -> Significance:
+    """Are the residuals as large in the last third as in the first?   H = Σ last e² / Σ first e², two-sided by F(n₂, n₁) of H·n₁/n₂.
+
+    Their mean is taken to be 0. Fewer than two observations in a third, or zeros only: (1, 1). Zeros in the first third only: (∞, 0).
+
+    >>> statistic, p_value = equal_variance([1, -1, 1, -1, 2, -2, 2, -2, 3, -3, 3, -3])
+    >>> statistic, round(p_value, 3)
+    (9.0, 0.056)
+    """
+    from scipy.special import fdtr, fdtrc
+
+    values = _trimmed(_one(residuals))
+    third = round(len(values) / 3)
+    first, last = (part[~np.isnan(part)] ** 2 for part in (values[:third], values[len(values) - third :]))
+    if min(len(first), len(last)) < 2 or (first.sum() == 0 and last.sum() == 0):
+        return Significance(1.0, 1.0)
+    if first.sum() == 0:
+        return Significance(math.inf, 0.0)
+    statistic = float(last.sum() / first.sum())
+    scaled = statistic * len(first) / len(last)
+    p_value = 2 * min(float(fdtr(len(last), len(first), scaled)), float(fdtrc(len(last), len(first), scaled)))
+    return Significance(statistic, min(p_value, 1.0))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question put to the residuals.
+
+    passed: None where it could not be asked.   sentence: what the answer means, and what to try.
+    """
+
+    name: str
+    statistic: float
+    p_value: float
+    passed: bool | None
+    sentence: str
+
+
+def residual_checks(residuals: Rows, season_length: int = 1, *, fitted_parameters: int = 0) -> list[Check]:
+    """Are one-step errors centred on 0, uncorrelated, of the same size throughout, and normal?
+
+    A check passes where its p-value is at least 0.05: one in twenty fails by chance. Correlation is judged over 2·season_length
+    lags (10 without a season), but at most a fifth of the residuals (Hyndman & Athanasopoulos §5.4).
+    Too few residuals, or residuals that are all equal, are told in words.
+
+    >>> for check in residual_checks(np.random.default_rng(0).normal(size=200)): print(check.name, check.passed)
+    centred True
+    uncorrelated True
+    equal variance True
+    normal True
+    """
+    values, season_length = _trimmed(_one(residuals)), check_season_length(season_length)
+    known = values[~np.isnan(values)]
+    names = ("centred", "uncorrelated", "equal variance", "normal")
+    if len(known) < FEWEST:
+        return [Check(name, math.nan, math.nan, None, f"Not judged: {len(known)} residuals are there, and {FEWEST} are needed.") for name in names]
+    if known.min() == known.max():
+        what = (
+            "All residuals are 0: the model repeats the data exactly"
+            if known[0] == 0
+            else f"All residuals equal {known[0]:g}: the model is always wrong by the same amount"
+        )
+        hint = "so there is nothing to judge. Look whether the series is constant, or whether the model was shown what it has to forecast."
+        centred = Check("centred", math.inf if known[0] else 0.0, float(known[0] == 0), bool(known[0] == 0), f"{what}, {hint}")
+        return [centred, *(Check(name, math.nan, math.nan, None, f"Not judged. {what}.") for name in names[1:])]
+    return [_centred(known), _uncorrelated(values, season_length, fitted_parameters), _equal_variance(values), _normal(known)]
+
+
+def _centred(known: Values) -> Check:
+    from scipy.special import stdtr
+
+    mean, deviation = float(known.mean()), float(known.std(ddof=1))
+    statistic = mean / (deviation / math.sqrt(len(known)))
+    p_value = 2 * float(stdtr(len(known) - 1, -abs(statistic)))
+    if p_value >= SIGNIFICANCE:
+        sentence = f"The errors average {mean:.3g}, which chance explains (t-test, {_p(p_value)}): forecasts are neither too high nor too low as a rule."
+    else:
+        side = "low" if mean > 0 else "high"
+        sentence = f"The errors average {mean:.3g} (t-test, {_p(p_value)}): forecasts tend to be too {side}. Try a model with a trend or drift, or add this mean to the forecasts."
+    return Check("centred", statistic, p_value, p_value >= SIGNIFICANCE, sentence)
+
+
+def _uncorrelated(values: Values, season_length: int, fitted_parameters: int) -> Check:
+    n = int((~np.isnan(values)).sum())
+    lags = max(min(2 * season_length if season_length > 1 else 10, n // 5), fitted_parameters + 1, 1)
+    if lags >= n:
+        return Check("uncorrelated", math.nan, math.nan, None, f"Not judged: {n} residuals are too few for a model with {fitted_parameters} fitted parameters.")
+    statistic, p_value = ljung_box(values, lags, fitted_parameters)
+    passed = p_value >= SIGNIFICANCE
+    r = acf(values, lags)
+    lag = int(np.argmax(np.abs(r[1:]))) + 1
+    test = f"Ljung–Box over {lags} lag{'s' if lags > 1 else ''}, {_p(p_value)}"
+    if passed:
+        sentence = f"No correlation is left in the errors ({test}): the model has used what the past tells about the next step."
+    else:
+        seasonal = season_length > 1 and lag % season_length == 0
+        advice = (
+            f"a season of {season_length} is left in them; try a seasonal model"
+            if seasonal
+            else "try a model with more lags or a trend, and see whether intervals are too narrow"
+        )
+        sentence = f"The errors are correlated ({test}), most at lag {lag} ({r[lag]:.2f}): {advice}."
+    return Check("uncorrelated", statistic, p_value, passed, sentence)
+
+
+def _equal_variance(values: Values) -> Check:
+    statistic, p_value = equal_variance(values)
+    passed = p_value >= SIGNIFICANCE
+    test = f"F-test, {_p(p_value)}"
+    if passed:
+        sentence = f"The errors are about as large in the last third as in the first ({test}): one width of interval suits the whole."
+    elif statistic > 1:
+        times = f"{math.sqrt(statistic):.2g} times" if math.isfinite(statistic) else "much"
+        sentence = f"The errors have grown, {times} as large in the last third as in the first ({test}): intervals are too narrow now. Try logarithms, Box–Cox or a multiplicative model."
+    else:
+        sentence = f"The errors have shrunk to {math.sqrt(statistic):.2g} times their size in the first third ({test}): intervals are too wide now. Try Box–Cox, or fit to recent data only."
+    return Check("equal variance", statistic, p_value, passed, sentence)
+
+
+def _normal(known: Values) -> Check:
+    statistic, p_value = jarque_bera(known)
+    passed = p_value >= SIGNIFICANCE
+    if passed:
+        sentence = f"The errors look normal (Jarque–Bera, {_p(p_value)}): intervals from a formula can be trusted."
+    else:
+        sentence = (
+            f"The errors are not normal (Jarque–Bera, {_p(p_value)}): look for outliers or a skew, and prefer conformal intervals to those from a formula."
+        )
+    return Check("normal", statistic, p_value, passed, sentence)
+
+
+def _p(p_value: float) -> str:
+    return f"p = {p_value:.2g}" if p_value >= 0.001 else "p < 0.001"
+
+
+def _one(y: Rows) -> Values:
+    if isinstance(y, Series) and len(y) != 1:
+        raise SeriesError(f'This looks at one series, not at {len(y)}. Choose one: series["{y.ids[0]}"], or series[0].')
+    return flat(y)[0]
+
+
+def _trimmed(values: Values) -> Values:
+    """From the first observation to the last."""
+    seen = np.flatnonzero(~np.isnan(values))
+    return values[seen[0] : seen[-1] + 1] if len(seen) else values[:0]
+
+
+def _deviation(values: Values) -> Values:
+    """Observations less their mean; 0 where missing, and throughout for a constant."""
+    known = values[~np.isnan(values)]
+    if len(known) == 0 or known.min() == known.max():
+        return np.zeros(len(values))
+    reference = known[0]  # a level of 1e9 goes first, so that the mean keeps the digits of what varies
+    rest = np.where(np.isnan(values), 0.0, values - reference)
+    return np.where(np.isnan(values), 0.0, rest - rest.sum() / len(known))
+
+
+def _check_lags(lags: int, rows: int) -> int:
+    lags = check_count("lags", lags)
+    if lags >= rows:
+        raise ConfigError(f"`lags` is {lags}, but {rows} rows have correlations at lags up to {max(rows - 1, 0)} only.")
+    return lags

@@ -1,0 +1,108 @@
+"""Autocorrelation, decomposition and the tests of residuals, written out.
+
+The partial autocorrelation is taken from its definition, the last coefficient of a regression on all lags up to k, by
+solving the Yule–Walker equations anew for every k.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def acf(y: ArrayLike, lags: int) -> Floats:
+    """(lags + 1,) Σ (y[t] − ȳ)(y[t−k] − ȳ) over the pairs that are there, each part divided so that gaps do not weaken it.
+
+        r[k] = [Σ over pairs / (pairs + k)] / [Σ (y − ȳ)² / n]          without gaps pairs + k = n
+
+    >>> acf([1, 2, 3, 4, 5], 2).tolist()
+    [1.0, 0.4, -0.1]
+    """
+    y = np.asarray(y, dtype=np.float64)
+    known = [value for value in y if not math.isnan(value)]
+    mean = sum(known) / len(known)
+    variance = sum((value - mean) ** 2 for value in known) / len(known)
+    result = []
+    for k in range(lags + 1):
+        products = [(y[t] - mean) * (y[t - k] - mean) for t in range(k, len(y)) if not math.isnan(y[t]) and not math.isnan(y[t - k])]
+        result.append(sum(products) / (len(products) + k) / variance)
+    return np.array(result)
+
+
+def pacf(y: ArrayLike, lags: int) -> Floats:
+    """(lags + 1,) the last solution φ[k] of  Σⱼ r[i − j]·φ[j] = r[i],  i, j = 1 … k.
+
+    >>> pacf([1, 2, 3, 4, 5], 2).round(3).tolist()
+    [1.0, 0.4, -0.31]
+    """
+    r = acf(y, lags)
+    result = [1.0]
+    for k in range(1, lags + 1):
+        toeplitz = np.array([[r[abs(i - j)] for j in range(k)] for i in range(k)])
+        result.append(float(np.linalg.solve(toeplitz, r[1 : k + 1])[-1]))
+    return np.array(result)
+
+
+def decompose(y: ArrayLike, season_length: int, kind: str) -> tuple[Floats, Floats, Floats]:
+    """Trend, seasonal, remainder of a series without gaps.   kind: "additive" or "multiplicative".
+
+    >>> trend, seasonal, remainder = decompose([1, 3, 2, 4, 3, 5], 2, "additive")
+    >>> trend.tolist(), seasonal.tolist()
+    ([nan, 2.25, 2.75, 3.25, 3.75, nan], [-0.75, 0.75, -0.75, 0.75, -0.75, 0.75])
+    """
+    y = np.asarray(y, dtype=np.float64)
+    n, half = len(y), season_length // 2
+    weights = [1.0] * season_length if season_length % 2 else [0.5] + [1.0] * (season_length - 1) + [0.5]
+    trend = np.full(n, np.nan)
+    for t in range(half, n - half):
+        trend[t] = sum(weight * y[t - half + i] for i, weight in enumerate(weights)) / season_length
+    rest = y - trend if kind == "additive" else y / trend
+    places = []
+    for place in range(season_length):
+        seen = [rest[t] for t in range(place, n, season_length) if not math.isnan(rest[t])]
+        places.append(sum(seen) / len(seen))
+    mean = sum(places) / season_length
+    places = [place - mean if kind == "additive" else place / mean for place in places]
+    seasonal = np.array([places[t % season_length] for t in range(n)])
+    remainder = y - trend - seasonal if kind == "additive" else y / trend / seasonal
+    return trend, seasonal, remainder
+
+
+def ljung_box(residuals: ArrayLike, lags: int) -> float:
+    """Q = n(n + 2) Σₖ r[k]²/(n − k), k = 1 … lags.
+
+    >>> ljung_box([1, -1, 1, -1], 1)
+    4.5
+    """
+    residuals = np.asarray(residuals, dtype=np.float64)
+    n = int(np.sum(~np.isnan(residuals)))
+    r = acf(residuals, lags)
+    return n * (n + 2) * math.fsum(float(r[k]) ** 2 / (n - k) for k in range(1, lags + 1))
+
+
+def jarque_bera(residuals: ArrayLike) -> float:
+    """n/6·(skewness² + (kurtosis − 3)²/4).
+
+    >>> jarque_bera([-1, 0, 1])
+    0.28125
+    """
+    values = [float(value) for value in np.asarray(residuals, dtype=np.float64) if not math.isnan(value)]
+    n = len(values)
+    mean = sum(values) / n
+    second, third, fourth = (sum((value - mean) ** power for value in values) / n for power in (2, 3, 4))
+    return n / 6 * ((third / second**1.5) ** 2 + (fourth / second**2 - 3) ** 2 / 4)
+
+
+def equal_variance(residuals: ArrayLike) -> float:
+    """Σ e² of the last third over Σ e² of the first.
+
+    >>> equal_variance([1, -1, 1, -1, 2, -2, 2, -2, 3, -3, 3, -3])
+    9.0
+    """
+    e = np.asarray(residuals, dtype=np.float64)
+    third = round(len(e) / 3)
+    return sum(float(value) ** 2 for value in e[len(e) - third :]) / sum(float(value) ** 2 for value in e[:third])
