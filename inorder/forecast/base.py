@@ -404,7 +404,7 @@ class LocalFitted(Fitted):
             mean[i] = model.forecast(run.state, horizon)
             try:
                 bounds[i], kind = self._bounds(i, model, run.state, mean[i], levels, intervals)
-                kinds.add(kind)
+                kinds.update(kind.split(" and "))
             except ForecastError as error:
                 errors[self.history.ids[i]] = str(error)
         shape = mean.shape if self.history.panel else (horizon,)
@@ -433,7 +433,7 @@ class LocalFitted(Fitted):
     def _errors_ahead(self, i: int, horizon: int) -> Floats:
         """(origins, horizon) errors of forecasts made inside the last part of series `i` by a model fitted to what came before; NaN where not known."""
         y = observed(self.history.y(i), self.history.ids[i])
-        count = min(max(horizon, len(y) // 3), len(y) // 2, 200)  # origins in the calibration part
+        count = min(max(len(y) // 3, 24), len(y) // 2, 200)  # origins in the calibration part; the same for every horizon
         cut = len(y) - count
         assert isinstance(self.forecaster, LocalForecaster)
         try:

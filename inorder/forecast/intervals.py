@@ -24,6 +24,7 @@ from inorder.errors import ConfigError, ForecastError
 from inorder.typing import Floats
 
 _NORMAL = NormalDist()
+FEWEST = 8  # errors from which a radius is read
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
@@ -82,27 +83,29 @@ def student_quantiles(mean: Floats, deviation: Floats, degrees: float, probabili
 
 
 def conformal_radii(errors: Floats, levels: Sequence[float]) -> tuple[Floats, str]:
-    """(2 · levels, horizon) what to add to the mean for each lower and upper bound, and the kind: "conformal" or "normal".
+    """(2 · levels, horizon) what to add to the mean for each lower and upper bound, and the kind: "conformal", "normal" or "conformal and normal".
 
-    errors: (origins, horizon), NaN = not known. A step without any error borrows the nearest earlier step's, grown by √steps.
-    Raises ForecastError where there is no error at all.
+    errors: (origins, horizon), NaN = not known.
+    A step with fewer than 8 errors borrows the radius of the last step that has as many (the first step, where none has), grown by
+    √steps as in a random walk: "normal".   Raises ForecastError where no error is known for the first step.
     """
     horizon = errors.shape[1]
-    radii, kind, last = np.empty((2 * len(levels), horizon)), "conformal", None
+    radii, kinds, last = np.empty((2 * len(levels), horizon)), set(), 0
     for step in range(horizon):
         known = np.sort(np.abs(errors[~np.isnan(errors[:, step]), step]))
-        if len(known) == 0:
-            if last is None:
-                raise ForecastError("The series is too short to judge errors on its last part, so no interval can be given.")
+        if step == 0 and len(known) == 0:
+            raise ForecastError("The series is too short to judge errors by its last part, so no interval is known.")
+        if step > 0 and len(known) < FEWEST:
             radii[:, step] = radii[:, last] * math.sqrt((step + 1) / (last + 1))
-            kind = "normal"
+            kinds.add("normal")
             continue
         last, root_mean_square = step, deviation(known, len(known))
         for i, level in enumerate(levels):
-            rank = math.ceil((len(known) + 1) * level)
+            rank = math.ceil((len(known) + 1) * level - 1e-9)  # 20 · 0.55 is 11, not a little more
             if rank <= len(known):
                 radius = float(known[rank - 1])
             else:  # never narrower than the interval of a lower level, whichever others are asked for
-                radius, kind = max(float(known[-1]), -_NORMAL.inv_cdf((1 - level) / 2) * root_mean_square), "normal"
+                radius = max(float(known[-1]), -_NORMAL.inv_cdf((1 - level) / 2) * root_mean_square)
+            kinds.add("conformal" if rank <= len(known) else "normal")
             radii[2 * i : 2 * i + 2, step] = -radius, radius
-    return radii, kind
+    return radii, " and ".join(sorted(kinds))

@@ -95,6 +95,9 @@ CANDIDATES: dict[str, Candidate] = {
     "trend": Candidate("forecast.trend:Trend", "A straight line through all values.", "y[t] = a + b·t", "Draper & Smith 1998, Applied Regression Analysis, ch. 1"),
     "polynomial-trend": Candidate("forecast.trend:Trend", "A parabola through all values.", "y[t] = a + b·t + c·t²", "Draper & Smith 1998, ch. 12", {"kind": "polynomial"}),
     "exponential-trend": Candidate("forecast.trend:Trend", "Growth by a constant factor.", "y[t] = a·exp(b·t)", "Draper & Smith 1998, ch. 24", {"kind": "exponential"}, positive=True),
+    "moving-average-trend": Candidate(
+        "forecast.trend:MovingAverageTrend", "The centred moving average, continued by its mean change.", "ŷ[t+h] = T[t−j] + (h + j)·(T[t−j] − T[1+j]) / (t − k)", "Kendall & Ord 1990, ch. 3"
+    ),
     "ar": Candidate(
         "forecast.autoregressive:AR", "A linear function of the last p values, p chosen by AICc.", "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]", "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6"
     ),

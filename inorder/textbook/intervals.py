@@ -77,7 +77,7 @@ def conformal_radius(errors: Sequence[float], level: float) -> float:
     1.5
     """
     sizes = sorted(abs(error) for error in errors)
-    rank = math.ceil((len(sizes) + 1) * level)
+    rank = math.ceil((len(sizes) + 1) * level - 1e-9)  # a product that rounding left a little above a whole number is that number
     if rank <= len(sizes):
         return sizes[rank - 1]
     return max(sizes[-1], normal_quantile((1 + level) / 2) * math.sqrt(sum(size**2 for size in sizes) / len(sizes)))

@@ -1,0 +1,106 @@
+"""Every forecaster of the registry with its settings, and the series that the laws are tried on."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from inorder.data.frequency import Frequency
+from inorder.data.series import Series
+from inorder.forecast.base import Fitted, Forecaster, LocalFitted
+from inorder.tasks.forecast import CANDIDATES
+
+HORIZON = 7
+LEVELS = (0.5, 0.8, 0.95)
+
+# settings beside those of the registry, so that every option goes through every law
+MORE: list[tuple[str, dict[str, Any]]] = [
+    ("seasonal-naive", {"season_length": 4}),
+    ("naive2", {"season_length": 6}),
+    ("moving-average", {"window": 3}),
+    ("weighted-moving-average", {"weights": (1.0, 0.0, 3.0)}),
+    ("trend", {"kind": "polynomial", "degree": 3}),
+    ("moving-average-trend", {"window": 4}),
+    ("ar", {"order": 2}),
+    ("ar", {"order": 0}),
+    ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
+]
+
+# small and quick: the laws ask whether the numbers agree, not whether they are good
+QUICK: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A candidate with settings on top of its own."""
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def make(self) -> Forecaster:
+        return CANDIDATES[self.name].make(**{**QUICK.get(self.name, {}), **self.settings})
+
+    @functools.cached_property
+    def neural(self) -> bool:
+        return CANDIDATES[self.name].home.startswith("tasks.")
+
+    def __str__(self) -> str:
+        return self.name + "".join(f" {key}={value}" for key, value in self.settings.items())
+
+
+def _written(name: str) -> bool:
+    return find_spec("inorder." + CANDIDATES[name].home.split(":")[0]) is not None
+
+
+CASES = [case for case in [*map(Case, CANDIDATES), *(Case(name, settings) for name, settings in MORE)] if _written(case.name)]
+LOCAL = [case for case in CASES if not case.neural]
+
+
+def monthly(values: Any) -> Series:
+    """A monthly series from 2015-01 on, season 12."""
+    index = (np.datetime64("2015-01", "M") + np.arange(len(values))).astype("datetime64[us]")
+    return Series.of(values, index=index, frequency=Frequency("month"), season_length=12)
+
+
+@functools.cache
+def sales(rows: int = 66, columns: int = 0) -> Series:
+    """Positive, with a trend, a season and noise; `columns` many of them as a panel."""
+    rng = np.random.default_rng(20150101)
+    t = np.arange(rows)
+    level = 100 + 1.5 * t + 20 * np.sin(2 * np.pi * t / 12)
+    if not columns:
+        return frozen(monthly(level + rng.normal(0, 4, rows)))
+    return frozen(monthly(level[:, None] * rng.uniform(0.5, 2, columns) + rng.normal(0, 4, (rows, columns))))
+
+
+@functools.cache
+def gappy() -> Series:
+    """The same with values missing at the start, in the middle, singly and in a row, and at the end."""
+    values = sales().values.copy()
+    values[[0, 1, 17, 30, 31, 32, 50, 65]] = np.nan
+    return frozen(monthly(values))
+
+
+SERIES = {"sales": sales, "gappy": gappy}
+
+
+def frozen(series: Series) -> Series:
+    """Whoever writes into it raises."""
+    for array in (series.values, series.index, series.offsets):
+        array.flags.writeable = False
+    return series
+
+
+@functools.cache
+def fit(case: Case, name: str) -> Fitted:
+    """Fitted to all but the last 6 rows of one of SERIES; made once."""
+    return case.make().fit(SERIES[name]().head(6))
+
+
+def local(fitted: Fitted) -> LocalFitted:
+    assert isinstance(fitted, LocalFitted)
+    return fitted
