@@ -110,7 +110,9 @@ def _residuals(fitted: Fitted) -> str:
     if len(known) < 2:
         return "too few one-step errors to judge by"
     if not fitted.history.panel:
-        return f"standard deviation {_text(deviation(known - known.mean(), len(known) - 1))} over {len(known):,} one-step errors"
+        largest = float(np.abs(known).max()) or 1.0
+        scaled = known / largest
+        return f"standard deviation {_text(deviation(scaled - scaled.mean(), len(known) - 1) * largest)} over {len(known):,} one-step errors"
     offsets = fitted.history.offsets
     pieces = [residuals[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
     sizes = [deviation(piece[np.isfinite(piece)], int(np.isfinite(piece).sum())) for piece in pieces]
