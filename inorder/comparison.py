@@ -48,7 +48,15 @@ class Table(list[dict[str, Any]]):
         return polars.DataFrame(list(self), infer_schema_length=None)
 
     def __str__(self) -> str:
-        return str(self.to_frame())
+        heads = [key for key in self[0] if key not in ("error", "fell_back")] if self else []
+        rows = [heads] + [[str(row["model"]), *(_short(row[key]) for key in heads[1:])] for row in self]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
+        lines = ["  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) for row in rows]
+        return "\n".join(line + (f"  {row['error']}" if row["error"] else "") for line, row in zip(lines, [{"error": None}, *self], strict=True))
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.3f}"
 
 
 @dataclass(frozen=True, eq=False)
