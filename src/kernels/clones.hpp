@@ -1,0 +1,17 @@
+// INORDER_CLONES before a function compiles it for several instruction sets; the loader picks one when the module is loaded.
+// Off where the loader cannot do that, and under the sanitizers, which are not ready when it runs.
+
+#pragma once
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && !defined(INORDER_SANITIZE) && \
+    ((defined(__GNUC__) && !defined(__clang__)) || (defined(__clang__) && __clang_major__ >= 14))
+#define INORDER_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define INORDER_CLONES
+#endif
+
+#if defined(_MSC_VER)
+#define INORDER_RESTRICT __restrict
+#else
+#define INORDER_RESTRICT __restrict__
+#endif
