@@ -7,10 +7,15 @@ the same numbers, slower; the first such call warns, once.
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
+from types import ModuleType
 
+__all__ = ["compiled", "extension", "warn_uncompiled"]
+
+extension: ModuleType | None
 try:
-    import inorder.kernels._compiled as extension
-except ModuleNotFoundError as error:
+    extension = import_module("inorder.kernels._compiled")
+except ModuleNotFoundError as error:  # an extension that is there and cannot be loaded is another matter, and shows itself
     if error.name != "inorder.kernels._compiled":
         raise
     extension = None

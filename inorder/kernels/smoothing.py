@@ -64,7 +64,9 @@ class EstimatePanel(NamedTuple):
     squared_error: Floats
 
 
-def smooth(y: Values, parameters: Sequence[float] | Floats, level: float, trend: float, season: Sequence[float] | Floats, multiplicative: bool = False) -> Smoothed:
+def smooth(
+    y: Values, parameters: Sequence[float] | Floats, level: float, trend: float, season: Sequence[float] | Floats, multiplicative: bool = False
+) -> Smoothed:
     """The recursion over a stretch of one series.
 
     y: (time,), NaN = missing.   parameters: (α, β, γ, φ).   season: (season_length,), its first element for the first observation; [0.0] is no season.
@@ -92,10 +94,11 @@ def smooth_panel(
     """
     values, offsets = _panel(values, offsets)
     count = len(offsets) - 1
-    parameters, level, trend, season = _floats("parameters", parameters, 2), _floats("level", level, 1), _floats("trend", trend, 1), _floats("season", season, 2)
-    for name, array, shape in (("parameters", parameters, (count, 4)), ("level", level, (count,)), ("trend", trend, (count,)), ("season", season, (count, max(season.shape[1], 1)))):
-        if array.shape != shape:
-            raise ShapeError(f"`{name}` has the shape {array.shape}; {shape} was expected for {count} series.")
+    parameters, season = _floats("parameters", parameters, 2), _floats("season", season, 2)
+    level, trend = _floats("level", level, 1), _floats("trend", trend, 1)
+    for name, array, width in (("parameters", parameters, (4,)), ("level", level, ()), ("trend", trend, ()), ("season", season, season.shape[1:])):
+        if array.shape != (count, *width):
+            raise ShapeError(f"`{name}` has the shape {array.shape}; {(count, *width)} was expected for {count} series.")
     check_threads(threads)
     result = SmoothedPanel(np.empty(len(values)), np.empty(count), np.empty(count), np.empty(season.shape), np.empty(count))
     if extension is not None:
@@ -196,8 +199,10 @@ def _panel(values: Any, offsets: Any) -> tuple[Floats, Offsets]:
     return values, offsets
 
 
-def _floats(name: str, array: Any, axes: int) -> Floats:
-    array = np.ascontiguousarray(array, dtype=np.float64)
-    if array.ndim != axes or (name != "values" and array.size == 0):
-        raise ShapeError(f"`{name}` is an array with {axes} axes and at least one value; it has the shape {array.shape}.")
+def _floats(name: str, values: Any, axes: int) -> Floats:
+    array: Floats = np.asarray(values, dtype=np.float64, order="C")
+    if array.ndim != axes:
+        raise ShapeError(f"`{name}` has the shape {array.shape}; {axes} {'axis was' if axes == 1 else 'axes were'} expected.")
+    if axes == 2 and array.shape[1] == 0:
+        raise ShapeError(f"`{name}` has the shape {array.shape}: the last axis needs at least one value.")
     return array

@@ -52,7 +52,9 @@ class Estimate(NamedTuple):
     squared_error: float
 
 
-def step(y: float, level: float, trend: float, season: float, parameters: Sequence[float] | Floats, multiplicative: bool = False) -> tuple[float, float, float, float]:
+def step(
+    y: float, level: float, trend: float, season: float, parameters: Sequence[float] | Floats, multiplicative: bool = False
+) -> tuple[float, float, float, float]:
     """One observation: (forecast that had been made for it, level, trend, season).
 
     >>> step(14.0, 10.0, 0.0, 0.0, (0.5, 0.0, 0.0, 1.0))
@@ -69,7 +71,9 @@ def step(y: float, level: float, trend: float, season: float, parameters: Sequen
     return forecast, base + alpha * error, phi * trend + alpha * beta * error, season + gamma * error
 
 
-def smooth(y: Floats, parameters: Sequence[float] | Floats, level: float, trend: float, season: Sequence[float] | Floats, multiplicative: bool = False) -> Smoothed:
+def smooth(
+    y: Floats, parameters: Sequence[float] | Floats, level: float, trend: float, season: Sequence[float] | Floats, multiplicative: bool = False
+) -> Smoothed:
     """The recursion over a stretch of a series.
 
     y: (time,), NaN = missing.   season: (season_length,), its first element for the first observation; [0.0] is no season.
@@ -180,14 +184,13 @@ def fit(
 
     def errors(z: Floats, bounded: bool = True) -> Floats | None:
         """(time,) errors, 0 where an observation is missing; None where they are no numbers or the model comes close to a division by zero."""
-        parameters, l, b, initial = point(z)
-        s = initial.tolist()
-        errors = np.zeros(len(y))
+        parameters, level, slope, season = point(z)
+        places, errors = season.tolist(), np.zeros(len(y))
         for t, value in enumerate(y.tolist()):
-            place = t % season_length
-            if bounded and multiplicative and not math.isnan(value) and not (l + parameters[3] * b > floor and s[place] > SMALLEST_FACTOR):
+            place, base = t % season_length, level + parameters[3] * slope
+            if bounded and multiplicative and not math.isnan(value) and not (base > floor and places[place] > SMALLEST_FACTOR):
                 return None
-            forecast, l, b, s[place] = step(value, l, b, s[place], parameters, multiplicative)
+            forecast, level, slope, places[place] = step(value, level, slope, places[place], parameters, multiplicative)
             errors[t] = 0.0 if math.isnan(value) else value - forecast
         return errors if np.isfinite(errors).all() else None
 
