@@ -67,7 +67,7 @@ class Frequency:
         """From "monthly", "30min", "2 weeks", "QS", "business-day", …"""
         if isinstance(text, Frequency):
             return text
-        match = re.fullmatch(r"\s*(\d+)?\s*([a-z -]+?)(-[a-z]{3})?\s*", text.lower())
+        match = re.fullmatch(r"\s*(\d+)?\s*([a-z -]+?)(-(?!day)[a-z]{3})?\s*", text.lower())
         word = match.group(2).replace(" ", "-") if match else ""
         if match is None or word not in UNIT_OF:
             raise ConfigError(f'Frequency "{text}" is not understood. Write for example "monthly", "30min", "2 weeks", "business-day".')
