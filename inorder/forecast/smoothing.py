@@ -183,11 +183,14 @@ class ExponentialSmoothing(LocalForecaster):
         fixed = [math.nan if value is None else float(value) for value in (self.alpha, self.beta, self.gamma, self.phi)]
         search = self.initial == "estimated" or (self.initial == "auto" and len(known) >= PER_NUMBER * estimated and season <= LONGEST_SEASON)
         multiplicative = self.seasonal == "multiplicative"
+        uneven = 'These values are too uneven for a multiplicative season: its level would come close to zero. Use seasonal="additive".'
+        if multiplicative and not known.min() / scale > 0:
+            raise ForecastError(uneven)
         found = fit(y / scale, self.trend is not None, self.damped, season, multiplicative, fixed, estimate_initial=search)
         if not math.isfinite(found.squared_error):
-            raise ForecastError('These values are too uneven for a multiplicative season: its level would come close to zero. Use seasonal="additive".')
+            raise ForecastError(uneven)
         alpha, beta, gamma, phi = found.parameters.tolist()
-        model = SmoothingModel(
+        return SmoothingModel(
             alpha,
             beta,
             gamma,
@@ -201,7 +204,6 @@ class ExponentialSmoothing(LocalForecaster):
             multiplicative=int(multiplicative),
             sigma=scale * math.sqrt(found.squared_error / (len(known) - estimated)),
         )
-        return model
 
     def _estimated(self, season: int) -> int:
         """How many numbers a fit chooses: parameters that are not fixed, and the initial states."""
