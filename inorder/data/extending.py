@@ -152,3 +152,35 @@ def _ahead(series: Series, new: Series, places: dict[int, int], grown: Any) -> d
     if left <= 0:
         return {}
     return {name: np.stack([values[i, grown[i] : grown[i] + left] for i in range(len(series))]) for name, values in series.ahead.items()}
+
+
+def regularised(series: Series, every: Any, how: str) -> Series:
+    """The work behind `inorder.data.series.regularise`, which says what it does."""
+    from inorder.data.clock import to_local
+    from inorder.data.grid import Rows, Speaker, cell_size, complete, into_cells
+    from inorder.data.options import SUMMARIES
+
+    if how not in SUMMARIES:
+        raise unknown("summary", how, SUMMARIES)
+    width = cell_size(every, series.index, series.source)
+    utc = series.timezone is not None and series.index.dtype.kind == "M" and (series.frequency is None or series.frequency.within_day)
+    index = to_local(series.index, series.timezone) if utc and series.timezone is not None and not width.within_day else series.index
+    columns: dict[Any, Values] = {"value": series.values, **{("past", name): values for name, values in series.past.items()}}
+    columns |= {("future", name): values for name, values in series.future.items()}
+    codes = np.repeat(np.arange(len(series)), series.lengths)
+    speak = Speaker(series.source, lambda row: f"row {row:,} (counted from 0)", series.label, series.ids, series.timezone is not None)
+    rows = into_cells(Rows(codes, index, columns, np.arange(len(index))), width, how, "value")
+    rows, notes = complete(rows, width, speak)
+    return replace(
+        series,
+        values=rows.columns["value"],
+        index=rows.index,
+        offsets=rows.offsets,
+        frequency=width,
+        season_length=width.season_length,
+        past={name: rows.columns["past", name] for name in series.past},
+        future={name: rows.columns["future", name] for name in series.future},
+        ahead={},
+        years=False,
+        notes=(*series.notes, f"put on a grid of one row a {width} by {how}", *notes, *(["future covariates after the last row left out"] if series.ahead else [])),
+    )

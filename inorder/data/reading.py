@@ -1,59 +1,432 @@
-"""Files, frames and arrays -> Series."""
+"""Files, frames and arrays -> Series: the steps in their order.
+
+    table  ->  which column is what  ->  texts to numbers and stamps  ->  time zone  ->  order, duplicates, grid  ->  season
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from inorder.data.clock import to_local, to_utc
+from inorder.data.columns import Roles, existing, find_roles
 from inorder.data.frequency import Frequency
+from inorder.data.grid import Rows, Speaker, cell_size, complete, find_frequency, in_order, into_cells, one_row_a_stamp
+from inorder.data.numerals import BadCell, to_numbers
+from inorder.data.options import Options
+from inorder.data.season import infer_season_length
 from inorder.data.series import Names, Series
+from inorder.data.stamps import Stamps, to_stamps
+from inorder.data.tables import Table, read_table
 from inorder.errors import SeriesError
+from inorder.typing import Index, Offsets, Values
 
-
-def read(data: Any, *, id: Any, time: Any, value: Any, frequency: Any, season_length: int | None, timezone: str | None) -> Series:
-    """First, simple reading: ISO dates or counts, one value column; grows in the next commits."""
+if TYPE_CHECKING:
     import polars as pl
 
-    if isinstance(data, list | tuple | np.ndarray):
-        return Series.of(data, season_length=season_length or 1)
-    frame = "pandas" if type(data).__module__.startswith("pandas") else "polars"
-    if isinstance(data, str | Path):
-        from inorder.data.samples import SAMPLES, sample_path
+VALUE = "value"  # the key of the values beside the covariates
 
-        path = Path(data)
-        if not path.exists() and str(data) in SAMPLES:
-            path = sample_path(str(data))
-        table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, try_parse_dates=True)
-    else:
-        table = pl.from_pandas(data) if frame == "pandas" else data
-    id = id or next((c for c in table.columns if c in ("unique_id", "id")), None)
-    time = time or next((c for c in table.columns if c != id), "time")
-    value = value or next((c for c in table.columns if c not in (id, time) and table[c].dtype.is_numeric()), None)
-    if value is None:
-        raise SeriesError(f"No column of numbers in {data}.")
-    ids = table[id].cast(pl.String).unique(maintain_order=True).to_list() if id else ["y"]
-    stamps = table[time]
-    if stamps.dtype == pl.String:
-        stamps = (stamps + "-01").str.to_date("%Y-%m-%d")
-    index = stamps.cast(pl.Datetime("us")).to_numpy() if stamps.dtype.is_temporal() else stamps.to_numpy().astype(np.int64)
-    order = np.arange(len(table)) if id is None else np.argsort(table[id].cast(pl.String).cast(pl.Enum(ids)).to_physical().to_numpy(), kind="stable")
-    counts = [len(table)] if id is None else [int((table[id].cast(pl.String) == name).sum()) for name in ids]
-    if frequency is None and index.dtype.kind == "M":
-        days = np.median(np.diff(index[:50]).astype("timedelta64[s]").astype(float)) / 86400
-        frequency = "month" if 27 < days < 32 else "quarter" if 88 < days < 93 else "day" if days == 1 else "week" if days == 7 else "hour"
-    f = Frequency.parse(frequency) if frequency is not None else Frequency("step")
-    return Series(
-        values=table[value].cast(pl.Float64).fill_null(float("nan")).to_numpy()[order],
-        index=index[order],
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        ids=tuple(ids),
-        frequency=f,
-        season_length=season_length or f.season_length,
-        panel=id is not None,
-        names=Names(id=id or "series", time=time, value=value),
-        timezone=timezone,
-        frame=frame,
-        source=str(data) if isinstance(data, str | Path) else "frame",
+
+def read(data: Any, options: Options) -> Series:
+    """The work behind `inorder.read_series`, which says what it does."""
+    if isinstance(data, Series):
+        if options.given:
+            raise SeriesError(f"A Series is read already; {options.given[0]} cannot change it. Give the file, or make a changed copy.")
+        return data
+    if isinstance(data, np.ndarray | list | tuple | range) or np.isscalar(data) and not isinstance(data, str):
+        return _from_array(data, options)
+    table = read_table(data, options)
+    table, emptied = _without_empty_rows(table)
+    roles = find_roles(table, options)
+    notes = [*table.notes, *emptied]
+    stamps = _stamps(table, roles, options)
+    codes, ids = _codes(table, roles)
+    columns, cell_notes = _numbers(table, roles, options, len(ids))
+    rows = _stacked(table, roles, stamps, codes, columns)
+    ids = ids if roles.id or not roles.panel else roles.values
+    if roles.id and len(roles.values) > 1:
+        ids = tuple(f"{id}/{name}" for id in ids for name in roles.values)
+    notes += [*roles.notes, *(text.format(row=table.row(row)) if row is not None else text for text, row in (stamps.notes if stamps else ())), *cell_notes]
+    if roles.months:
+        rows = _without_ends(rows)
+    rows, zone, utc, clock_notes = _in_zone(rows, stamps, options, table)
+    speak = Speaker(table.source, table.row, _label(zone if utc else None), ids, zone is not None)
+    if options.start is not None:
+        rows = _from_start(rows, options, table)
+    rows, order_notes = in_order(rows)
+    frequency, rows, utc, grid_notes = _on_grid(rows, options, stamps.unit if stamps else None, zone, utc, speak)
+    notes += [*clock_notes, *order_notes, *grid_notes]
+    if frequency is None and zone is not None and not utc:
+        rows = replace(rows, index=to_utc(rows.index, zone)[0])
+    return _series(rows, frequency, ids, roles, options, table, zone, stamps, notes)
+
+
+def _from_array(data: Any, options: Options) -> Series:
+    """Numbers without columns: (time,) or (time, series)."""
+    allowed = {"season_length", "frequency", "start"}
+    for name in options.given:
+        if name not in allowed:
+            raise SeriesError(f"`{name}` is about columns or texts, and an array has neither. Give a frame, or Series.of(values, index=…, frequency=…).")
+    try:
+        array = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError):
+        first = next((item for item in data if not isinstance(item, int | float | type(None))), data)
+        raise SeriesError(f"An array of numbers was expected, (time,) or (time, series); it holds {first!r:.60}.") from None
+    series = Series.of(array)
+    if isinstance(options.frequency, Frequency) and options.start is not None:
+        stamps = to_stamps(_text_column(options.start)).values
+        index = options.frequency.advance(stamps[:1], np.arange(array.shape[0]))
+        series = replace(series, index=np.tile(index, len(series)), frequency=options.frequency)
+    season, note = _season(series, options)
+    return replace(series, season_length=season, notes=note)
+
+
+def _text_column(text: str) -> pl.Series:
+    import polars as pl
+
+    return pl.Series([text])
+
+
+def _without_empty_rows(table: Table) -> tuple[Table, list[str]]:
+    """Rows without any cell are left out, where there is more than one column."""
+    import polars as pl
+
+    columns = table.columns
+    if len(columns) == 0:
+        raise SeriesError(f"{table.source} has no rows.")
+    if columns.width == 0:
+        raise SeriesError(f"{table.source} has no columns.")
+    if table.text is not None and columns.width == 1 and columns[-1, 0] is None:  # blank lines at the end
+        there = columns.to_series().is_not_null().arg_true()
+        return replace(table, columns=columns.head(int(there[-1]) + 1 if len(there) else 1)), []
+    if columns.width == 1 or not all(column.null_count() for column in columns.iter_columns()):
+        return table, []
+    filled = columns.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    if filled.all():
+        return table, []
+    if not filled.any():
+        raise SeriesError(f"{table.source} has {len(columns):,} rows, all of them empty.")
+    kept = filled.arg_true().to_numpy()
+    count = len(columns) - len(kept)
+    return replace(table, columns=columns.filter(filled), origin=kept), [f"{count:,} empty row{'s' * (count > 1)} left out"]
+
+
+def _stamps(table: Table, roles: Roles, options: Options) -> Stamps | None:
+    """The time column as stamps; None where the order of the rows counts."""
+    import polars as pl
+
+    if not roles.time:
+        if options.timezone is not None:
+            raise SeriesError(f"{table.source} has no time column, so the time zone {options.timezone} has no use. Name the column with --time.")
+        return None
+    name = "/".join(roles.time)
+    columns = [table.columns[part] for part in roles.time]
+    for part, column in zip(roles.time, columns, strict=True):
+        if column.null_count():
+            row = int(column.is_null().arg_max() or 0)
+            raise SeriesError(f'{table.source}, {table.row(row)}, column "{part}" is empty; every row needs its time. Complete or remove the row, or take the order of the rows with --time none.')
+    try:
+        column = columns[0] if len(columns) == 1 else _joined_time(table.columns, roles.time)
+        if column.dtype.is_float() and not column.is_finite().all():
+            row = int((~column.is_finite()).arg_max() or 0)
+            raise BadCell(row, str(column[row]), "a time")
+        return to_stamps(column, options.dates, name)
+    except BadCell as bad:
+        remedy = "Say how dates are written with --dates, such as day-first or %d.%m.%Y." if "exists in" not in bad.expected else ""
+        raise table.refuse(bad.row, name, bad.text, bad.expected, remedy) from None
+
+
+def _joined_time(columns: pl.DataFrame, names: Sequence[str]) -> pl.Series:
+    """Year and month, year and quarter, date and hour …: one text a row."""
+    import polars as pl
+
+    from inorder.data.columns import PART_NAMES
+
+    texts = {name: columns[name].cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "") for name in names}
+    parts = {part: texts[name] for name in names for part, known in PART_NAMES.items() if name.lower() in known}
+    if "year" in parts and len(parts) == len(names):
+        year = parts["year"]
+        if "quarter" in parts:
+            return year + "-Q" + parts["quarter"].str.replace("^[Qq]", "")
+        if "week" in parts:
+            return year + "-W" + parts["week"].str.zfill(2)
+        if "month" in parts:
+            joined = year + "-" + parts["month"].str.slice(0, 3)
+            if "day" not in parts:
+                return joined
+            joined = joined + "-" + parts["day"]
+            if "hour" in parts:
+                joined = joined + " " + parts["hour"].str.zfill(2) + ":" + (parts["minute"].str.zfill(2) if "minute" in parts else "00")
+            return joined
+    joined = texts[names[0]]
+    for name in names[1:]:
+        whole = texts[name].str.contains(r"^\d{1,2}$")
+        joined = joined + " " + pl.Series(texts[name]).zip_with(~whole.fill_null(False), texts[name].str.zfill(2) + ":00")
+    return joined
+
+
+def _codes(table: Table, roles: Roles) -> tuple[Offsets, tuple[str, ...]]:
+    """Which series each row belongs to, and their names in order of appearance."""
+    import polars as pl
+
+    rows = len(table.columns)
+    if not roles.id:
+        return np.zeros(rows, np.int64), (roles.values[0],)
+    for name in roles.id:
+        if table.columns[name].null_count():
+            row = int(table.columns[name].is_null().arg_max() or 0)
+            raise SeriesError(f'{table.source}, {table.row(row)}, column "{name}" is empty; every row needs the name of its series. Complete or remove the row.')
+    texts = [_texts(table.columns[name]) for name in roles.id]
+    column = texts[0]
+    for more in texts[1:]:
+        column = column + "/" + more
+    names = column.unique(maintain_order=True)
+    codes = column.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
+    return codes, tuple(names.to_list())
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if column.dtype.is_float() and (column == column.floor()).all():
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column.cast(pl.String)
+
+
+def _numbers(table: Table, roles: Roles, options: Options, series: int) -> tuple[dict[Any, Values], list[str]]:
+    """Every value column and covariate as float64, and notes on what was assumed."""
+    named = [((VALUE, name), name) for name in roles.values]
+    named += [((role, column), column) for role in ("past", "future", "static") for given in getattr(options, role) for column in existing(table, given)]
+    hint = options.decimal or ("," if table.comma else None)
+    found: dict[Any, Values] = {}
+    notes: list[str] = []
+    for key, name in named:
+        column = table.columns[name]
+        try:
+            numbers = to_numbers(column, options.missing, options.decimal, hint)
+        except BadCell as bad:
+            if key[0] != VALUE or column.dtype.is_nested() or column.dtype.is_temporal():
+                raise table.refuse(bad.row, name, bad.text, bad.expected, "Only columns of numbers can be used." if key[0] == VALUE else "Only numbers can be covariates.") from None
+            raise table.refuse(bad.row, name, bad.text, bad.expected, f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.') from None
+        infinite = np.isinf(numbers.values)
+        if infinite.any():
+            row = int(np.argmax(infinite))
+            raise table.refuse(row, name, str(column[row]), "a finite number", "Replace it, or leave the cell empty if it is missing.")
+        found[key] = numbers.values
+        notes += [f"{name}: {note}" if len(named) > 1 else note for note in numbers.notes]
+    if all(np.isnan(found[VALUE, name]).all() for name in roles.values):
+        raise SeriesError(f'{table.source}: the column "{roles.values[0]}" has no values, only missing ones.')
+    return found, notes
+
+
+def _stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, columns: Mapping[Any, Values]) -> Rows:
+    """The columns of a wide table one below the other; a long table as it is."""
+    count, many = len(codes), len(roles.values)
+    rows = np.arange(count)
+    if stamps is not None:
+        index: Any = stamps.values
+    else:  # the order of the rows, within each series
+        order = np.argsort(codes, kind="stable")
+        begin = np.concatenate([[0], np.flatnonzero(np.diff(codes[order])) + 1]).astype(np.int64)
+        index = np.empty(count, np.int64)
+        index[order] = np.arange(1, count + 1) - np.repeat(begin, np.diff(np.append(begin, count)))
+    if roles.months:  # row by row
+        months = index.astype("datetime64[M]")[:, None] + np.arange(many) * (12 // many)
+        values = np.stack([columns[VALUE, name] for name in roles.values], axis=1)
+        return Rows(np.zeros(values.size, np.int64), months.astype("datetime64[us]").reshape(-1), {VALUE: values.reshape(-1)}, np.repeat(rows, many))
+    values = np.concatenate([columns[VALUE, name] for name in roles.values])
+    others = {key: np.tile(column, many) for key, column in columns.items() if key[0] != VALUE}
+    spread = (codes * many)[None, :] + np.arange(many)[:, None]
+    return Rows(spread.reshape(-1), np.tile(index, many), {VALUE: values, **others}, np.tile(rows, many))
+
+
+def _without_ends(rows: Rows) -> Rows:
+    """A table of months without the empty cells before its first and after its last value."""
+    order = np.argsort(rows.index, kind="stable")
+    there = np.flatnonzero(~np.isnan(rows.columns[VALUE][order]))
+    return rows.take(order[there[0] : there[-1] + 1])
+
+
+def _in_zone(rows: Rows, stamps: Stamps | None, options: Options, table: Table) -> tuple[Rows, str | None, bool, list[str]]:
+    """The rows with stamps as `Series.index` keeps them, their time zone, whether they are UTC, and notes."""
+    index, wish = rows.index, options.timezone
+    written = stamps.zone if stamps is not None else None
+    if index.dtype.kind != "M":
+        if wish is not None:
+            raise SeriesError(f"{table.source} has times without dates, so the time zone {wish} has no use.")
+        return rows, None, False, []
+    zone = wish or written
+    if zone is None:
+        return rows, None, False, []
+    local = to_local(index, zone) if written else index
+    if _days_or_longer(local, options):
+        return replace(rows, index=local), zone, False, []
+    if written:
+        return rows, zone, True, []
+    empty = np.logical_and.reduce([np.isnan(values) for values in rows.columns.values()])
+    try:
+        utc, exists = to_utc(index, zone, rows.codes, skip=empty)
+    except BadCell as bad:
+        raise table.refuse(int(rows.origin[bad.row]), "/".join(_named_time(options, table)), bad.text, bad.expected, "Name another zone with --timezone, or mend the row.") from None
+    notes = []
+    if (doubled := _doubled(index, rows.codes)) is not None:
+        notes.append(f"{_label(None)(doubled)} appears twice where clocks went back in {zone}: two different hours")
+    return replace(rows, index=utc).take(exists), zone, True, notes
+
+
+def _named_time(options: Options, table: Table) -> Sequence[str]:
+    return find_roles(table, options).time
+
+
+def _doubled(local: Index, codes: Offsets) -> Any:
+    """The first local stamp that a series has twice; None where there is none."""
+    order = np.lexsort((local, codes))
+    same = (local[order][1:] == local[order][:-1]) & (codes[order][1:] == codes[order][:-1])
+    return local[order][int(np.argmax(same))] if same.any() else None
+
+
+def _days_or_longer(local: Index, options: Options) -> bool:
+    """Whether stamps name days, so that they stay on the local calendar: all have the same time of day."""
+    if isinstance(options.frequency, Frequency):
+        return not options.frequency.within_day
+    time = local - local.astype("datetime64[D]")
+    if (time != time[0]).any():
+        return False
+    return bool(time[0] == np.timedelta64(0, "us") or (local.astype("datetime64[D]") != local[0].astype("datetime64[D]")).any())
+
+
+def _label(zone: str | None) -> Any:
+    """A function that writes a stamp for people, before the frequency is known."""
+
+    def label(stamp: Any) -> str:
+        if isinstance(stamp, np.datetime64):
+            local = to_local(np.array([stamp]), zone)[0] if zone else stamp
+            text = str(local.astype("datetime64[us]")).replace("T", " ")
+            return text.removesuffix(".000000").removesuffix(":00").removesuffix(" 00:00")
+        return f"{stamp:.15g}"
+
+    return label
+
+
+def _from_start(rows: Rows, options: Options, table: Table) -> Rows:
+    """Counted steps as dates, from the first stamp that was given."""
+    if rows.index.dtype.kind != "i":
+        raise SeriesError(f"{table.source} has its own times, so `start` ({options.start}) has no use. Leave it out, or pass --time none.")
+    assert isinstance(options.frequency, Frequency) and options.start is not None
+    try:
+        first = to_stamps(_text_column(options.start), options.dates).values
+    except BadCell:
+        first = np.zeros(1)
+    if first.dtype.kind != "M":
+        year = options.start.isdigit() and len(options.start) == 4
+        if not year:
+            raise SeriesError(f'`start` is a date such as "1980-01", not "{options.start}".')
+        first = np.array([options.start], "datetime64[us]")
+    return replace(rows, index=np.asarray(options.frequency.advance(first, rows.index - rows.index.min())))
+
+
+def _on_grid(rows: Rows, options: Options, unit: str | None, zone: str | None, utc: bool, speak: Speaker) -> tuple[Frequency | None, Rows, bool, list[str]]:
+    """One row a stamp, on the complete grid of the frequency, where there is one."""
+    if options.every is not None:
+        every = cell_size(options.every, rows.index, speak.source)
+        if utc and zone is not None and not every.within_day:
+            rows, utc = replace(rows, index=to_local(rows.index, zone)), False
+        rows = into_cells(rows, every, options.how, VALUE)
+        rows, notes = complete(rows, every, speak)
+        return every, rows, utc, [f"put on a grid of one row a {every} by {options.how}", *notes]
+    rows, notes = one_row_a_stamp(rows, options.duplicates, speak)
+    given = options.frequency
+    if isinstance(given, Frequency) and given.dated and rows.index.dtype.kind != "M":
+        notes.append(f"no dates: the frequency ({given}) only sets the season (--start, such as 1980-01, gives dates)")
+        given = None
+    frequency, rows, more = find_frequency(rows, given, unit, speak)
+    notes += more
+    if frequency is not None:
+        rows, more = complete(rows, frequency, speak)
+        notes += more
+    return frequency, rows, utc, notes
+
+
+def _series(
+    rows: Rows, frequency: Frequency | None, ids: tuple[str, ...], roles: Roles, options: Options, table: Table, zone: str | None, stamps: Stamps | None, notes: list[str]
+) -> Series:
+    offsets = rows.offsets
+    present = rows.codes[offsets[:-1]]
+    covariates = {role: {key[1]: values for key, values in rows.columns.items() if key[0] == role} for role in ("past", "future", "static")}
+    series = Series(
+        values=rows.columns[VALUE],
+        index=rows.index,
+        offsets=offsets,
+        ids=tuple(ids[int(code)] for code in present),
+        frequency=frequency,
+        panel=roles.panel,
+        past=covariates["past"],
+        future=covariates["future"],
+        static={name: _constant(values, offsets, name, table, rows, ids) for name, values in covariates["static"].items()},
+        names=Names(
+            id="/".join(roles.id) if roles.id else "series",
+            time="/".join(roles.time) if roles.time else "time",
+            value=roles.values[0] if len(roles.values) == 1 else "y",
+        ),
+        timezone=zone,
+        years=bool(stamps is not None and stamps.years and frequency is not None and frequency.unit == "year" and not roles.months),
+        frame=table.frame,
+        source=table.source,
     )
+    if series.future:
+        series, ahead_notes = _ahead(series)
+        notes += ahead_notes
+    season, season_notes = _season(series, options)
+    return replace(series, season_length=season, notes=(*notes, *season_notes))
+
+
+def _constant(values: Values, offsets: Offsets, name: str, table: Table, rows: Rows, ids: Sequence[str]) -> Values:
+    """(series,) the one number that a static covariate has in each series."""
+    low = np.fmin.reduceat(values, offsets[:-1])
+    high = np.fmax.reduceat(values, offsets[:-1])
+    varying = (low != high) & ~np.isnan(low)
+    if varying.any():
+        i = int(np.argmax(varying))
+        begin, end = int(offsets[i]), int(offsets[i + 1])
+        other = begin + int(np.argmax((values[begin:end] != low[i]) & ~np.isnan(values[begin:end])))
+        raise SeriesError(
+            f'{table.source}, {table.row(int(rows.origin[other]))}: the static column "{name}" changes within the series "{ids[int(rows.codes[begin])]}" '
+            f"({low[i]:g} and {high[i]:g}). A static covariate is one number a series; name it with --past or --future."
+        )
+    return np.asarray(low)
+
+
+def _ahead(series: Series) -> tuple[Series, list[str]]:
+    """Rows after the last value of each series, whose future covariates are known ahead, leave the history."""
+    present = ~np.isnan(series.values)
+    last = np.maximum.reduceat(np.where(present, np.arange(len(present)), -1), series.offsets[:-1])
+    after = series.offsets[1:] - 1 - last
+    if (last < 0).any() or not after.any():
+        return series, []
+    steps = int(after.max())
+    ahead = {}
+    for name, values in series.future.items():
+        ahead[name] = np.full((len(series), steps), np.nan)
+        for i in np.flatnonzero(after):
+            ahead[name][i, : after[i]] = values[last[i] + 1 : series.offsets[i + 1]]
+    kept: NDArray[np.int64] = np.concatenate([np.arange(a, b) for a, b in zip(series.offsets[:-1], last + 1, strict=True)])
+    history = series._rows(kept, series.lengths - after, np.arange(len(series)), ahead)
+    return history, [f"{steps:,} row{'s' * (steps > 1)} after the last value: their future covariates are known ahead"]
+
+
+def _season(series: Series, options: Options) -> tuple[int, tuple[str, ...]]:
+    """The season length, and a note where it was inferred from the values."""
+    if options.season_length is not None:
+        return options.season_length, ()
+    if isinstance(options.frequency, Frequency) and options.frequency.dated:
+        return options.frequency.season_length, ()
+    if series.frequency is None:
+        return 1, ()
+    if series.frequency.dated:
+        return series.frequency.season_length, ()
+    season = infer_season_length([series.y(int(i)) for i in np.unique(np.linspace(0, len(series) - 1, min(len(series), 50)).astype(int))])
+    return season, (f"season length {season} found in the autocorrelation (--season-length to change)",) if season > 1 else ()

@@ -10,7 +10,7 @@ A regular series stands on a complete grid: a stamp that its file leaves out is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -162,6 +162,12 @@ class Series:
             ahead=ahead,
         )
 
+    def describe(self) -> str:
+        """What was read, in one line."""
+        from inorder.data.describing import described
+
+        return described(self)
+
     def label(self, stamp: Any) -> str:
         """One stamp as people write it: as short as the frequency allows, in the time zone of the series."""
         from inorder.data.frames import local
@@ -213,10 +219,72 @@ def as_series(data: Any) -> Series:
     return data if isinstance(data, Series) else read_series(data)
 
 
-def read_series(data: Any, *, id: Any = None, time: Any = None, value: Any = None, frequency: Any = None, season_length: int | None = None, timezone: str | None = None) -> Series:
+def read_series(
+    data: Any,
+    *,
+    id: str | Sequence[str] | None = None,
+    time: str | Sequence[str] | None = None,
+    value: str | Sequence[str] | None = None,
+    frequency: str | Frequency | None = None,
+    season_length: int | None = None,
+    timezone: str | None = None,
+    start: str | None = None,
+    past: str | Sequence[str] = (),
+    future: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    dates: str | None = None,
+    decimal: str | None = None,
+    missing: str | Sequence[str] = (),
+    duplicates: str = "error",
+    layout: str = "auto",
+    every: str | float | Frequency | None = None,
+    how: str = "mean",
+    header: bool | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+) -> Series:
+    """A series, or a panel of many, from whatever holds it.
+
+    data: a path to CSV, TSV, other separated text or Parquet, gzipped or not; "-" for standard input; the name of a sample ("air-passengers");
+        a pandas or polars frame or Series, another frame that narwhals knows, a dictionary of columns; an array or list of numbers, (time,) or
+        (time, series); a Series, which is handed back.
+    The options are those of `inorder.data.options.Options`, where each is explained; what is not given is inferred, and `Series.describe()` and
+    `Series.notes` say what was found and what was mended.
+
+    Raises SeriesError, which names file, row, column, value and remedy, and ConfigError for an option that cannot be.
+
+    >>> y = read_series("air-passengers")
+    >>> y.describe()
+    '144 months, 1949-01 to 1960-12, column "passengers", season 12'
+    """
+    from inorder.data.options import Options
     from inorder.data.reading import read
 
-    return read(data, id=id, time=time, value=value, frequency=frequency, season_length=season_length, timezone=timezone)
+    return read(
+        data,
+        Options(
+            id=id,
+            time=time,
+            value=value,
+            frequency=frequency,
+            season_length=season_length,
+            timezone=timezone,
+            start=start,
+            past=past,
+            future=future,
+            static=static,
+            dates=dates,
+            decimal=decimal,
+            missing=missing,
+            duplicates=duplicates,
+            layout=layout,
+            every=every,
+            how=how,
+            header=header,
+            separator=separator,
+            encoding=encoding,
+        ),
+    )
 
 
 def extend(series: Series, new: Any) -> Series:
@@ -233,3 +301,20 @@ def extend(series: Series, new: Any) -> Series:
     from inorder.data.extending import extended
 
     return extended(series, new)
+
+
+def regularise(series: Series, every: str | float | Frequency, how: str = "mean") -> Series:
+    """`series` on a grid: one row for each cell of the width `every`, NaN where a cell holds no observation.
+
+    every: "1d", "15min", "monthly", … where the stamps are dates; a number where they are numbers.
+    how: what stands for the values of one cell: mean, sum, median, min, max, first, last. Covariates take their mean.
+    A cell is named by its first stamp. Raises SeriesError where the grid would be far larger than the rows.
+
+    >>> y = Series.of([1.0, 3.0, 8.0], index=np.array([0.2, 0.9, 3.5]))
+    >>> z = regularise(y, 1.0)
+    >>> z.index.tolist(), z.values.tolist()
+    ([0, 1, 2, 3], [2.0, nan, nan, 8.0])
+    """
+    from inorder.data.extending import regularised
+
+    return regularised(series, every, how)

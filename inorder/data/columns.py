@@ -1,0 +1,371 @@
+"""Which column is what: series, time, values, covariates.
+
+What is named by an option is taken; the rest is inferred from names that are customary and, more than that, from what
+the columns hold. Everything left out is noted, with the option that takes it in.
+
+    long     one value column; an id column tells the series of a panel apart
+    wide     several columns of numbers without an id column: each is a series
+    months   a column of years beside JAN … DEC or Q1 … Q4: one series, read row by row
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from inorder.data.numerals import LOOKS_NUMERIC, TRUTH, absent
+from inorder.data.options import NONE, Options
+from inorder.data.stamps import CLOCK, DATED, MONTHS, YEAR_NAMES
+from inorder.data.tables import Table
+from inorder.errors import SeriesError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+VALUE_NAMES = ("y", "value", "values", "target")
+STRONG_TIME_NAMES = ("ds", "date", "datetime", "date_time", "timestamp", "time", "t", "ts", "stamp", "period", "mjd", "jd", "hjd", "bjd", "datum", "fecha", "zeit")
+TIME_NAMES = (*STRONG_TIME_NAMES, *YEAR_NAMES, "quarter", "month", "week", "day", "hour", "step", "index", "idx")
+STRONG_ID_NAMES = ("unique_id", "series_id", "series", "id", "item_id", "ts_id", "uid")
+ID_NAMES = (
+    *STRONG_ID_NAMES,
+    *("item", "store", "store_id", "shop", "product", "product_id", "sku", "sensor", "sensor_id", "station", "station_id", "meter", "meter_id", "device", "device_id"),
+    *("name", "symbol", "ticker", "region", "country", "state", "city", "location", "site", "customer", "customer_id", "group", "entity", "channel", "machine", "key", "variable"),
+)
+PART_NAMES = {
+    "year": YEAR_NAMES,
+    "quarter": ("quarter", "qtr", "q"),
+    "month": ("month", "mon", "mo", "mm", "monat", "mois", "mes"),
+    "week": ("week", "isoweek", "iso_week", "wk"),
+    "day": ("day", "dd", "mday", "day_of_month", "dayofmonth", "tag", "jour", "dia"),
+    "hour": ("hour", "hr", "hh", "stunde", "heure", "hora"),
+    "minute": ("minute", "mins"),
+}
+PART_RANGES = {"year": (1000, 2999), "quarter": (1, 4), "month": (1, 12), "week": (1, 53), "day": (1, 31), "hour": (0, 24), "minute": (0, 59)}
+CALENDAR_NAMES = (*YEAR_NAMES, "quarter", "month", "week", "day", "hour", "minute", "weekday", "dayofweek", "day_of_week", "dow", "dayofyear", "day_of_year", "doy", "weekofyear", "week_of_year")
+COMPANIONS = r"(?:err(?:or)?|e?rr|se|std(?:ev|err)?|sd|sigma|unc(?:ertainty)?|var|lower|upper|lo|hi|complete|truth|true|flag|quality|imputed|filled)"
+ERROR_NAMES = ("err", "error", "merr", "se", "std", "sd", "sigma", "stderr", "stdev", "unc", "uncertainty", "e")
+MUCH = 1.5  # rows per distinct stamp from which several series are suspected
+NEARLY = 0.9  # share of rows that an id column must tell apart
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns by their role.
+
+    id, time: several are joined; empty = none.   values: several = a panel of columns.   months: the values are the months or quarters of the year in `time`.
+    """
+
+    id: tuple[str, ...]
+    time: tuple[str, ...]
+    values: tuple[str, ...]
+    months: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def panel(self) -> bool:
+        """Whether the series have names."""
+        return bool(self.id) or (len(self.values) > 1 and not self.months)
+
+
+def find_roles(table: Table, options: Options) -> Roles:
+    """The role of every column that is used.   Raises SeriesError where a named column is not there, or no value column is clear."""
+    columns = table.columns
+    covariates = [name for given in options.covariates for name in existing(table, given)]
+    kinds = {name: kind_of(columns[name], options.missing) for name in columns.columns}
+    id = _named(table, options.id)
+    time = _named(table, options.time)
+    values = _named(table, options.value) if options.value is not None else ()
+    _check_apart(table, id or (), time or (), values or (), covariates)
+    free = [name for name in columns.columns if name not in (*(id or ()), *(time or ()), *(values or ()), *covariates)]
+    months = _month_table(columns, kinds, free) if not (id or values or covariates) and options.layout == "auto" and time in (None, (free[0],)) else None
+    if months:
+        year, cells, notes = months
+        return Roles((), (year,), cells, True, notes)
+    if time is None:
+        time = _find_time(columns, kinds, [name for name in free if name not in (id or ())], bool(id))
+        free = [name for name in free if name not in time]
+    if id is None:
+        id = _find_id(columns, kinds, free, time, len(values or ())) if options.layout != "wide" else ()
+        free = [name for name in free if name not in id]
+    notes: list[str] = []
+    if not values:
+        values, notes = _find_values(table, kinds, free, bool(id), options)
+    left = [name for name in free if name not in values]
+    if len(id) > 1:
+        notes.insert(0, f"the columns {' and '.join(id)} together name a series")
+    if len(time) > 1:
+        notes.insert(0, f"the columns {', '.join(time)} together are the time")
+    return Roles(id, time, values, notes=(*notes, *_left_out(left, kinds, time, values)))
+
+
+def existing(table: Table, name: str) -> tuple[str, ...]:
+    """The column with this name; several, where the name is theirs joined by "/" or by commas."""
+    columns = table.columns.columns
+    if name in columns:
+        return (name,)
+    for mark in ("/", ","):
+        parts = tuple(part.strip() for part in name.split(mark))
+        if len(parts) > 1 and all(part in columns for part in parts):
+            return parts
+    near = difflib.get_close_matches(name, columns, n=1) or [column for column in columns if column.lower() == name.lower()]
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    raise SeriesError(f'{table.source} has no column "{name}".{hint} It has: {_listed(columns)}.')
+
+
+def kind_of(column: pl.Series, missing: Iterable[str] = ()) -> str:
+    """What a column holds, judged by up to 1,000 cells: empty, flag, whole, number, date, clock, text."""
+    kind = _sampled_kind(column, missing, 1000)
+    return _sampled_kind(column, missing, len(column)) if kind in ("flag", "empty") and len(column) > 1000 else kind  # a rare 2, or a rare value
+
+
+def _sampled_kind(column: pl.Series, missing: Iterable[str], cells: int) -> str:
+    import polars as pl
+
+    if column.dtype.is_temporal():
+        return "date" if column.dtype in (pl.Date, pl.Datetime) else "text"
+    if column.dtype == pl.Boolean:
+        return "flag"
+    sample = column.gather_every(max(1, len(column) // max(1, cells))).drop_nulls()
+    if column.dtype.is_numeric():
+        return _number_kind(sample.cast(pl.Float64).drop_nans()) if len(sample) else "empty"
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return "empty" if len(sample) == 0 else "text"
+    texts = sample.cast(pl.String).str.strip_chars()
+    texts = texts.filter(~absent(texts, tuple(missing)))
+    if len(texts) == 0:
+        return "empty"
+    numbers = texts.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
+    if len(numbers) == len(texts):
+        return _number_kind(numbers)
+    if texts.str.contains(DATED).mean() > 0.8:  # type: ignore[operator]
+        return "date"
+    if texts.str.contains(CLOCK).all():
+        return "clock"
+    if texts.str.to_lowercase().is_in(list(TRUTH)).all():
+        return "flag"
+    numeric = texts.str.contains(LOOKS_NUMERIC + r"[\d.,   ']*(?:[eE][-+]?\d+)?\s?\S{0,3}$")
+    return "number" if (len(numbers) + 0.0) / len(texts) > 0.8 or numeric.mean() > 0.8 else "text"  # type: ignore[operator]
+
+
+def _number_kind(numbers: pl.Series) -> str:
+    if len(numbers) == 0:
+        return "empty"
+    if numbers.is_in([0.0, 1.0]).all():
+        return "flag"
+    if not (numbers == numbers.floor()).all():
+        return "number"
+    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
+    if low >= 15_000_101 and high <= 29_991_231:
+        rest = numbers % 10_000
+        month, day = (rest / 100).floor(), rest % 100
+        if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
+            return "date"
+    return "whole"
+
+
+def _named(table: Table, given: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The columns that an option names; () for "none", None where nothing is given."""
+    if given is None:
+        return None
+    if given == NONE and NONE not in table.columns.columns:
+        return ()
+    names = (given,) if isinstance(given, str) else given
+    return tuple(column for name in names for column in existing(table, name))
+
+
+def _check_apart(table: Table, *roles: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for role, names in zip(("id", "time", "value", "a covariate"), roles, strict=True):
+        for name in names:
+            if name in seen:
+                raise SeriesError(f'{table.source}: the column "{name}" cannot be both {seen[name]} and {role}.')
+            seen[name] = role
+
+
+def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], has_id: bool) -> tuple[str, ...]:
+    """The time column, or the columns that together are the time; () where the order of the rows has to do."""
+    parts = _date_parts(columns, kinds, free)
+    dated = [name for name in free if kinds[name] == "date"]
+    if dated:
+        distinct = {name: columns[name].n_unique() for name in dated} if len(dated) > 1 else {dated[0]: 0}
+        best = max(dated, key=lambda name: (distinct[name], name.lower() in TIME_NAMES))
+        clock = next((name for name in free if kinds[name] == "clock"), None) or ("hour" in parts and parts["hour"]) or None
+        joined = columns[best].dtype != _datetime() and clock is not None and not _has_time_of_day(columns[best])
+        if joined and clock is not None and columns.select(best, clock).n_unique() > 1.5 * columns[best].n_unique():
+            return (best, clock)
+        return (best,)
+    if "year" in parts and ("quarter" in parts or "month" in parts or "week" in parts):
+        if "quarter" in parts and "month" not in parts:
+            return (parts["year"], parts["quarter"])
+        if "month" not in parts:
+            return (parts["year"], parts["week"])
+        finer = [parts["year"], parts["month"]]
+        for part in ("day", "hour", "minute"):
+            if part not in parts:
+                break
+            finer.append(parts[part])
+        return tuple(finer)
+    counted = [name for name in free if kinds[name] in ("whole", "number", "flag") and name.lower() in TIME_NAMES and name.lower() not in VALUE_NAMES]
+    others = sum(kinds[name] in ("whole", "number", "flag") for name in free)
+    if others > 1 or len(free) == 0:
+        for name in sorted(counted, key=lambda name: TIME_NAMES.index(name.lower())):
+            if name.lower() in STRONG_TIME_NAMES or has_id or columns[name].n_unique() == len(columns):
+                return (name,)
+        if free and kinds[free[0]] in ("whole", "flag") and free[0].lower() not in (*VALUE_NAMES, *ID_NAMES) and _consecutive(columns[free[0]]):
+            return (free[0],)
+    return ()
+
+
+def _datetime() -> type:
+    import polars as pl
+
+    return pl.Datetime
+
+
+def _has_time_of_day(column: pl.Series) -> bool:
+    import polars as pl
+
+    return column.dtype == pl.String and bool(column.head(100).str.contains(r"\d:\d\d").any())
+
+
+def _date_parts(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]) -> dict[str, str]:
+    """The parts of a date in columns of their own: "year" -> name, …"""
+    import polars as pl
+
+    found: dict[str, str] = {}
+    for part, names in PART_NAMES.items():
+        name = next((name for name in free if name.lower() in names), None)
+        if name is None:
+            continue
+        if part == "month" and kinds[name] == "text" and columns[name].cast(pl.String).str.strip_chars().str.to_lowercase().str.slice(0, 3).drop_nulls().is_in(list(MONTHS)).all():
+            found[part] = name
+        elif kinds[name] in ("whole", "flag"):
+            numbers = columns[name].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
+            low, high = PART_RANGES[part]
+            if len(numbers) and low <= numbers.min() and numbers.max() <= high:  # type: ignore[operator]
+                found[part] = name
+    return found
+
+
+def _consecutive(column: pl.Series) -> bool:
+    import polars as pl
+
+    numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    return len(numbers) > 2 and numbers.null_count() == 0 and bool((numbers.diff().drop_nulls() == 1).all())
+
+
+def _find_id(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], time: Sequence[str], values: int) -> tuple[str, ...]:
+    """The column, or the columns, that tell the series of a panel apart; () for a single series."""
+    rows = len(columns)
+    able = [name for name in free if kinds[name] in ("text", "whole", "flag", "clock")]
+    for name in sorted((name for name in able if name.lower() in STRONG_ID_NAMES), key=lambda name: STRONG_ID_NAMES.index(name.lower())):
+        distinct = columns[name].n_unique()
+        if distinct < rows or rows == 1:
+            return (name,) if time or _in_blocks(columns[name], distinct) else ()
+    if not time or rows < 2:
+        return ()
+    stamps = columns.select(time).n_unique()
+    if rows < MUCH * stamps:
+        return ()
+
+    def apart(names: Sequence[str]) -> bool:
+        return columns.select(*names, *time).n_unique() >= NEARLY * rows
+
+    texts = [name for name in able if kinds[name] == "text"]
+    customary = sorted((name for name in able if name.lower() in ID_NAMES), key=lambda name: (kinds[name] != "text", ID_NAMES.index(name.lower())))
+    numbers = [name for name in able if name not in texts and name not in customary]
+    for name in (*customary, *texts):
+        if apart((name,)):
+            return (name,)
+    for count in (2, 3):
+        for names in combinations(dict.fromkeys([*texts, *customary]), count):
+            if apart(names):
+                return tuple(name for name in columns.columns if name in names)
+    telling = [name for name in numbers if name.lower() not in (*VALUE_NAMES, *CALENDAR_NAMES) and columns[name].n_unique() <= rows / stamps * 2 and apart((name,))]
+    other = [name for name in free if kinds[name] in ("whole", "number", "flag") and name not in telling]
+    return (telling[0],) if len(telling) == 1 and (other or values) else ()
+
+
+def _in_blocks(column: pl.Series, distinct: int) -> bool:
+    """Whether equal cells stand together: without a time column, an id must name stretches of rows."""
+    return len(column.rle()) == distinct
+
+
+def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_id: bool, options: Options) -> tuple[tuple[str, ...], list[str]]:
+    """The value columns, and notes."""
+    numeric = [name for name in free if kinds[name] in ("whole", "number")]
+    customary = [name for wanted in VALUE_NAMES for name in free if name.lower() == wanted and kinds[name] in ("whole", "number", "flag")]
+    if customary:
+        return (customary[0],), []
+    if not numeric:
+        numeric = [name for name in free if kinds[name] == "flag"]
+    if not numeric:
+        raise SeriesError(f"{table.source} has no column of numbers to forecast. It has: {_listed([f'{name} ({WORDS[kinds[name]]})' for name in table.columns.columns])}. Name one with --value.")
+    numeric = [name for name in numeric if not _is_companion(name, numeric)]
+    calendar = [name for name in numeric if name.lower() in CALENDAR_NAMES]
+    numeric = [name for name in numeric if name not in calendar] or numeric
+    if len(numeric) == 1 or (not has_id and options.layout != "long"):
+        return tuple(numeric), []
+    raise SeriesError(
+        f"{table.source} has {len(numeric)} columns of numbers ({_listed(numeric)}). Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
+    )
+
+
+def _is_companion(name: str, numeric: Sequence[str]) -> bool:
+    """Whether a column describes another one: its error, its bounds, its complete version."""
+    low = name.lower()
+    others = [other.lower() for other in numeric if other != name]
+    if any(re.fullmatch(rf"{re.escape(other)}[ _.-]?{COMPANIONS}|{COMPANIONS}[ _.-]{re.escape(other)}|e_{re.escape(other)}", low) for other in others):
+        return True
+    return len(others) == 1 and low in ERROR_NAMES and others[0] not in ERROR_NAMES
+
+
+WORDS = {"empty": "empty", "flag": "only 0 and 1", "whole": "whole numbers", "number": "numbers", "date": "dates", "clock": "times of day", "text": "text"}
+
+
+def _left_out(names: Sequence[str], kinds: dict[str, str], time: Sequence[str], values: Sequence[str]) -> list[str]:
+    """One note for all columns that are not used."""
+    if not names:
+        return []
+    listed = _listed([f"{name} ({WORDS[kinds[name]]})" for name in names])
+    usable = [name for name in names if kinds[name] in ("flag", "whole", "number")]
+    how = f"; take one in with --past, --future or --static {usable[0]}, or forecast it with --value" if usable else ""
+    return [f"left out: {listed}{how}"]
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def _month_table(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+    """A year in each row and its months or quarters in columns: the year column, the others in order, notes."""
+    import polars as pl
+
+    if not free or kinds[free[0]] != "whole":
+        return None
+    year = free[0]
+    numbers = columns[year].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
+    if len(numbers) == 0 or numbers.min() < 1000 or numbers.max() > 2999:  # type: ignore[operator]
+        return None
+    by_month: dict[int, str] = {}
+    quarters: dict[int, str] = {}
+    for name in free[1:]:
+        low = name.lower().strip()
+        if low[:3] in MONTHS and re.fullmatch("[a-z]+", low):
+            by_month.setdefault(MONTHS.index(low[:3]), name)
+        elif match := re.fullmatch(r"(?:m|month[ _]?)?(\d{1,2})", low):
+            by_month.setdefault(int(match.group(1)) - 1, name)
+        elif match := re.fullmatch(r"(?:q|qtr|quarter)[ _]?([1-4])|([1-4])q", low):
+            quarters.setdefault(int(match.group(1) or match.group(2)) - 1, name)
+    for found, count in ((by_month, 12), (quarters, 4)):
+        if sorted(found) == list(range(count)):
+            cells = tuple(found[i] for i in range(count))
+            left = [name for name in free[1:] if name not in cells]
+            notes = [f"one series of {'months' if count == 12 else 'quarters'}, a year in each row"]
+            return year, cells, tuple(notes + _left_out(left, kinds, (year,), cells))
+    return None
