@@ -55,22 +55,30 @@ class Case:
     check: Callable[[], Mapping[str, Any]]
     targets: Sequence[Target] = ()
     repeats: int = 7
-    gate: str = ""
-    notes: Sequence[str] = field(default_factory=tuple)
+    gate: str = field(default="", kw_only=True)
+    notes: Sequence[str] = field(default=(), kw_only=True)
 
     @property
     def ours(self) -> str:
         return next(iter(self.programs))
 
 
-def timed(work: Callable[[], Any], number: int = 1) -> Program:
-    """A program that takes the wall time of `work`, the mean of `number` calls in a row."""
+def timed(work: Callable[[], Any], at_least: float = 0.02) -> Program:
+    """A program that takes the wall time of `work`: the mean of as many calls in a row as fill `at_least` seconds, one at least.
+
+    Its very first run is a single call, so that what only a first call costs (compiling, importing) shows.
+    """
+    fresh = True
 
     def program() -> Mapping[str, float]:
-        began = time.perf_counter()
-        for _ in range(number):
+        nonlocal fresh
+        least, fresh = (0.0 if fresh else at_least), False
+        calls, began = 0, time.perf_counter()
+        while True:
             work()
-        return {"time": (time.perf_counter() - began) / number}
+            calls, elapsed = calls + 1, time.perf_counter() - began
+            if elapsed >= least:
+                return {"time": elapsed / calls}
 
     return program
 

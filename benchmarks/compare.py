@@ -47,7 +47,7 @@ def cases(models: list[str], limits: tuple[float | None, float], repeats: int) -
         lambda: check(models),
         targets,
         repeats,
-        ("result: the winner fitted to everything as well",),
+        notes=("result: the winner fitted to everything as well",),
     )
     outside = Case(
         "whole command",

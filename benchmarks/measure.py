@@ -19,7 +19,7 @@ def measure(case: Case, quick: bool = False) -> dict[str, Any]:
         record["checked"] = dict(case.check())
     except (Wrong, AssertionError) as error:
         return record | {"refused": one_line(error)}
-    except Exception as error:  # noqa: BLE001  what broke is told, and the other cases go on
+    except Exception as error:
         return record | broken(case.name, error)
     present = {name: program for name, program in case.programs.items() if not isinstance(program, Missing)}
     record["missing"] = {name: str(program) for name, program in case.programs.items() if isinstance(program, Missing)}
@@ -32,7 +32,7 @@ def measure(case: Case, quick: bool = False) -> dict[str, Any]:
                 gc.collect()
                 taken[name] = dict(program())
             rounds.append(taken)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return record | broken(case.name, error)
     record["programs"] = {
         name: {quantity: summary([taken[name][quantity] for taken in rounds]) | {"first": first[name][quantity]} for quantity in first[name]}

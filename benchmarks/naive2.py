@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from benchmarks.case import Case, Missing, Program, installed, require, timed
 from benchmarks.data import Floats, m4_published
 from benchmarks.data import m4 as m4_files
+
+if TYPE_CHECKING:
+    from inorder import Series
 
 SEASON = {"hourly": 24, "weekly": 1}
 
@@ -43,10 +48,10 @@ def case(frequency: str, repeats: int) -> Case:
     beside: Program | Missing = timed(theirs) if installed("statsmodels") else Missing("statsmodels")
     sizes = {"series": len(training), "rows": sum(map(len, training)), "horizon": horizon}
     gate = "sMAPE {} and MASE {}, as published".format(*m4_published("Naive2", frequency))
-    return Case(f"M4 {frequency}", sizes, {"inorder.Naive2": timed(ours), "NumPy + statsmodels seasonal_decompose": beside}, check, (), repeats, gate)
+    return Case(f"M4 {frequency}", sizes, {"inorder.Naive2": timed(ours), "NumPy + statsmodels seasonal_decompose": beside}, check, (), repeats, gate=gate)
 
 
-def panel_of(training: list[Floats], season_length: int):  # type: ignore[no-untyped-def]
+def panel_of(training: list[Floats], season_length: int) -> Series:
     """The training parts as one Series, counted from 1."""
     from inorder import Frequency, Series
 

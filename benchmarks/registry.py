@@ -13,6 +13,7 @@ BENCHMARKS = {
     "compare_classical": "benchmarks.compare:classical",
     "compare_lstm": "benchmarks.compare:with_lstm",
     "read_panel": "benchmarks.reading:read_panel",
+    "smoothing_kernel": "benchmarks.smoothing:kernel",
     "smoothing_fit": "benchmarks.smoothing:fit",
     "naive2_m4": "benchmarks.naive2:m4",
     "streaming": "benchmarks.streaming:streaming",

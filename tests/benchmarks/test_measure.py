@@ -113,11 +113,16 @@ def test_a_program_that_breaks_is_told():
     assert measure(case({"ours": broken}, broken))["failed"] == "RuntimeError: no memory"
 
 
-def test_timed_takes_the_mean_of_calls_in_a_row():
+def test_timed_takes_the_mean_of_calls_in_a_row_but_the_first_call_alone():
     calls = []
-    taken = timed(lambda: calls.append(1), number=5)()
-    assert len(calls) == 5
-    assert list(taken) == ["time"]
+    program = timed(lambda: calls.append(1), at_least=0.001)
+    assert list(program()) == ["time"]
+    assert len(calls) == 1
+    program()
+    assert len(calls) > 2
+    once = timed(lambda: calls.clear(), at_least=0)
+    once(), once()
+    assert calls == []
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
