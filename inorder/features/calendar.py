@@ -238,7 +238,7 @@ def _holidays(country: str, subdivision: str | None, begin: Stamps, end: Stamps)
         if not known:
             raise ConfigError(f'"{code}" has no subdivisions with holidays of their own, so subdivision="{subdivision}" says nothing. Leave it out.')
         if str(subdivision).casefold() not in known:
-            raise unknown(f"subdivision of {code}", str(subdivision), {*home.subdivisions, *aliases})
+            raise unknown("subdivision", str(subdivision), {*home.subdivisions, *aliases})
         subdivision = known[str(subdivision).casefold()]
     if len(begin) == 0:
         return np.zeros(0, _DAY)

@@ -98,7 +98,7 @@ def _restore(changes: Values, offsets: Offsets, known: Floats, lag: int, order: 
             begin[:, lag:] = begin[:, lag:] - begin[:, :-lag]
         begin[:, : lag * k] = 0.0
         restored[rows[:, : lag * (k + 1)]] = begin[:, : lag * (k + 1)]
-        restored = over_last(restored, position, max(len(changes), 1), stride=lag)
+        restored = over_last(restored, position, None, stride=lag)
     restored[rows] = known  # to the last digit
     return restored
 

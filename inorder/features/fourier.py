@@ -196,7 +196,7 @@ def _explained(y: Values, frequency: float) -> tuple[Values, float]:
 def _sharpened(y: Values, k: int, known: list[float]) -> float:
     """The frequency near k/n that explains most, by golden section, or a whole number of rows that does nearly as well."""
     n, golden = len(y), (math.sqrt(5) - 1) / 2
-    low = max([(k - 1) / n, *(f + 1 / n for f in known if f < k / n)])
+    low = max([max(k - 1, 2) / n, *(f + 1 / n for f in known if f < k / n)])
     high = min([(k + 1) / n, 0.5, *(f - 1 / n for f in known if f > k / n)])
     begin, end = low, high
     left, right = high - golden * (high - low), low + golden * (high - low)

@@ -75,7 +75,7 @@ def ahead(values: Floats, offsets: Offsets, steps: int) -> Floats:
 def over_last(
     values: Floats,
     position: Offsets,
-    span: int,
+    span: int | None,
     *,
     combine: Callable[[Floats, Floats], Floats] = np.add,
     neutral: float = 0.0,
@@ -84,13 +84,15 @@ def over_last(
 ) -> Floats:
     """values[t] ∘ decay · values[t − stride] ∘ … over the last `span` of every `stride`-th row of the same series.
 
+    span: None means all rows since the series began. A row's result depends on no other row, not even in its last digit.
     combine: joins what is newer with what is older, here or in place of a sum a minimum, say; associative.
     neutral: joined with x gives x.   values: (…, rows).
 
     >>> over_last(np.array([1.0, 2.0, 3.0, 4.0]), np.arange(4), 3).tolist()
     [1.0, 3.0, 6.0, 9.0]
     """
-    span = min(span, int(position.max(initial=0)) // stride + 1)
+    if span is None:
+        span = 1 << (int(position.max(initial=0)) // stride).bit_length()  # a power of two, so that longer series are summed in the same order
     joined, covered = None, 0
     block, size = values, 1
     while True:

@@ -84,7 +84,7 @@ def exponential_mean(y: Rows, *, alpha: float | None = None, span: float | None 
     seen = np.concatenate([[0], np.cumsum(present)])
     kept = position_in_series(seen[offsets])  # the observed rows alone, as series of their own
     weighted = np.where(kept == 0, 1.0, alpha) * values[present]
-    level = over_last(weighted, kept, len(values) or 1, decay=1 - alpha)
+    level = over_last(weighted, kept, None, decay=1 - alpha)
     begun = seen[1:] > np.repeat(seen[offsets[:-1]], np.diff(offsets))
     result = np.full(len(values), np.nan)
     result[begun] = level[seen[1:][begun] - 1]

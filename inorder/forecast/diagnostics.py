@@ -106,7 +106,8 @@ def acf_band(y: Rows, lags: int, level: float = 0.95, *, kind: str = "white") ->
 class Decomposition:
     """A series in parts, (time,) each: trend + seasonal + remainder, or trend · seasonal · remainder.
 
-    The trend is NaN for half a season at both ends, the remainder also where the value is missing. Without a season `seasonal` is 0 throughout.
+    The trend is NaN for half a season at both ends, the remainder also where the value is missing. Without a season `seasonal` is 0 throughout
+    (1 where multiplicative).
     trend_strength, seasonal_strength: 0 to 1, 1 − Var(remainder)/Var(part + remainder), not below 0; of the logarithms where multiplicative.
     """
 
@@ -128,7 +129,8 @@ def decompose(y: Rows, season_length: int, kind: str = "auto", *, window: int | 
 
     kind: "auto" takes the multiplicative one where all values are above 0 and it leaves the smaller remainder, in units of y.
     season_length 1: trend and remainder only; the trend is a mean over `window` rows, by default an odd tenth of the series.
-    Missing values are filled for the trend, first by straight lines, then by trend and season; the other parts use only what was observed.
+    Missing values are filled for the trend, first by straight lines, then by trend and season in turn until nothing moves
+    (20 times at most); the other parts use only what was observed.
     Raises SeriesError for fewer than two seasons of observations or, multiplicative, for a value that is not above 0; ConfigError for wrong options.
     Source: Hyndman & Athanasopoulos §3.4; strengths: Wang, Smith & Hyndman 2006, here as in §4.3.
 
@@ -170,18 +172,23 @@ def _decompose(values: Values, season_length: int, kind: str, window: int) -> De
     inside = slice(seen[0], seen[-1] + 1)
     filled = values.copy()
     filled[inside] = np.interp(np.arange(len(values))[inside], seen, values[seen])
-    for _ in range(2 if missing[inside].any() else 1):
+    gaps = np.flatnonzero(missing[inside]) + seen[0]
+    for _ in range(20):
         trend = centred_mean(filled, window)
         rest = values / trend if times else values - trend
-        season = np.array([np.nanmean(rest[place == p]) if (~np.isnan(rest[place == p])).any() else float(times) for p in range(season_length)])
+        known = ~np.isnan(rest)
+        counts = np.bincount(place[known], minlength=season_length)
+        season = np.where(counts > 0, np.bincount(place[known], rest[known], season_length) / np.maximum(counts, 1), float(times))
         season = season / season.mean() if times else season - season.mean()
         level = np.flatnonzero(~np.isnan(trend))
-        if len(level) == 0:
+        if len(gaps) == 0 or len(level) == 0:
             break
-        expected = np.interp(np.arange(len(values)), level, trend[level])
-        expected = expected * season[place] if times else expected + season[place]
-        gaps = missing & (np.arange(len(values)) > seen[0]) & (np.arange(len(values)) < seen[-1])
-        filled = np.where(gaps, expected, values)
+        expected = np.interp(gaps, level, trend[level])
+        expected = expected * season[place[gaps]] if times else expected + season[place[gaps]]
+        moved = float(np.abs(expected - filled[gaps]).max())
+        filled[gaps] = expected
+        if moved <= 1e-6 * float(np.ptp(values[seen])):
+            break
     seasonal = season[place]
     remainder = values / trend / seasonal if times else values - trend - seasonal
     parts = [np.log(part) for part in (trend, seasonal, remainder)] if times else [trend, seasonal, remainder]
@@ -322,7 +329,8 @@ def _centred(known: Values) -> Check:
         sentence = f"The errors average {mean:.3g}, which chance explains (t-test, {_p(p_value)}): forecasts are neither too high nor too low as a rule."
     else:
         side = "low" if mean > 0 else "high"
-        sentence = f"The errors average {mean:.3g} (t-test, {_p(p_value)}): forecasts tend to be too {side}. Try a model with a trend or drift, or add this mean to the forecasts."
+        advice = "Try a model with a trend or drift, or add this mean to the forecasts."
+        sentence = f"The errors average {mean:.3g} (t-test, {_p(p_value)}): forecasts tend to be too {side}. {advice}"
     return Check("centred", statistic, p_value, p_value >= SIGNIFICANCE, sentence)
 
 
@@ -357,9 +365,11 @@ def _equal_variance(values: Values) -> Check:
         sentence = f"The errors are about as large in the last third as in the first ({test}): one width of interval suits the whole."
     elif statistic > 1:
         times = f"{math.sqrt(statistic):.2g} times" if math.isfinite(statistic) else "much"
-        sentence = f"The errors have grown, {times} as large in the last third as in the first ({test}): intervals are too narrow now. Try logarithms, Box–Cox or a multiplicative model."
+        advice = "intervals are too narrow now. Try logarithms, Box–Cox or a multiplicative model."
+        sentence = f"The errors have grown, {times} as large in the last third as in the first ({test}): {advice}"
     else:
-        sentence = f"The errors have shrunk to {math.sqrt(statistic):.2g} times their size in the first third ({test}): intervals are too wide now. Try Box–Cox, or fit to recent data only."
+        advice = "intervals are too wide now. Try Box–Cox, or fit to recent data only."
+        sentence = f"The errors have shrunk to {math.sqrt(statistic):.2g} times their size in the first third ({test}): {advice}"
     return Check("equal variance", statistic, p_value, passed, sentence)
 
 
