@@ -90,14 +90,17 @@ def plain(value: Any) -> str:
 
 def place(record: Record) -> str:
     """Machine, threads, versions and commit in one paragraph."""
-    machine, versions = record["machine"], record["versions"]
-    memory = f"{machine['memory'] / 2**30:.0f} GiB" if machine["memory"] else "unknown memory"
-    threads = record["threads"]["cores"]
-    commit = f"commit {record['commit']}{' with changes' if record['changed'] else ''}" if record["commit"] else "no commit"
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores, {memory}, {machine['system']}; {threads} thread{'s' * (threads > 1)}; load {machine['load'][0] if machine['load'] else 'unknown'} "
-        f"before; {record['date']}, {commit}; " + ", ".join(f"{name} {number}" for name, number in versions.items())
-    )
+    machine, threads = record["machine"], record["threads"]["cores"]
+    parts = [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory'] / 2**30:.0f} GiB, {machine['system']}"
+        if machine["memory"]
+        else f"{machine['cpu']}, {machine['system']}",
+        f"{threads} thread{'s' * (threads > 1)}",
+        f"load {machine['load'][0]} before" if machine["load"] else "load unknown",
+        f"{record['date']}, commit {record['commit']}{' with changes' * bool(record['changed'])}",
+        ", ".join(f"{name} {number}" for name, number in record["versions"].items()),
+    ]
+    return "; ".join(parts)
 
 
 def show(record: Record) -> None:
@@ -109,8 +112,10 @@ def show(record: Record) -> None:
     table = Table(title=f"{record['benchmark']}: {record['about']}", caption=place(record), title_justify="left", caption_justify="left")
     for column in COLUMNS[1:]:
         table.add_column(column, overflow="fold")
+    before = ""
     for row in rows(record):
-        table.add_row(*row[1:])
+        table.add_row("" if row[1] == before else row[1], *row[2:])
+        before = row[1]
     console.print(table)
     for line in checks(record):
         console.print(line, markup=False, highlight=False)
