@@ -73,18 +73,19 @@ class ARModel(Model):
         order = len(self.phi)
         values = np.concatenate([before.recent[::-1], y])
         expected = np.full(len(y), self.constant) if order == 0 else np.correlate(values[:-1], self.phi[::-1], mode="valid") + self.constant
-        return expected, ARState(tuple(values[: len(values) - order - 1 : -1].tolist()), 0)
+        return np.clip(expected, -LARGEST, LARGEST), ARState(tuple(values[: len(values) - order - 1 : -1].tolist()), 0)
 
     def _next(self, phi: list[float], recent: tuple[float, ...]) -> float:
-        return self.constant + sum(coefficient * value for coefficient, value in zip(phi, recent, strict=True))
+        value = self.constant + sum(coefficient * value for coefficient, value in zip(phi, recent, strict=True))
+        return min(max(value, -LARGEST), LARGEST)  # an explosive fit may leave the range of floats
 
     def forecast(self, state: ARState, horizon: int) -> Floats:
         phi, recent = self.phi.tolist(), state.recent
         mean = np.empty(horizon)
         for h in range(horizon):
             value = self._next(phi, recent)
-            if not math.isfinite(value):  # an explosive fit left the range of floats
-                value = math.copysign(LARGEST, value) if math.isinf(value) else recent[0]
+            if math.isnan(value):  # both ends of that range at once
+                value = recent[0]
             mean[h] = value
             recent = (value, *recent)[: len(phi)]
         return mean
@@ -163,6 +164,7 @@ class AR(LocalForecaster):
         centre = float(np.median(known)) if self.constant else 0.0
         largest = float(np.abs(known - centre).max()) or 1.0
         scaled = (y - centre) / largest  # well conditioned at any level and size
+        scaled[np.abs(scaled) < np.finfo(np.float64).eps] = 0.0  # what rounding leaves of a value is no regressor
         orders = self._orders(scaled)
         table = criteria(*lagged(scaled, orders[-1], self.constant), orders, largest)
         order = int(table[np.argmin(table[:, 1 + CRITERIA.index(self.criterion)]), 0])
