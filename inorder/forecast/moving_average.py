@@ -133,8 +133,9 @@ def best_window(known: Values, weights: Callable[[int], Floats], season_length: 
     if longest == 1:
         return 1
     targets = known[longest:]
-    errors = [deviation(targets - np.correlate(known[longest - window : -1], weights(window), mode="valid"), len(targets)) for window in range(1, longest + 1)]
-    return 1 + int(np.argmin(errors))
+    windows = range(1, longest + 1)
+    errors = np.array([deviation(targets - np.correlate(known[longest - window : -1], weights(window), mode="valid"), len(targets)) for window in windows])
+    return windows[int(np.argmax(errors <= errors.min() * (1 + 1e-9)))]  # equal but for rounding is equal
 
 
 def _equal(window: int) -> Floats:

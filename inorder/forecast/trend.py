@@ -190,7 +190,7 @@ class Trend(LocalForecaster):
             raise unknown("kind of trend", str(self.kind), KINDS)
         if self.degree is not None:
             if self.kind != "polynomial":
-                raise ConfigError(f'A {self.kind} trend has no `degree`; {self.degree!r} was given. Use kind="polynomial".')
+                raise ConfigError(f'The {self.kind} trend has no `degree`; {self.degree!r} was given. Use kind="polynomial".')
             if check_whole("degree", self.degree, 1) > 10:
                 raise ConfigError(f"`degree` is at most 10, not {self.degree}: a polynomial of higher degree follows the noise.")
 
