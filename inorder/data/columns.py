@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, takewhile
 from typing import TYPE_CHECKING
 
-from inorder.data.numerals import LOOKS_NUMERIC, TRUTH, absent
+from inorder.data.dates import MONTHS
+from inorder.data.kinds import WORDS, kind_of
 from inorder.data.options import NONE, Options
-from inorder.data.stamps import CLOCK, DATED, MONTHS, YEAR_NAMES
+from inorder.data.stamps import YEAR_NAMES
 from inorder.data.tables import Table
 from inorder.errors import SeriesError
 
@@ -27,13 +28,65 @@ if TYPE_CHECKING:
     import polars as pl
 
 VALUE_NAMES = ("y", "value", "values", "target")
-STRONG_TIME_NAMES = ("ds", "date", "datetime", "date_time", "timestamp", "time", "t", "ts", "stamp", "period", "mjd", "jd", "hjd", "bjd", "datum", "fecha", "zeit")
+STRONG_TIME_NAMES = (
+    "ds",
+    "date",
+    "datetime",
+    "date_time",
+    "timestamp",
+    "time",
+    "t",
+    "ts",
+    "stamp",
+    "period",
+    "mjd",
+    "jd",
+    "hjd",
+    "bjd",
+    "datum",
+    "fecha",
+    "zeit",
+)
 TIME_NAMES = (*STRONG_TIME_NAMES, *YEAR_NAMES, "quarter", "month", "week", "day", "hour", "step", "index", "idx")
 STRONG_ID_NAMES = ("unique_id", "series_id", "series", "id", "item_id", "ts_id", "uid")
 ID_NAMES = (
     *STRONG_ID_NAMES,
-    *("item", "store", "store_id", "shop", "product", "product_id", "sku", "sensor", "sensor_id", "station", "station_id", "meter", "meter_id", "device", "device_id"),
-    *("name", "symbol", "ticker", "region", "country", "state", "city", "location", "site", "customer", "customer_id", "group", "entity", "channel", "machine", "key", "variable"),
+    *(
+        "item",
+        "store",
+        "store_id",
+        "shop",
+        "product",
+        "product_id",
+        "sku",
+        "sensor",
+        "sensor_id",
+        "station",
+        "station_id",
+        "meter",
+        "meter_id",
+        "device",
+        "device_id",
+    ),
+    *(
+        "name",
+        "symbol",
+        "ticker",
+        "region",
+        "country",
+        "state",
+        "city",
+        "location",
+        "site",
+        "customer",
+        "customer_id",
+        "group",
+        "entity",
+        "channel",
+        "machine",
+        "key",
+        "variable",
+    ),
 )
 PART_NAMES = {
     "year": YEAR_NAMES,
@@ -45,7 +98,24 @@ PART_NAMES = {
     "minute": ("minute", "mins"),
 }
 PART_RANGES = {"year": (1000, 2999), "quarter": (1, 4), "month": (1, 12), "week": (1, 53), "day": (1, 31), "hour": (0, 24), "minute": (0, 59)}
-CALENDAR_NAMES = (*YEAR_NAMES, "quarter", "month", "week", "day", "hour", "minute", "weekday", "dayofweek", "day_of_week", "dow", "dayofyear", "day_of_year", "doy", "weekofyear", "week_of_year")
+CALENDAR_NAMES = (
+    *YEAR_NAMES,
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "hour",
+    "minute",
+    "weekday",
+    "dayofweek",
+    "day_of_week",
+    "dow",
+    "dayofyear",
+    "day_of_year",
+    "doy",
+    "weekofyear",
+    "week_of_year",
+)
 COMPANIONS = r"(?:err(?:or)?|e?rr|se|std(?:ev|err)?|sd|sigma|unc(?:ertainty)?|var|lower|upper|lo|hi|complete|truth|true|flag|quality|imputed|filled)"
 ERROR_NAMES = ("err", "error", "merr", "se", "std", "sd", "sigma", "stderr", "stdev", "unc", "uncertainty", "e")
 MUCH = 1.5  # rows per distinct stamp from which several series are suspected
@@ -56,12 +126,14 @@ NEARLY = 0.9  # share of rows that an id column must tell apart
 class Roles:
     """The columns by their role.
 
-    id, time: several are joined; empty = none.   values: several = a panel of columns.   months: the values are the months or quarters of the year in `time`.
+    id, time: several are joined; empty = none.   parts: what each of several time columns is, "year", "month", …; empty = texts to be joined.
+    values: several = a panel of columns.   months: the values are the months or quarters of the year in `time`.
     """
 
     id: tuple[str, ...]
     time: tuple[str, ...]
     values: tuple[str, ...]
+    parts: tuple[str, ...] = ()
     months: bool = False
     notes: tuple[str, ...] = ()
 
@@ -83,11 +155,15 @@ def find_roles(table: Table, options: Options) -> Roles:
     free = [name for name in columns.columns if name not in (*(id or ()), *(time or ()), *(values or ()), *covariates)]
     months = _month_table(columns, kinds, free) if not (id or values or covariates) and options.layout == "auto" and time in (None, (free[0],)) else None
     if months:
-        year, cells, notes = months
-        return Roles((), (year,), cells, True, notes)
+        year, cells, words = months
+        return Roles((), (year,), cells, months=True, notes=words)
+    parts: tuple[str, ...] = ()
     if time is None:
-        time = _find_time(columns, kinds, [name for name in free if name not in (id or ())], bool(id))
+        time, parts = _find_time(columns, kinds, [name for name in free if name not in (id or ())], bool(id))
         free = [name for name in free if name not in time]
+    elif len(time) > 1:
+        known = {name: part for part, names in PART_NAMES.items() for name in time if name.lower() in names}
+        parts = tuple(known[name] for name in time) if len(known) == len(time) and "year" in known.values() else ()
     if id is None:
         id = _find_id(columns, kinds, free, time, len(values or ())) if options.layout != "wide" else ()
         free = [name for name in free if name not in id]
@@ -99,7 +175,7 @@ def find_roles(table: Table, options: Options) -> Roles:
         notes.insert(0, f"the columns {' and '.join(id)} together name a series")
     if len(time) > 1:
         notes.insert(0, f"the columns {', '.join(time)} together are the time")
-    return Roles(id, time, values, notes=(*notes, *_left_out(left, kinds, time, values)))
+    return Roles(id, time, values, parts, notes=(*notes, *_left_out(left, kinds, time, values)))
 
 
 def existing(table: Table, name: str) -> tuple[str, ...]:
@@ -116,58 +192,7 @@ def existing(table: Table, name: str) -> tuple[str, ...]:
     raise SeriesError(f'{table.source} has no column "{name}".{hint} It has: {_listed(columns)}.')
 
 
-def kind_of(column: pl.Series, missing: Iterable[str] = ()) -> str:
-    """What a column holds, judged by up to 1,000 cells: empty, flag, whole, number, date, clock, text."""
-    kind = _sampled_kind(column, missing, 1000)
-    return _sampled_kind(column, missing, len(column)) if kind in ("flag", "empty") and len(column) > 1000 else kind  # a rare 2, or a rare value
-
-
-def _sampled_kind(column: pl.Series, missing: Iterable[str], cells: int) -> str:
-    import polars as pl
-
-    if column.dtype.is_temporal():
-        return "date" if column.dtype in (pl.Date, pl.Datetime) else "text"
-    if column.dtype == pl.Boolean:
-        return "flag"
-    sample = column.gather_every(max(1, len(column) // max(1, cells))).drop_nulls()
-    if column.dtype.is_numeric():
-        return _number_kind(sample.cast(pl.Float64).drop_nans()) if len(sample) else "empty"
-    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        return "empty" if len(sample) == 0 else "text"
-    texts = sample.cast(pl.String).str.strip_chars()
-    texts = texts.filter(~absent(texts, tuple(missing)))
-    if len(texts) == 0:
-        return "empty"
-    numbers = texts.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
-    if len(numbers) == len(texts):
-        return _number_kind(numbers)
-    if texts.str.contains(DATED).mean() > 0.8:  # type: ignore[operator]
-        return "date"
-    if texts.str.contains(CLOCK).all():
-        return "clock"
-    if texts.str.to_lowercase().is_in(list(TRUTH)).all():
-        return "flag"
-    numeric = texts.str.contains(LOOKS_NUMERIC + r"[\d.,   ']*(?:[eE][-+]?\d+)?\s?\S{0,3}$")
-    return "number" if (len(numbers) + 0.0) / len(texts) > 0.8 or numeric.mean() > 0.8 else "text"  # type: ignore[operator]
-
-
-def _number_kind(numbers: pl.Series) -> str:
-    if len(numbers) == 0:
-        return "empty"
-    if numbers.is_in([0.0, 1.0]).all():
-        return "flag"
-    if not (numbers == numbers.floor()).all():
-        return "number"
-    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
-    if low >= 15_000_101 and high <= 29_991_231:
-        rest = numbers % 10_000
-        month, day = (rest / 100).floor(), rest % 100
-        if ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all():
-            return "date"
-    return "whole"
-
-
-def _named(table: Table, given: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+def _named(table: Table, given: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """The columns that an option names; () for "none", None where nothing is given."""
     if given is None:
         return None
@@ -186,8 +211,8 @@ def _check_apart(table: Table, *roles: Sequence[str]) -> None:
             seen[name] = role
 
 
-def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], has_id: bool) -> tuple[str, ...]:
-    """The time column, or the columns that together are the time; () where the order of the rows has to do."""
+def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], has_id: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The time column, or the columns that together are the time and what each is; () where the order of the rows has to do."""
     parts = _date_parts(columns, kinds, free)
     dated = [name for name in free if kinds[name] == "date"]
     if dated:
@@ -196,28 +221,21 @@ def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]
         clock = next((name for name in free if kinds[name] == "clock"), None) or ("hour" in parts and parts["hour"]) or None
         joined = columns[best].dtype != _datetime() and clock is not None and not _has_time_of_day(columns[best])
         if joined and clock is not None and columns.select(best, clock).n_unique() > 1.5 * columns[best].n_unique():
-            return (best, clock)
-        return (best,)
+            return (best, clock), ()
+        return (best,), ()
     if "year" in parts and ("quarter" in parts or "month" in parts or "week" in parts):
-        if "quarter" in parts and "month" not in parts:
-            return (parts["year"], parts["quarter"])
-        if "month" not in parts:
-            return (parts["year"], parts["week"])
-        finer = [parts["year"], parts["month"]]
-        for part in ("day", "hour", "minute"):
-            if part not in parts:
-                break
-            finer.append(parts[part])
-        return tuple(finer)
+        wanted = ["year", "month", "day", "hour", "minute"] if "month" in parts else ["year", "quarter" if "quarter" in parts else "week"]
+        used = list(takewhile(lambda part: part in parts, wanted))
+        return tuple(parts[part] for part in used), tuple(used)
     counted = [name for name in free if kinds[name] in ("whole", "number", "flag") and name.lower() in TIME_NAMES and name.lower() not in VALUE_NAMES]
     others = sum(kinds[name] in ("whole", "number", "flag") for name in free)
     if others > 1 or len(free) == 0:
         for name in sorted(counted, key=lambda name: TIME_NAMES.index(name.lower())):
             if name.lower() in STRONG_TIME_NAMES or has_id or columns[name].n_unique() == len(columns):
-                return (name,)
+                return (name,), ()
         if free and kinds[free[0]] in ("whole", "flag") and free[0].lower() not in (*VALUE_NAMES, *ID_NAMES) and _consecutive(columns[free[0]]):
-            return (free[0],)
-    return ()
+            return (free[0],), ()
+    return (), ()
 
 
 def _datetime() -> type:
@@ -237,11 +255,24 @@ def _date_parts(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str
     import polars as pl
 
     found: dict[str, str] = {}
+    if list(free[:2]) == ["column_1", "column_2"]:  # no header: years, and months that come again each year
+        years, months = (columns[name].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False) for name in free[:2])
+        if (
+            (kinds["column_1"], kinds["column_2"]) == ("whole", "whole")
+            and years.is_between(1000, 2999).all()
+            and months.is_between(1, 12).all()
+            and years.n_unique() < len(years)
+        ):
+            return {"year": "column_1", "month": "column_2"}
     for part, names in PART_NAMES.items():
         name = next((name for name in free if name.lower() in names), None)
         if name is None:
             continue
-        if part == "month" and kinds[name] == "text" and columns[name].cast(pl.String).str.strip_chars().str.to_lowercase().str.slice(0, 3).drop_nulls().is_in(list(MONTHS)).all():
+        if (
+            part == "month"
+            and kinds[name] == "text"
+            and columns[name].cast(pl.String).str.strip_chars().str.to_lowercase().str.slice(0, 3).drop_nulls().is_in(list(MONTHS)).all()
+        ):
             found[part] = name
         elif kinds[name] in ("whole", "flag"):
             numbers = columns[name].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
@@ -285,7 +316,9 @@ def _find_id(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], 
         for names in combinations(dict.fromkeys([*texts, *customary]), count):
             if apart(names):
                 return tuple(name for name in columns.columns if name in names)
-    telling = [name for name in numbers if name.lower() not in (*VALUE_NAMES, *CALENDAR_NAMES) and columns[name].n_unique() <= rows / stamps * 2 and apart((name,))]
+    telling = [
+        name for name in numbers if name.lower() not in (*VALUE_NAMES, *CALENDAR_NAMES) and columns[name].n_unique() <= rows / stamps * 2 and apart((name,))
+    ]
     other = [name for name in free if kinds[name] in ("whole", "number", "flag") and name not in telling]
     return (telling[0],) if len(telling) == 1 and (other or values) else ()
 
@@ -303,16 +336,28 @@ def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_i
         return (customary[0],), []
     if not numeric:
         numeric = [name for name in free if kinds[name] == "flag"]
+    if not numeric:  # half text, half numbers: the cells that are wrong will be named
+        numeric = [name for name in free if kinds[name] == "text" and (name.lower() in VALUE_NAMES or len(free) == 1) and _partly_numbers(table.columns[name])]
     if not numeric:
-        raise SeriesError(f"{table.source} has no column of numbers to forecast. It has: {_listed([f'{name} ({WORDS[kinds[name]]})' for name in table.columns.columns])}. Name one with --value.")
+        raise SeriesError(
+            f"{table.source} has no column of numbers to forecast. It has: {_listed([f'{name} ({WORDS[kinds[name]]})' for name in table.columns.columns])}. Name one with --value."
+        )
     numeric = [name for name in numeric if not _is_companion(name, numeric)]
     calendar = [name for name in numeric if name.lower() in CALENDAR_NAMES]
     numeric = [name for name in numeric if name not in calendar] or numeric
-    if len(numeric) == 1 or (not has_id and options.layout != "long"):
+    if len(numeric) == 1:
         return tuple(numeric), []
+    if not has_id and options.layout != "long":
+        return tuple(numeric), [f"each of {len(numeric)} columns of numbers is a series (--value to choose)"]
     raise SeriesError(
         f"{table.source} has {len(numeric)} columns of numbers ({_listed(numeric)}). Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
     )
+
+
+def _partly_numbers(column: pl.Series) -> bool:
+    import polars as pl
+
+    return column.dtype == pl.String and column.str.strip_chars().cast(pl.Float64, strict=False).null_count() <= 0.7 * len(column)
 
 
 def _is_companion(name: str, numeric: Sequence[str]) -> bool:
@@ -322,9 +367,6 @@ def _is_companion(name: str, numeric: Sequence[str]) -> bool:
     if any(re.fullmatch(rf"{re.escape(other)}[ _.-]?{COMPANIONS}|{COMPANIONS}[ _.-]{re.escape(other)}|e_{re.escape(other)}", low) for other in others):
         return True
     return len(others) == 1 and low in ERROR_NAMES and others[0] not in ERROR_NAMES
-
-
-WORDS = {"empty": "empty", "flag": "only 0 and 1", "whole": "whole numbers", "number": "numbers", "date": "dates", "clock": "times of day", "text": "text"}
 
 
 def _left_out(names: Sequence[str], kinds: dict[str, str], time: Sequence[str], values: Sequence[str]) -> list[str]:

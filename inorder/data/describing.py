@@ -76,8 +76,8 @@ def _duration(step: np.timedelta64) -> str:
     seconds = step / np.timedelta64(1, "s")
     for unit, length in (("day", 86_400.0), ("hour", 3_600.0), ("minute", 60.0)):
         if seconds >= length:
-            return f"{seconds / length:.3g} {unit}{'s' * (seconds != length)}"
-    return f"{seconds:.3g} second{'s' * (seconds != 1)}"
+            return f"{seconds / length:.3g} {unit}{'s' * bool(seconds != length)}"
+    return f"{seconds:.3g} second{'s' * bool(seconds != 1)}"
 
 
 def _columns(series: Series) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inorder.data.series import Series, read_series
+from inorder.data.frequency import MONTHS
+from inorder.data.series import Series
 from inorder.errors import SeriesError, ShapeError, unknown
 from inorder.typing import Index, Values
 
@@ -23,10 +24,14 @@ def extended(series: Series, new: Any) -> Series:
     """The work behind `inorder.data.series.extend`, which says what it does."""
     if not isinstance(new, Series):
         array = _plain_array(new)
-        new = _next_rows(series, array) if array is not None else read_series(new, **_same_reading(series))
+        new = _next_rows(series, array) if array is not None else _read_like(series, new)
+    if (series.index.dtype.kind, new.index.dtype.kind) == ("f", "i"):
+        new = replace(new, index=new.index.astype(np.float64))
     if series.index.dtype.kind != new.index.dtype.kind:
         words = {"M": "dates", "i": "counted steps", "f": "times as numbers"}
-        raise SeriesError(f"{series.source} has {words[series.index.dtype.kind]}, the new rows have {words[new.index.dtype.kind]}. Give both the same kind of time column.")
+        raise SeriesError(
+            f"{series.source} has {words[series.index.dtype.kind]}, the new rows have {words[new.index.dtype.kind]}. Give both the same kind of time column."
+        )
     places = _places(series, new)
     pieces = [_joined(series, new, i, places.get(i)) for i in range(len(series))]
     lengths = np.array([len(piece["index"]) for piece in pieces], dtype=np.int64)
@@ -52,10 +57,46 @@ def _plain_array(new: Any) -> Values | None:
         return None
 
 
-def _same_reading(series: Series) -> dict[str, Any]:
-    """The options that read new rows as the old ones were read."""
-    panel = {"id": series.names.id} if series.panel else {}
-    return {"time": series.names.time, "value": series.names.value, "frequency": series.frequency, "season_length": series.season_length, "timezone": series.timezone, **panel}
+def _read_like(series: Series, new: Any) -> Series:
+    """New rows from a file or frame, its columns named as those of `series`; without a time column they are the next steps."""
+    from inorder.data.columns import existing
+    from inorder.data.options import NONE, Options
+    from inorder.data.reading import read_columns
+    from inorder.data.tables import read_table
+
+    names, kind = series.names, series.index.dtype.kind
+    dates = "years" if series.years else "counts" if kind != "M" else None
+    given: dict[str, Any] = {"frequency": series.frequency or NONE, "season_length": series.season_length, "timezone": series.timezone, "dates": dates}
+    table = read_table(new, Options())
+
+    def there(name: str) -> bool:
+        try:
+            return bool(existing(table, name))
+        except SeriesError:
+            return False
+
+    timed = there(names.time)
+    given["time"] = names.time if timed else (NONE if kind != "M" else None)
+    if there(names.value):
+        given["value"] = names.value
+    if series.panel and there(names.id):
+        given["id"] = names.id
+    elif series.panel and "value" not in given:
+        given["value"] = [name for name in series.ids if there(name)] or None
+    for role in ("past", "future"):
+        given[role] = [name for name in getattr(series, role) if there(name)]
+    if given["time"] == NONE:
+        given |= {"frequency": None, "timezone": None, "dates": None}
+    read = read_columns(table, Options(**given))
+    return read if given["time"] != NONE else _following(series, read)
+
+
+def _following(series: Series, new: Series) -> Series:
+    """Rows without a time column on the steps that come next."""
+    if series.frequency is None:
+        raise SeriesError(f'{series.source} is irregular, so new rows need the time column "{series.names.time}".')
+    index = [series.frequency.advance(series.index[series.offsets[i + 1] - 1], np.arange(1, new.lengths[j] + 1)) for i, j in _places(series, new).items()]
+    return replace(new, index=np.concatenate(index)) if len(index) == len(new) else new
 
 
 def _next_rows(series: Series, array: Values) -> Series:
@@ -71,7 +112,9 @@ def _next_rows(series: Series, array: Values) -> Series:
     if np.isinf(array).any():
         raise SeriesError(f"The new value at {np.argwhere(np.isinf(array))[0].tolist()} is infinite. Replace it, or write NaN for a missing value.")
     if series.frequency is None:
-        raise SeriesError(f"{series.source} is irregular, so new values need their times. Give a frame with the columns {series.names.time} and {series.names.value}.")
+        raise SeriesError(
+            f"{series.source} is irregular, so new values need their times. Give a frame with the columns {series.names.time} and {series.names.value}."
+        )
     steps = len(array)
     return replace(
         series,
@@ -99,13 +142,14 @@ def _joined(series: Series, new: Series, i: int, j: int | None) -> dict[Any, NDA
     """Index, values and covariates of one series with its new rows and what is missing between."""
     old = slice(series.offsets[i], series.offsets[i + 1])
     if j is None:
-        rows = {"index": series.index[old], "values": series.values[old]}
+        rows: dict[Any, Any] = {"index": series.index[old], "values": series.values[old]}
         return {**rows, **{(role, name): getattr(series, role)[name][old] for role in ("past", "future") for name in getattr(series, role)}}
     fresh = slice(new.offsets[j], new.offsets[j + 1])
-    between = _between(series, i, new.index[fresh])
+    index = _in_step(series, i, new.index[fresh])
+    between = _between(series, i, index)
     gap = np.full(len(between), np.nan)
     rows = {
-        "index": np.concatenate([series.index[old], between, new.index[fresh]]),
+        "index": np.concatenate([series.index[old], between, index]),
         "values": np.concatenate([series.values[old], gap, new.values[fresh]]),
     }
     for name, values in series.past.items():
@@ -129,17 +173,29 @@ def _covariate(new: Series, role: str, name: str) -> Values:
     return values[name]
 
 
+def _in_step(series: Series, i: int, fresh: Index) -> Index:
+    """New stamps on the grid of series `i`: a month is a month, whichever day of it is written."""
+    if series.frequency is None or series.frequency.unit not in MONTHS:
+        return fresh
+    last = series.index[series.offsets[i + 1] - 1]
+    return np.asarray(series.frequency.advance(last, series.frequency.count(last, fresh)))
+
+
 def _between(series: Series, i: int, fresh: Index) -> Index:
     """The stamps of the grid between the last row of series `i` and the first new one."""
     last: Any = series.index[series.offsets[i + 1] - 1]
     label = series.label
     if fresh[0] <= last:
-        raise SeriesError(f'The new rows of "{series.ids[i]}" begin at {label(fresh[0])}, but the series already ends at {label(last)}. Give only rows after that.')
+        raise SeriesError(
+            f'The new rows of "{series.ids[i]}" begin at {label(fresh[0])}, but the series already ends at {label(last)}. Give only rows after that.'
+        )
     if series.frequency is None:
         return fresh[:0]
     steps = int(series.frequency.count(last, fresh[:1])[0])
     if series.frequency.advance(last, np.array([steps]))[0] != fresh[0]:
-        raise SeriesError(f'{label(fresh[0])}, the first new stamp of "{series.ids[i]}", is not a whole number of steps ({series.frequency}) after the last one, {label(last)}.')
+        raise SeriesError(
+            f'{label(fresh[0])}, the first new stamp of "{series.ids[i]}", is not a whole number of steps ({series.frequency}) after the last one, {label(last)}.'
+        )
     return np.asarray(series.frequency.advance(last, np.arange(1, steps)))
 
 
@@ -152,35 +208,3 @@ def _ahead(series: Series, new: Series, places: dict[int, int], grown: Any) -> d
     if left <= 0:
         return {}
     return {name: np.stack([values[i, grown[i] : grown[i] + left] for i in range(len(series))]) for name, values in series.ahead.items()}
-
-
-def regularised(series: Series, every: Any, how: str) -> Series:
-    """The work behind `inorder.data.series.regularise`, which says what it does."""
-    from inorder.data.clock import to_local
-    from inorder.data.grid import Rows, Speaker, cell_size, complete, into_cells
-    from inorder.data.options import SUMMARIES
-
-    if how not in SUMMARIES:
-        raise unknown("summary", how, SUMMARIES)
-    width = cell_size(every, series.index, series.source)
-    utc = series.timezone is not None and series.index.dtype.kind == "M" and (series.frequency is None or series.frequency.within_day)
-    index = to_local(series.index, series.timezone) if utc and series.timezone is not None and not width.within_day else series.index
-    columns: dict[Any, Values] = {"value": series.values, **{("past", name): values for name, values in series.past.items()}}
-    columns |= {("future", name): values for name, values in series.future.items()}
-    codes = np.repeat(np.arange(len(series)), series.lengths)
-    speak = Speaker(series.source, lambda row: f"row {row:,} (counted from 0)", series.label, series.ids, series.timezone is not None)
-    rows = into_cells(Rows(codes, index, columns, np.arange(len(index))), width, how, "value")
-    rows, notes = complete(rows, width, speak)
-    return replace(
-        series,
-        values=rows.columns["value"],
-        index=rows.index,
-        offsets=rows.offsets,
-        frequency=width,
-        season_length=width.season_length,
-        past={name: rows.columns["past", name] for name in series.past},
-        future={name: rows.columns["future", name] for name in series.future},
-        ahead={},
-        years=False,
-        notes=(*series.notes, f"put on a grid of one row a {width} by {how}", *notes, *(["future covariates after the last row left out"] if series.ahead else [])),
-    )

@@ -93,15 +93,23 @@ def to_text(data: bytes, source: str, encoding: str | None) -> tuple[bytes, list
         encoding = "utf-8"
     if encoding is None or encoding == "utf-8":
         encoding = _wide_encoding(data) or encoding
+    if encoding is None or (not encoding.startswith("utf-16") and not encoding.startswith("utf-32")):
+        _refuse_control(data, source)
     if encoding is not None:
         data, assumed = _decoded(data, source, encoding, given=mark is not None)
         notes += assumed
-    if (found := CONTROL.search(data, 0, 1 << 16)) or (b"\0" in data and (found := CONTROL.search(data))):
-        line = data.count(b"\n", 0, found.start()) + 1
-        raise SeriesError(f"{source} is not a text file: row {line} holds the control character 0x{found.group()[0]:02x}. CSV, TSV or Parquet was expected.")
+        _refuse_control(data, source)
     if b"\r" in data and b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     return data, notes
+
+
+def _refuse_control(data: bytes, source: str) -> None:
+    """SeriesError for what no text holds."""
+    found = CONTROL.search(data, 0, 1 << 16) or (CONTROL.search(data) if b"\0" in data else None)
+    if found:
+        line = data.count(b"\n", 0, found.start()) + 1
+        raise SeriesError(f"{source} is not a text file: row {line:,} holds the control character 0x{found.group()[0]:02x}. CSV, TSV or Parquet was expected.")
 
 
 def _wide_encoding(data: bytes) -> str | None:
@@ -123,8 +131,10 @@ def _decoded(data: bytes, source: str, encoding: str, given: bool) -> tuple[byte
         raise SeriesError(f'The encoding "{encoding}" is unknown. Known are for example utf-8, latin-1, windows-1252, utf-16.') from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        if encoding != "utf-8" or given or CONTROL.search(data, 0, 1 << 16):
-            raise SeriesError(f"{source} is not {encoding} text: row {line} holds the byte 0x{data[error.start]:02x}. Name its encoding with --encoding.") from None
+        if encoding != "utf-8" or given:
+            raise SeriesError(
+                f"{source} is not {encoding} text: row {line} holds the byte 0x{data[error.start]:02x}. Name its encoding with --encoding."
+            ) from None
         try:
             text, assumed = data.decode("cp1252"), "Windows-1252"
         except UnicodeDecodeError:

@@ -31,7 +31,12 @@ def make_frame(columns: Mapping[str, Any], series: Series) -> Any:
     import polars as pl
 
     made = {name: _stamps(values, series) if name == series.names.time else np.asarray(values) for name, values in columns.items()}
-    frame = pl.DataFrame({name: values if isinstance(values, pl.Series) else pl.Series(name, values.tolist() if values.dtype == object else values) for name, values in made.items()})
+    frame = pl.DataFrame(
+        {
+            name: values if isinstance(values, pl.Series) else pl.Series(name, values.tolist() if values.dtype == object else values)
+            for name, values in made.items()
+        }
+    )
     if series.frame != "pandas":
         return frame
     import pandas as pd

@@ -32,7 +32,7 @@ class Rows:
     """
 
     codes: Offsets
-    index: Index
+    index: Any  # an Index; its three kinds share the operators used here
     columns: Mapping[Any, Values]
     origin: Offsets
 
@@ -52,6 +52,7 @@ class Speaker:
 
     source: str
     row: Callable[[int], str]
+    rows: Callable[[int, int], str]
     label: Callable[[Any], str]
     ids: tuple[str, ...]
     zoned: bool
@@ -108,7 +109,7 @@ def one_row_a_stamp(rows: Rows, how: str, speak: Speaker) -> tuple[Rows, list[st
 
 def _repeated(rows: Rows, place: int, count: int, speak: Speaker) -> SeriesError:
     stamp, origin = rows.index[place], sorted(rows.origin[place : place + 2].tolist())
-    where = f"{speak.row(origin[0])} and {speak.row(origin[1])}".replace(" (counted from 0) and", " and") if origin[0] != origin[1] else speak.row(origin[0])
+    where = speak.rows(*origin) if origin[0] != origin[1] else speak.row(origin[0])
     said = f"{speak.source}: {speak.label(stamp)}{speak.of(int(rows.codes[place]))} appears twice with different values ({where})"
     more = f", as do {count - 1:,} more stamps" if count > 1 else ""
     if rows.index.dtype.kind == "M" and not speak.zoned and looks_like_clock_change(stamp):
@@ -122,7 +123,15 @@ def summarise(values: Values, cells: Offsets, count: int, how: str) -> Values:
     import polars as pl
 
     column = pl.col("value")
-    summary = {"mean": column.mean(), "sum": column.sum(), "median": column.median(), "min": column.min(), "max": column.max(), "first": column.first(), "last": column.last()}[how]
+    summary = {
+        "mean": column.mean(),
+        "sum": column.sum(),
+        "median": column.median(),
+        "min": column.min(),
+        "max": column.max(),
+        "first": column.first(),
+        "last": column.last(),
+    }[how]
     present = ~np.isnan(values)
     table = pl.DataFrame({"cell": cells[present], "value": values[present]}).group_by("cell", maintain_order=True).agg(summary)
     result = np.full(count, np.nan)
@@ -155,7 +164,7 @@ def find_frequency(rows: Rows, given: Frequency | str | None, unit: str | None, 
 def _mixed(speak: Speaker, rows: Rows, offsets: Offsets, i: int | None, frequency: str, j: int, other: str) -> SeriesError:
     name = "other series" if i is None else f'"{speak.ids[int(rows.codes[offsets[i]])]}"'
     return SeriesError(
-        f'{speak.source} holds series of different frequencies: "{speak.ids[int(rows.codes[offsets[j]])]}" has one row a {other}, {name} one a {frequency}. '
+        f'{speak.source} holds series of different frequencies: "{speak.ids[int(rows.codes[offsets[j]])]}" has one row per {other}, {name} one per {frequency}. '
         f"Read them from separate files, or set the finer one with --frequency."
     )
 
@@ -163,7 +172,9 @@ def _mixed(speak: Speaker, rows: Rows, offsets: Offsets, i: int | None, frequenc
 def _on_given(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speaker) -> tuple[Frequency, Rows, list[str]]:
     index = rows.index
     if frequency.dated != (index.dtype.kind == "M"):
-        raise SeriesError(f'{speak.source}: the frequency "{frequency}" needs {"dates" if frequency.dated else "counted steps"}, but the times are {"dates" if index.dtype.kind == "M" else "numbers"}.')
+        raise SeriesError(
+            f'{speak.source}: the frequency "{frequency}" needs {"dates" if frequency.dated else "counted steps"}, but the times are {"dates" if index.dtype.kind == "M" else "numbers"}.'
+        )
     if frequency.unit in MONTHS:
         return _on_months(rows, frequency, offsets, speak)
     start = np.repeat(index[offsets[:-1]], np.diff(offsets))
@@ -192,9 +203,11 @@ def _on_months(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speake
         place = int(np.argmax(again))
         raise SeriesError(
             f"{speak.source}: {speak.label(rows.index[place])} and {speak.label(rows.index[place + 1])}{speak.of(int(rows.codes[place]))} "
-            f"({speak.row(int(rows.origin[place]))} and {speak.row(int(rows.origin[place + 1]))}) lie in the same {frequency}. Put the series on a grid with --every {frequency.unit}."
+            f"({speak.rows(int(rows.origin[place]), int(rows.origin[place + 1]))}) lie in the same {frequency}. Put the series on a grid with --every {frequency.unit}."
         )
-    same_day = bool((rows.index - months.astype("datetime64[us]") == rows.index[0] - months[0].astype("datetime64[us]")).all()) and bool((apart % length == 0).all())
+    same_day = bool((rows.index - months.astype("datetime64[us]") == rows.index[0] - months[0].astype("datetime64[us]")).all()) and bool(
+        (apart % length == 0).all()
+    )
     if same_day and not last:
         return frequency, rows, []
     day = start + period * length
@@ -219,7 +232,7 @@ def complete(rows: Rows, frequency: Frequency, speak: Speaker) -> tuple[Rows, li
         gaps = np.diff(places) * (np.diff(rows.codes) == 0)
         widest = int(np.argmax(gaps))
         raise SeriesError(
-            f"{speak.source}: the grid of one row a {frequency} would have {total:,} rows for {there:,} that are there; the widest gap lies between {speak.label(rows.index[widest])} "
+            f"{speak.source}: the grid of one row per {frequency} would have {total:,} rows for {there:,} that are there; the widest gap lies between {speak.label(rows.index[widest])} "
             f"({speak.row(int(rows.origin[widest]))}) and {speak.label(rows.index[widest + 1])} ({speak.row(int(rows.origin[widest + 1]))}). "
             f"Mend that stamp, leave the times irregular with --frequency none, or take wider cells with --every."
         )
@@ -242,59 +255,6 @@ def complete(rows: Rows, frequency: Frequency, speak: Speaker) -> tuple[Rows, li
     if not speak.zoned and rows.index.dtype.kind == "M" and frequency.within_day and looks_like_clock_change(index[first]):
         hint = "; if the clocks went forward there, --timezone makes it no gap"
     return Rows(codes, index, columns, origin), [added + hint]
-
-
-def into_cells(rows: Rows, every: Frequency, how: str, main: Any) -> Rows:
-    """One row for each cell of a grid that holds any.   main: the key of the values that `how` summarises; covariates take their mean.   rows: in order.
-
-    A cell is named by its first stamp: midnight, Monday, the first of the month; counted times by whole multiples of the step.
-    """
-    index = cell_of(rows.index, every)
-    first = np.concatenate([[True], (index[1:] != index[:-1]) | (rows.codes[1:] != rows.codes[:-1])])
-    cells = np.cumsum(first) - 1
-    columns = {key: summarise(values, cells, int(cells[-1]) + 1, how if key == main else "mean") for key, values in rows.columns.items()}
-    return Rows(rows.codes[first], index[first], columns, rows.origin[first])
-
-
-def cell_size(every: Any, index: Index, source: str) -> Frequency:
-    """`every` as a frequency: a unit of time where the index is dates, a number where it is numbers."""
-    if isinstance(every, str):
-        try:
-            every = float(every)
-        except ValueError:
-            pass
-    if isinstance(every, int | float) and not isinstance(every, bool):
-        every = Frequency("step", int(every) if every == int(every) else every)
-    every = Frequency.parse(every)
-    if every.dated != (index.dtype.kind == "M"):
-        wanted = 'a unit of time such as "1d"' if index.dtype.kind == "M" else "a number, as the times are"
-        raise SeriesError(f"{source}: `every` ({every}) should be {wanted}.")
-    return every
-
-
-def cell_of(index: Index, every: Frequency) -> Index:
-    """The first stamp of the cell that each stamp lies in.
-
-    >>> cell_of(np.array(["2024-02-29T13:47"], "datetime64[us]"), Frequency("hour")).astype(str).tolist()
-    ['2024-02-29T13:00:00.000000']
-    """
-    if index.dtype.kind != "M":
-        if index.dtype.kind == "i" and every.step == int(every.step):
-            return index // int(every.step) * int(every.step)
-        return np.floor(index / every.step + 1e-9) * every.step
-    if every.unit in MONTHS:
-        length = int(MONTHS[every.unit] * every.step)
-        return (index.astype("datetime64[M]").astype(np.int64) // length * length).astype("datetime64[M]").astype("datetime64[us]")
-    days = index.astype("datetime64[D]").astype(np.int64)
-    if every.unit == "week":  # from Monday; day 0 was a Thursday
-        length = 7 * int(every.step)
-        return ((days + 3) // length * length - 3).astype("datetime64[D]").astype("datetime64[us]")
-    if every.unit == "business day":
-        return np.asarray(np.busday_offset(days.astype("datetime64[D]"), 0, roll="backward")).astype("datetime64[us]")
-    if every.unit == "day":
-        return (days // int(every.step) * int(every.step)).astype("datetime64[D]").astype("datetime64[us]")
-    length = round(every.seconds * 1e6)
-    return (index.astype("datetime64[us]").astype(np.int64) // length * length).view("datetime64[us]")
 
 
 def _times(count: int, noun: str) -> str:

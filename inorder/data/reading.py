@@ -1,34 +1,35 @@
 """Files, frames and arrays -> Series: the steps in their order.
 
-    table  ->  which column is what  ->  texts to numbers and stamps  ->  time zone  ->  order, duplicates, grid  ->  season
+table  ->  which column is what  ->  texts to numbers and stamps  ->  time zone  ->  order, duplicates, grid  ->  season
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inorder.data.cells import VALUE, codes_of, numbers_of, stacked, stamps_of, without_empty_rows, without_ends
 from inorder.data.clock import to_local, to_utc
-from inorder.data.columns import Roles, existing, find_roles
+from inorder.data.columns import Roles, find_roles
+from inorder.data.dates import Stamps
 from inorder.data.frequency import Frequency
-from inorder.data.grid import Rows, Speaker, cell_size, complete, find_frequency, in_order, into_cells, one_row_a_stamp
-from inorder.data.numerals import BadCell, to_numbers
+from inorder.data.grid import Rows, Speaker, complete, find_frequency, in_order, one_row_a_stamp
+from inorder.data.numerals import BadCell
 from inorder.data.options import Options
+from inorder.data.regularising import cell_size, into_cells
 from inorder.data.season import infer_season_length
 from inorder.data.series import Names, Series
-from inorder.data.stamps import Stamps, to_stamps
+from inorder.data.stamps import to_stamps
 from inorder.data.tables import Table, read_table
 from inorder.errors import SeriesError
 from inorder.typing import Index, Offsets, Values
 
 if TYPE_CHECKING:
     import polars as pl
-
-VALUE = "value"  # the key of the values beside the covariates
 
 
 def read(data: Any, options: Options) -> Series:
@@ -37,24 +38,28 @@ def read(data: Any, options: Options) -> Series:
         if options.given:
             raise SeriesError(f"A Series is read already; {options.given[0]} cannot change it. Give the file, or make a changed copy.")
         return data
-    if isinstance(data, np.ndarray | list | tuple | range) or np.isscalar(data) and not isinstance(data, str):
+    if isinstance(data, np.ndarray | list | tuple | range) or (np.isscalar(data) and not isinstance(data, str)):
         return _from_array(data, options)
-    table = read_table(data, options)
-    table, emptied = _without_empty_rows(table)
+    return read_columns(read_table(data, options), options)
+
+
+def read_columns(table: Table, options: Options) -> Series:
+    """The series in a table."""
+    table, emptied = without_empty_rows(table)
     roles = find_roles(table, options)
     notes = [*table.notes, *emptied]
-    stamps = _stamps(table, roles, options)
-    codes, ids = _codes(table, roles)
-    columns, cell_notes = _numbers(table, roles, options, len(ids))
-    rows = _stacked(table, roles, stamps, codes, columns)
+    stamps = stamps_of(table, roles, options)
+    codes, ids = codes_of(table, roles)
+    columns, cell_notes = numbers_of(table, roles, options, len(ids))
+    rows = stacked(table, roles, stamps, codes, columns)
     ids = ids if roles.id or not roles.panel else roles.values
     if roles.id and len(roles.values) > 1:
         ids = tuple(f"{id}/{name}" for id in ids for name in roles.values)
     notes += [*roles.notes, *(text.format(row=table.row(row)) if row is not None else text for text, row in (stamps.notes if stamps else ())), *cell_notes]
     if roles.months:
-        rows = _without_ends(rows)
+        rows = without_ends(rows)
     rows, zone, utc, clock_notes = _in_zone(rows, stamps, options, table)
-    speak = Speaker(table.source, table.row, _label(zone if utc else None), ids, zone is not None)
+    speak = Speaker(table.source, table.row, table.rows, _label(zone if utc else None), ids, zone is not None)
     if options.start is not None:
         rows = _from_start(rows, options, table)
     rows, order_notes = in_order(rows)
@@ -91,166 +96,6 @@ def _text_column(text: str) -> pl.Series:
     return pl.Series([text])
 
 
-def _without_empty_rows(table: Table) -> tuple[Table, list[str]]:
-    """Rows without any cell are left out, where there is more than one column."""
-    import polars as pl
-
-    columns = table.columns
-    if len(columns) == 0:
-        raise SeriesError(f"{table.source} has no rows.")
-    if columns.width == 0:
-        raise SeriesError(f"{table.source} has no columns.")
-    if table.text is not None and columns.width == 1 and columns[-1, 0] is None:  # blank lines at the end
-        there = columns.to_series().is_not_null().arg_true()
-        return replace(table, columns=columns.head(int(there[-1]) + 1 if len(there) else 1)), []
-    if columns.width == 1 or not all(column.null_count() for column in columns.iter_columns()):
-        return table, []
-    filled = columns.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
-    if filled.all():
-        return table, []
-    if not filled.any():
-        raise SeriesError(f"{table.source} has {len(columns):,} rows, all of them empty.")
-    kept = filled.arg_true().to_numpy()
-    count = len(columns) - len(kept)
-    return replace(table, columns=columns.filter(filled), origin=kept), [f"{count:,} empty row{'s' * (count > 1)} left out"]
-
-
-def _stamps(table: Table, roles: Roles, options: Options) -> Stamps | None:
-    """The time column as stamps; None where the order of the rows counts."""
-    import polars as pl
-
-    if not roles.time:
-        if options.timezone is not None:
-            raise SeriesError(f"{table.source} has no time column, so the time zone {options.timezone} has no use. Name the column with --time.")
-        return None
-    name = "/".join(roles.time)
-    columns = [table.columns[part] for part in roles.time]
-    for part, column in zip(roles.time, columns, strict=True):
-        if column.null_count():
-            row = int(column.is_null().arg_max() or 0)
-            raise SeriesError(f'{table.source}, {table.row(row)}, column "{part}" is empty; every row needs its time. Complete or remove the row, or take the order of the rows with --time none.')
-    try:
-        column = columns[0] if len(columns) == 1 else _joined_time(table.columns, roles.time)
-        if column.dtype.is_float() and not column.is_finite().all():
-            row = int((~column.is_finite()).arg_max() or 0)
-            raise BadCell(row, str(column[row]), "a time")
-        return to_stamps(column, options.dates, name)
-    except BadCell as bad:
-        remedy = "Say how dates are written with --dates, such as day-first or %d.%m.%Y." if "exists in" not in bad.expected else ""
-        raise table.refuse(bad.row, name, bad.text, bad.expected, remedy) from None
-
-
-def _joined_time(columns: pl.DataFrame, names: Sequence[str]) -> pl.Series:
-    """Year and month, year and quarter, date and hour …: one text a row."""
-    import polars as pl
-
-    from inorder.data.columns import PART_NAMES
-
-    texts = {name: columns[name].cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "") for name in names}
-    parts = {part: texts[name] for name in names for part, known in PART_NAMES.items() if name.lower() in known}
-    if "year" in parts and len(parts) == len(names):
-        year = parts["year"]
-        if "quarter" in parts:
-            return year + "-Q" + parts["quarter"].str.replace("^[Qq]", "")
-        if "week" in parts:
-            return year + "-W" + parts["week"].str.zfill(2)
-        if "month" in parts:
-            joined = year + "-" + parts["month"].str.slice(0, 3)
-            if "day" not in parts:
-                return joined
-            joined = joined + "-" + parts["day"]
-            if "hour" in parts:
-                joined = joined + " " + parts["hour"].str.zfill(2) + ":" + (parts["minute"].str.zfill(2) if "minute" in parts else "00")
-            return joined
-    joined = texts[names[0]]
-    for name in names[1:]:
-        whole = texts[name].str.contains(r"^\d{1,2}$")
-        joined = joined + " " + pl.Series(texts[name]).zip_with(~whole.fill_null(False), texts[name].str.zfill(2) + ":00")
-    return joined
-
-
-def _codes(table: Table, roles: Roles) -> tuple[Offsets, tuple[str, ...]]:
-    """Which series each row belongs to, and their names in order of appearance."""
-    import polars as pl
-
-    rows = len(table.columns)
-    if not roles.id:
-        return np.zeros(rows, np.int64), (roles.values[0],)
-    for name in roles.id:
-        if table.columns[name].null_count():
-            row = int(table.columns[name].is_null().arg_max() or 0)
-            raise SeriesError(f'{table.source}, {table.row(row)}, column "{name}" is empty; every row needs the name of its series. Complete or remove the row.')
-    texts = [_texts(table.columns[name]) for name in roles.id]
-    column = texts[0]
-    for more in texts[1:]:
-        column = column + "/" + more
-    names = column.unique(maintain_order=True)
-    codes = column.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
-    return codes, tuple(names.to_list())
-
-
-def _texts(column: pl.Series) -> pl.Series:
-    import polars as pl
-
-    if column.dtype.is_float() and (column == column.floor()).all():
-        column = column.cast(pl.Int64)
-    return column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column.cast(pl.String)
-
-
-def _numbers(table: Table, roles: Roles, options: Options, series: int) -> tuple[dict[Any, Values], list[str]]:
-    """Every value column and covariate as float64, and notes on what was assumed."""
-    named = [((VALUE, name), name) for name in roles.values]
-    named += [((role, column), column) for role in ("past", "future", "static") for given in getattr(options, role) for column in existing(table, given)]
-    hint = options.decimal or ("," if table.comma else None)
-    found: dict[Any, Values] = {}
-    notes: list[str] = []
-    for key, name in named:
-        column = table.columns[name]
-        try:
-            numbers = to_numbers(column, options.missing, options.decimal, hint)
-        except BadCell as bad:
-            if key[0] != VALUE or column.dtype.is_nested() or column.dtype.is_temporal():
-                raise table.refuse(bad.row, name, bad.text, bad.expected, "Only columns of numbers can be used." if key[0] == VALUE else "Only numbers can be covariates.") from None
-            raise table.refuse(bad.row, name, bad.text, bad.expected, f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.') from None
-        infinite = np.isinf(numbers.values)
-        if infinite.any():
-            row = int(np.argmax(infinite))
-            raise table.refuse(row, name, str(column[row]), "a finite number", "Replace it, or leave the cell empty if it is missing.")
-        found[key] = numbers.values
-        notes += [f"{name}: {note}" if len(named) > 1 else note for note in numbers.notes]
-    if all(np.isnan(found[VALUE, name]).all() for name in roles.values):
-        raise SeriesError(f'{table.source}: the column "{roles.values[0]}" has no values, only missing ones.')
-    return found, notes
-
-
-def _stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, columns: Mapping[Any, Values]) -> Rows:
-    """The columns of a wide table one below the other; a long table as it is."""
-    count, many = len(codes), len(roles.values)
-    rows = np.arange(count)
-    if stamps is not None:
-        index: Any = stamps.values
-    else:  # the order of the rows, within each series
-        order = np.argsort(codes, kind="stable")
-        begin = np.concatenate([[0], np.flatnonzero(np.diff(codes[order])) + 1]).astype(np.int64)
-        index = np.empty(count, np.int64)
-        index[order] = np.arange(1, count + 1) - np.repeat(begin, np.diff(np.append(begin, count)))
-    if roles.months:  # row by row
-        months = index.astype("datetime64[M]")[:, None] + np.arange(many) * (12 // many)
-        values = np.stack([columns[VALUE, name] for name in roles.values], axis=1)
-        return Rows(np.zeros(values.size, np.int64), months.astype("datetime64[us]").reshape(-1), {VALUE: values.reshape(-1)}, np.repeat(rows, many))
-    values = np.concatenate([columns[VALUE, name] for name in roles.values])
-    others = {key: np.tile(column, many) for key, column in columns.items() if key[0] != VALUE}
-    spread = (codes * many)[None, :] + np.arange(many)[:, None]
-    return Rows(spread.reshape(-1), np.tile(index, many), {VALUE: values, **others}, np.tile(rows, many))
-
-
-def _without_ends(rows: Rows) -> Rows:
-    """A table of months without the empty cells before its first and after its last value."""
-    order = np.argsort(rows.index, kind="stable")
-    there = np.flatnonzero(~np.isnan(rows.columns[VALUE][order]))
-    return rows.take(order[there[0] : there[-1] + 1])
-
-
 def _in_zone(rows: Rows, stamps: Stamps | None, options: Options, table: Table) -> tuple[Rows, str | None, bool, list[str]]:
     """The rows with stamps as `Series.index` keeps them, their time zone, whether they are UTC, and notes."""
     index, wish = rows.index, options.timezone
@@ -271,10 +116,14 @@ def _in_zone(rows: Rows, stamps: Stamps | None, options: Options, table: Table) 
     try:
         utc, exists = to_utc(index, zone, rows.codes, skip=empty)
     except BadCell as bad:
-        raise table.refuse(int(rows.origin[bad.row]), "/".join(_named_time(options, table)), bad.text, bad.expected, "Name another zone with --timezone, or mend the row.") from None
+        raise table.refuse(
+            int(rows.origin[bad.row]), "/".join(_named_time(options, table)), bad.text, bad.expected, "Name another zone with --timezone, or mend the row."
+        ) from None
     notes = []
     if (doubled := _doubled(index, rows.codes)) is not None:
         notes.append(f"{_label(None)(doubled)} appears twice where clocks went back in {zone}: two different hours")
+    if not exists.all():
+        notes.append(f"{int((~exists).sum()):,} rows without values left out, at times that clocks skipped in {zone}")
     return replace(rows, index=utc).take(exists), zone, True, notes
 
 
@@ -337,7 +186,7 @@ def _on_grid(rows: Rows, options: Options, unit: str | None, zone: str | None, u
             rows, utc = replace(rows, index=to_local(rows.index, zone)), False
         rows = into_cells(rows, every, options.how, VALUE)
         rows, notes = complete(rows, every, speak)
-        return every, rows, utc, [f"put on a grid of one row a {every} by {options.how}", *notes]
+        return every, rows, utc, [f"put on a grid of one row per {every} by {options.how}", *notes]
     rows, notes = one_row_a_stamp(rows, options.duplicates, speak)
     given = options.frequency
     if isinstance(given, Frequency) and given.dated and rows.index.dtype.kind != "M":
@@ -352,7 +201,15 @@ def _on_grid(rows: Rows, options: Options, unit: str | None, zone: str | None, u
 
 
 def _series(
-    rows: Rows, frequency: Frequency | None, ids: tuple[str, ...], roles: Roles, options: Options, table: Table, zone: str | None, stamps: Stamps | None, notes: list[str]
+    rows: Rows,
+    frequency: Frequency | None,
+    ids: tuple[str, ...],
+    roles: Roles,
+    options: Options,
+    table: Table,
+    zone: str | None,
+    stamps: Stamps | None,
+    notes: list[str],
 ) -> Series:
     offsets = rows.offsets
     present = rows.codes[offsets[:-1]]

@@ -69,7 +69,9 @@ class Series:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: Any, *, season_length: int = 1, index: Index | None = None, frequency: Frequency | None = None, ids: tuple[str, ...] | None = None) -> Series:
+    def of(
+        cls, values: Any, *, season_length: int = 1, index: Index | None = None, frequency: Frequency | None = None, ids: tuple[str, ...] | None = None
+    ) -> Series:
         """From an array: (time,) is one series, (time, series) a panel of columns with equal lengths.
 
         Without an index the steps are counted from 1. Raises SeriesError for infinite values and ShapeError for other shapes.
@@ -85,13 +87,13 @@ class Series:
             raise ConfigError(f'The frequency "{frequency}" needs an `index` with the stamps.')
         if index is None:
             index, frequency = np.arange(1, time + 1), Frequency("step")
-        index = np.asarray(index)
-        index = index.astype({"M": "datetime64[us]", "f": np.float64}.get(index.dtype.kind, np.int64))
-        if index.shape != (time,):
-            raise ShapeError(f"`index` has the shape {index.shape}; there are {time} values.")
+        stamps: Any = np.asarray(index)
+        stamps = stamps.astype({"M": "datetime64[us]", "f": "float64"}.get(stamps.dtype.kind, "int64"))
+        if stamps.shape != (time,):
+            raise ShapeError(f"`index` has the shape {stamps.shape}; there are {time} values.")
         return cls(
             values=np.ascontiguousarray(array.T).reshape(-1),
-            index=np.tile(index, count),
+            index=np.tile(stamps, count),
             offsets=np.arange(count + 1, dtype=np.int64) * time,
             ids=ids or (("y",) if count == 1 else tuple(f"y{i + 1}" for i in range(count))),
             frequency=frequency,
@@ -211,7 +213,7 @@ def _ranges(begin: Offsets, end: Offsets) -> Offsets:
     """The whole numbers of all half-open ranges, one range after the other."""
     lengths = end - begin
     shift = np.repeat(begin - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-    return np.arange(lengths.sum()) + shift
+    return np.asarray(np.arange(lengths.sum()) + shift)
 
 
 def as_series(data: Any) -> Series:
@@ -313,8 +315,8 @@ def regularise(series: Series, every: str | float | Frequency, how: str = "mean"
     >>> y = Series.of([1.0, 3.0, 8.0], index=np.array([0.2, 0.9, 3.5]))
     >>> z = regularise(y, 1.0)
     >>> z.index.tolist(), z.values.tolist()
-    ([0, 1, 2, 3], [2.0, nan, nan, 8.0])
+    ([0.0, 1.0, 2.0, 3.0], [2.0, nan, nan, 8.0])
     """
-    from inorder.data.extending import regularised
+    from inorder.data.regularising import regularised
 
     return regularised(series, every, how)

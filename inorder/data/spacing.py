@@ -50,15 +50,24 @@ def completeness(index: Index) -> float:
 
 def months_of_business_days(index: Index) -> tuple[Index, str] | None:
     """Stamps that are all the first, or all the last, weekday of their month: moved to the first or last day, and what was done."""
-    days = index.astype("datetime64[D]")
-    months = index.astype("datetime64[M]")
-    if len(index) < 3 or (days != index).any():
+    if len(index) < 3:
         return None
-    first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
-    for edge, roll, words in ((first, "forward", "first"), (last, "backward", "last")):
-        if (days != edge).any() and (days == np.busday_offset(edge, 0, roll=roll)).all():  # type: ignore[call-overload]
-            return edge.astype("datetime64[us]"), f"stamps on the {words} weekday of each month moved to its {words} day"
+    for words in ("first", "last"):
+        if _weekday_of_edge(index[:50], words) and _weekday_of_edge(index, words):  # mostly decided by a few rows
+            edge = _month_edge(index, words)
+            if (edge != index).any():
+                return edge.astype("datetime64[us]"), f"stamps on the {words} weekday of each month moved to its {words} day"
     return None
+
+
+def _month_edge(index: Index, words: str) -> Any:
+    months = index.astype("datetime64[M]")
+    return months.astype("datetime64[D]") if words == "first" else (months + 1).astype("datetime64[D]") - 1
+
+
+def _weekday_of_edge(index: Index, words: str) -> bool:
+    edge = np.busday_offset(_month_edge(index, words), 0, roll="forward" if words == "first" else "backward")
+    return bool((edge == index).all())
 
 
 def coarser_series(index: Index, offsets: Offsets, frequency: Frequency) -> int | None:
@@ -91,20 +100,25 @@ def _common(steps: Offsets) -> int:
 
 def _month_frequency(index: Index, offsets: Offsets) -> Frequency | None:
     """Months, quarters and years: one day of the month and time of the day throughout, or the last day of each month."""
-    months, days = index.astype("datetime64[M]"), index.astype("datetime64[D]")
-    if (index - days != index[0] - days[0]).any():
+    if not (_one_day(index[:100]) and _one_day(index)):  # mostly decided by a few rows
         return None
-    day = (days - months.astype("datetime64[D]")).astype(np.int64)
-    last = (days + 1).astype("datetime64[M]") != months
-    month_end = bool(last.all())
-    short_month = last & (day >= 27)  # the 30th of each month is 28 February in its month
-    if not month_end and (day != day.max())[~short_month].any():
-        return None
+    months = index.astype("datetime64[M]")
     step = _common(_steps(months.astype(np.int64), offsets))
     if step == 0:
         return None
+    month_end = bool((_month_edge(index, "last") == index.astype("datetime64[D]")).all())
     unit, length = next((unit, length) for unit, length in (("year", 12), ("quarter", 3), ("month", 1)) if step % length == 0)
     return Frequency(unit, step // length, month_end)
+
+
+def _one_day(index: Index) -> bool:
+    """Whether the stamps have one time of the day and one day of the month; the 30th of each month is 28 February in its month."""
+    days = index.astype("datetime64[D]")
+    if (index - days != index[0] - days[0]).any():
+        return False
+    day = (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64)
+    last = _month_edge(index, "last") == days
+    return bool(last.all() or not (day != day.max())[~(last & (day >= 27))].any())
 
 
 def _time_frequency(index: Index, offsets: Offsets) -> Frequency | None:
@@ -138,4 +152,6 @@ def _number_frequency(index: Index, offsets: Offsets) -> Frequency | None:
     span = float(index[offsets[i + 1] - 1] - index[offsets[i]])
     rows = round(span / step)
     exact = span / rows if rows else step
-    return Frequency("step", next((short for digits in range(1, 15) if abs((short := float(f"{exact:.{digits}g}")) - exact) * max(rows, 1) < TOLERANCE * exact), exact))
+    return Frequency(
+        "step", next((short for digits in range(1, 15) if abs((short := float(f"{exact:.{digits}g}")) - exact) * max(rows, 1) < TOLERANCE * exact), exact)
+    )

@@ -106,7 +106,7 @@ class _Header:
 
     def __init__(self, given: Any) -> None:
         if not isinstance(given, dict):
-            raise BundleError(f'The header of a series is a JSON object, not {type(given).__name__}.')
+            raise BundleError(f"The header of a series is a JSON object, not {type(given).__name__}.")
         self.given = given
 
     def _wrong(self, key: str, expected: str) -> BundleError:

@@ -1,0 +1,189 @@
+"""The cells of the columns that are used -> stamps, series and numbers, one row of arrays for each row of the table.
+
+A cell that does not fit its column is refused with its file, row, column and value, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inorder.data.columns import Roles, existing
+from inorder.data.dates import Stamps
+from inorder.data.grid import Rows
+from inorder.data.numerals import BadCell, to_numbers
+from inorder.data.options import Options
+from inorder.data.stamps import to_stamps
+from inorder.data.tables import Table
+from inorder.errors import SeriesError
+from inorder.typing import Offsets, Values
+
+if TYPE_CHECKING:
+    import polars as pl
+
+VALUE = "value"  # the key of the values beside the covariates
+
+
+def without_empty_rows(table: Table) -> tuple[Table, list[str]]:
+    """Rows without any cell are left out, where there is more than one column."""
+    import polars as pl
+
+    columns = table.columns
+    if len(columns) == 0:
+        raise SeriesError(f"{table.source} has no rows.")
+    if columns.width == 0:
+        raise SeriesError(f"{table.source} has no columns.")
+    if table.text is not None and columns.width == 1 and columns[-1, 0] is None:  # blank lines at the end
+        there = columns.to_series().is_not_null().arg_true()
+        return replace(table, columns=columns.head(int(there[-1]) + 1 if len(there) else 1)), []
+    if columns.width == 1 or not all(column.null_count() for column in columns.iter_columns()):
+        return table, []
+    filled = columns.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    if filled.all():
+        return table, []
+    if not filled.any():
+        raise SeriesError(f"{table.source} has {len(columns):,} rows, all of them empty.")
+    kept = filled.arg_true().to_numpy()
+    count = len(columns) - len(kept)
+    return replace(table, columns=columns.filter(filled), origin=kept), [f"{count:,} empty row{'s' * (count > 1)} left out"]
+
+
+def stamps_of(table: Table, roles: Roles, options: Options) -> Stamps | None:
+    """The time column as stamps; None where the order of the rows counts."""
+    if not roles.time:
+        if options.timezone is not None:
+            raise SeriesError(f"{table.source} has no time column, so the time zone {options.timezone} has no use. Name the column with --time.")
+        return None
+    name = "/".join(roles.time)
+    columns = [table.columns[part] for part in roles.time]
+    for part, column in zip(roles.time, columns, strict=True):
+        if column.null_count():
+            row = int(column.is_null().arg_max() or 0)
+            raise SeriesError(
+                f'{table.source}, {table.row(row)}, column "{part}" is empty; every row needs its time. Complete or remove the row, or take the order of the rows with --time none.'
+            )
+    try:
+        column = columns[0] if len(columns) == 1 else _joined_time(table.columns, roles.time, roles.parts)
+        if column.dtype.is_float() and not column.is_finite().all():
+            row = int((~column.is_finite()).arg_max() or 0)
+            raise BadCell(row, str(column[row]), "a time")
+        return to_stamps(column, options.dates, name)
+    except BadCell as bad:
+        remedy = "Say how dates are written with --dates, such as day-first or %d.%m.%Y." if "exists in" not in bad.expected else ""
+        raise table.refuse(bad.row, name, bad.text, bad.expected, remedy) from None
+
+
+def _joined_time(columns: pl.DataFrame, names: Sequence[str], kinds: Sequence[str]) -> pl.Series:
+    """Year and month, year and quarter, date and hour …: one text a row."""
+    import polars as pl
+
+    texts = {name: columns[name].cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "") for name in names}
+    if kinds:
+        part = dict(zip(kinds, texts.values(), strict=True))
+        joined = part["year"]
+        if "quarter" in part:
+            return joined + "-Q" + part["quarter"].str.replace("^[Qq]", "")
+        if "week" in part:
+            return joined + "-W" + part["week"].str.zfill(2)
+        joined = joined + "-" + part["month"].str.slice(0, 3)
+        if "day" in part:
+            joined = joined + "-" + part["day"]
+        if "hour" in part:
+            joined = joined + " " + part["hour"].str.zfill(2) + ":" + (part["minute"].str.zfill(2) if "minute" in part else "00")
+        return joined
+    joined = texts[names[0]]
+    for name in names[1:]:
+        whole = texts[name].str.contains(r"^\d{1,2}$")
+        joined = joined + " " + pl.Series(texts[name]).zip_with(~whole.fill_null(False), texts[name].str.zfill(2) + ":00")
+    return joined
+
+
+def codes_of(table: Table, roles: Roles) -> tuple[Offsets, tuple[str, ...]]:
+    """Which series each row belongs to, and their names in order of appearance."""
+    import polars as pl
+
+    rows = len(table.columns)
+    if not roles.id:
+        return np.zeros(rows, np.int64), (roles.values[0],)
+    for name in roles.id:
+        if table.columns[name].null_count():
+            row = int(table.columns[name].is_null().arg_max() or 0)
+            raise SeriesError(
+                f'{table.source}, {table.row(row)}, column "{name}" is empty; every row needs the name of its series. Complete or remove the row.'
+            )
+    texts = [_texts(table.columns[name]) for name in roles.id]
+    column = texts[0]
+    for more in texts[1:]:
+        column = column + "/" + more
+    names = column.unique(maintain_order=True)
+    codes = column.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
+    return codes, tuple(names.to_list())
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if column.dtype.is_float() and (column == column.floor()).all():
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column.cast(pl.String)
+
+
+def numbers_of(table: Table, roles: Roles, options: Options, series: int) -> tuple[dict[Any, Values], list[str]]:
+    """Every value column and covariate as float64, and notes on what was assumed."""
+    named = [((VALUE, name), name) for name in roles.values]
+    named += [((role, column), column) for role in ("past", "future", "static") for given in getattr(options, role) for column in existing(table, given)]
+    hint = options.decimal or ("," if table.comma else None)
+    found: dict[Any, Values] = {}
+    notes: list[str] = []
+    for key, name in named:
+        column = table.columns[name]
+        try:
+            numbers = to_numbers(column, tuple(options.missing), options.decimal, hint)
+        except BadCell as bad:
+            if key[0] != VALUE or column.dtype.is_nested() or column.dtype.is_temporal():
+                raise table.refuse(
+                    bad.row, name, bad.text, bad.expected, "Only columns of numbers can be used." if key[0] == VALUE else "Only numbers can be covariates."
+                ) from None
+            raise table.refuse(
+                bad.row, name, bad.text, bad.expected, f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.'
+            ) from None
+        infinite = np.isinf(numbers.values)
+        if infinite.any():
+            row = int(np.argmax(infinite))
+            raise table.refuse(row, name, str(column[row]), "a finite number", "Replace it, or leave the cell empty if it is missing.")
+        found[key] = numbers.values
+        notes += [f"{name}: {note}" if len(named) > 1 else note for note in numbers.notes]
+    if all(np.isnan(found[VALUE, name]).all() for name in roles.values):
+        raise SeriesError(f'{table.source}: the column "{roles.values[0]}" has no values, only missing ones.')
+    return found, notes
+
+
+def stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, columns: Mapping[Any, Values]) -> Rows:
+    """The columns of a wide table one below the other; a long table as it is."""
+    count, many = len(codes), len(roles.values)
+    rows = np.arange(count)
+    if stamps is not None:
+        index: Any = stamps.values
+    else:  # the order of the rows, within each series
+        order = np.argsort(codes, kind="stable")
+        begin = np.concatenate([[0], np.flatnonzero(np.diff(codes[order])) + 1]).astype(np.int64)
+        index = np.empty(count, np.int64)
+        index[order] = np.arange(1, count + 1) - np.repeat(begin, np.diff(np.append(begin, count)))
+    if roles.months:  # row by row
+        months = index.astype("datetime64[M]")[:, None] + np.arange(many) * (12 // many)
+        values = np.stack([columns[VALUE, name] for name in roles.values], axis=1)
+        return Rows(np.zeros(values.size, np.int64), months.astype("datetime64[us]").reshape(-1), {VALUE: values.reshape(-1)}, np.repeat(rows, many))
+    values = np.concatenate([columns[VALUE, name] for name in roles.values])
+    others = {key: np.tile(column, many) for key, column in columns.items() if key[0] != VALUE}
+    spread = (codes * many)[None, :] + np.arange(many)[:, None]
+    return Rows(spread.reshape(-1), np.tile(index, many), {VALUE: values, **others}, np.tile(rows, many))
+
+
+def without_ends(rows: Rows) -> Rows:
+    """A table of months without the empty cells before its first and after its last value."""
+    order = np.argsort(rows.index, kind="stable")
+    there = np.flatnonzero(~np.isnan(rows.columns[VALUE][order]))
+    return rows.take(order[there[0] : there[-1] + 1])
