@@ -24,6 +24,7 @@ def baselines(quick: bool) -> list[Case]:
         case("seasonal naive", SeasonalNaive(season_length=SEASON), "SeasonalNaive", {"season_length": SEASON}, frame, exact=True),
         case("drift", Drift(), "RandomWalkWithDrift", {}, frame, exact=True),
         case("simple exponential smoothing", ExponentialSmoothing(), "SimpleExponentialSmoothingOptimized", {}, frame),
+        case("simple exponential smoothing, initial level sought too", ExponentialSmoothing(), "AutoETS", {"model": "ANN"}, frame),
         case("Holt", ExponentialSmoothing(trend="additive"), "Holt", {}, frame),
         case(
             "Holt–Winters",
@@ -72,4 +73,4 @@ def case(name: str, forecaster: Any, rival: str, settings: dict[str, Any], frame
 
     beside = timed(theirs) if installed("statsforecast") else Missing("statsforecast")
     sizes = {"series": frame["unique_id"].n_unique(), "rows": len(frame)}
-    return Case(name, sizes, {"inorder": timed(ours), f"statsforecast {rival}": beside}, check, (), repeats)
+    return Case(name, sizes, {"inorder": timed(ours), f"statsforecast {rival} {settings.get('model', '')}".strip(): beside}, check, (), repeats)

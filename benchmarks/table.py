@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.measure import in_words
+from benchmarks.measure import BYTES, in_words
 
 Record = Mapping[str, Any]
 COLUMNS = ("benchmark", "case", "quantity", "ours", "beside", "its", "ours is", "target", "verdict")
@@ -76,12 +76,21 @@ def checks(record: Record) -> list[str]:
     lines = []
     for case in record["cases"]:
         facts = "; ".join(f"{name}: {plain(value)}" for name, value in case.get("checked", {}).items())
-        text = ". ".join(part for part in (facts, *case.get("notes", ())) if part)
+        text = ". ".join(part for part in (facts, *case.get("notes", ()), *first_calls(case)) if part)
         if "programs" not in case:
             text = f"refused to time: {case['refused']}" if "refused" in case else f"failed: {case['failed']}"
         if text:
             lines.append(f"{record['benchmark']}, {case['name']}: {text}")
     return lines
+
+
+def first_calls(case: Record) -> list[str]:
+    """Where a first call takes far longer than the others: it compiles, or imports."""
+    found = []
+    for name, quantities in case.get("programs", {}).items():
+        slow = [taken["first"] for quantity, taken in quantities.items() if quantity not in BYTES and taken["first"] > max(5 * taken["median"], 0.05)]
+        found += [f"The first call of {name} took {in_words(max(slow))}"] if slow else []
+    return found
 
 
 def plain(value: Any) -> str:

@@ -174,6 +174,12 @@ def test_a_target_that_the_gate_holds_is_in_the_table():
     assert rows(wrapped(failed))[0][7:] == ("the published figures", "refused to time")
 
 
+def test_a_slow_first_call_is_told():
+    told = Told()
+    record = measure(case({"ours": told.program("a", 0.1), "compiled": told.program("b", 9.0, 0.1)}))
+    assert checks(wrapped(record)) == ["b, a case: answer: 42. The first call of compiled took 9 s"]
+
+
 def test_the_page_says_where_and_with_what():
     told = Told()
     page = markdown([wrapped(measure(case({"ours": told.program("a", 1.0)}, notes=["a remark"])))])
