@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
 import json
 import os
 import re
@@ -375,6 +376,9 @@ def print_json(value: Any) -> None:
 
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ŷ shows a question mark instead of failing
     try:
         code = app(standalone_mode=False)
     except (InputError, InorderError) as error:
