@@ -62,9 +62,8 @@ def stamps_of(table: Table, roles: Roles, options: Options) -> Stamps | None:
     for part, column in zip(roles.time, columns, strict=True):
         if column.null_count():
             row = int(column.is_null().arg_max() or 0)
-            raise SeriesError(
-                f'{table.source}, {table.row(row)}, column "{part}" is empty; every row needs its time. Complete or remove the row, or take the order of the rows with --time none.'
-            )
+            remedy = "Complete or remove the row, or take the order of the rows with --time none."
+            raise SeriesError(f'{table.source}, {table.row(row)}, column "{part}" is empty; every row needs its time. {remedy}')
     try:
         column = columns[0] if len(columns) == 1 else _joined_time(table.columns, roles.time, roles.parts)
         if column.dtype.is_float() and not column.is_finite().all():
@@ -111,9 +110,8 @@ def codes_of(table: Table, roles: Roles) -> tuple[Offsets, tuple[str, ...]]:
     for name in roles.id:
         if table.columns[name].null_count():
             row = int(table.columns[name].is_null().arg_max() or 0)
-            raise SeriesError(
-                f'{table.source}, {table.row(row)}, column "{name}" is empty; every row needs the name of its series. Complete or remove the row.'
-            )
+            remedy = "Complete or remove the row."
+            raise SeriesError(f'{table.source}, {table.row(row)}, column "{name}" is empty; every row needs the name of its series. {remedy}')
     texts = [_texts(table.columns[name]) for name in roles.id]
     column = texts[0]
     for more in texts[1:]:
@@ -131,7 +129,7 @@ def _texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column.cast(pl.String)
 
 
-def numbers_of(table: Table, roles: Roles, options: Options, series: int) -> tuple[dict[Any, Values], list[str]]:
+def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, Values], list[str]]:
     """Every value column and covariate as float64, and notes on what was assumed."""
     named = [((VALUE, name), name) for name in roles.values]
     named += [((role, column), column) for role in ("past", "future", "static") for given in getattr(options, role) for column in existing(table, given)]
@@ -143,13 +141,12 @@ def numbers_of(table: Table, roles: Roles, options: Options, series: int) -> tup
         try:
             numbers = to_numbers(column, tuple(options.missing), options.decimal, hint)
         except BadCell as bad:
-            if key[0] != VALUE or column.dtype.is_nested() or column.dtype.is_temporal():
-                raise table.refuse(
-                    bad.row, name, bad.text, bad.expected, "Only columns of numbers can be used." if key[0] == VALUE else "Only numbers can be covariates."
-                ) from None
-            raise table.refuse(
-                bad.row, name, bad.text, bad.expected, f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.'
-            ) from None
+            remedy = f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.'
+            if key[0] != VALUE:
+                remedy = "Only numbers can be covariates."
+            elif column.dtype.is_nested() or column.dtype.is_temporal():
+                remedy = "Name a column of numbers with --value."
+            raise table.refuse(bad.row, name, bad.text, bad.expected, remedy) from None
         infinite = np.isinf(numbers.values)
         if infinite.any():
             row = int(np.argmax(infinite))

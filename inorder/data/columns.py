@@ -28,66 +28,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 VALUE_NAMES = ("y", "value", "values", "target")
-STRONG_TIME_NAMES = (
-    "ds",
-    "date",
-    "datetime",
-    "date_time",
-    "timestamp",
-    "time",
-    "t",
-    "ts",
-    "stamp",
-    "period",
-    "mjd",
-    "jd",
-    "hjd",
-    "bjd",
-    "datum",
-    "fecha",
-    "zeit",
-)
+STRONG_TIME_NAMES = tuple("ds date datetime date_time timestamp time t ts stamp period mjd jd hjd bjd datum fecha zeit".split())
 TIME_NAMES = (*STRONG_TIME_NAMES, *YEAR_NAMES, "quarter", "month", "week", "day", "hour", "step", "index", "idx")
 STRONG_ID_NAMES = ("unique_id", "series_id", "series", "id", "item_id", "ts_id", "uid")
-ID_NAMES = (
-    *STRONG_ID_NAMES,
-    *(
-        "item",
-        "store",
-        "store_id",
-        "shop",
-        "product",
-        "product_id",
-        "sku",
-        "sensor",
-        "sensor_id",
-        "station",
-        "station_id",
-        "meter",
-        "meter_id",
-        "device",
-        "device_id",
-    ),
-    *(
-        "name",
-        "symbol",
-        "ticker",
-        "region",
-        "country",
-        "state",
-        "city",
-        "location",
-        "site",
-        "customer",
-        "customer_id",
-        "group",
-        "entity",
-        "channel",
-        "machine",
-        "key",
-        "variable",
-    ),
-)
+THINGS = "item store shop product sku sensor station meter device machine name symbol ticker region country state city location site customer group entity channel key"
+ID_NAMES = (*STRONG_ID_NAMES, *THINGS.split(), *(f"{thing}_id" for thing in THINGS.split()))
 PART_NAMES = {
     "year": YEAR_NAMES,
     "quarter": ("quarter", "qtr", "q"),
@@ -100,23 +45,9 @@ PART_NAMES = {
 PART_RANGES = {"year": (1000, 2999), "quarter": (1, 4), "month": (1, 12), "week": (1, 53), "day": (1, 31), "hour": (0, 24), "minute": (0, 59)}
 CALENDAR_NAMES = (
     *YEAR_NAMES,
-    "quarter",
-    "month",
-    "week",
-    "day",
-    "hour",
-    "minute",
-    "weekday",
-    "dayofweek",
-    "day_of_week",
-    "dow",
-    "dayofyear",
-    "day_of_year",
-    "doy",
-    "weekofyear",
-    "week_of_year",
+    *"quarter month week day hour minute weekday dayofweek day_of_week dow dayofyear day_of_year doy weekofyear week_of_year".split(),
 )
-COMPANIONS = r"(?:err(?:or)?|e?rr|se|std(?:ev|err)?|sd|sigma|unc(?:ertainty)?|var|lower|upper|lo|hi|complete|truth|true|flag|quality|imputed|filled)"
+COMPANIONS = r"(?:err(?:or)?|se|std(?:ev|err)?|sd|sigma|unc(?:ertainty)?|var|lower|upper|complete|truth|true|flag|quality|imputed|filled)"
 ERROR_NAMES = ("err", "error", "merr", "se", "std", "sd", "sigma", "stderr", "stdev", "unc", "uncertainty", "e")
 MUCH = 1.5  # rows per distinct stamp from which several series are suspected
 NEARLY = 0.9  # share of rows that an id column must tell apart
@@ -153,8 +84,8 @@ def find_roles(table: Table, options: Options) -> Roles:
     values = _named(table, options.value) if options.value is not None else ()
     _check_apart(table, id or (), time or (), values or (), covariates)
     free = [name for name in columns.columns if name not in (*(id or ()), *(time or ()), *(values or ()), *covariates)]
-    months = _month_table(columns, kinds, free) if not (id or values or covariates) and options.layout == "auto" and time in (None, (free[0],)) else None
-    if months:
+    first = (columns.columns[0],)
+    if not (id or values or covariates) and options.layout == "auto" and time in (None, first) and (months := _month_table(columns, kinds)):
         year, cells, words = months
         return Roles((), (year,), cells, months=True, notes=words)
     parts: tuple[str, ...] = ()
@@ -257,23 +188,17 @@ def _date_parts(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str
     found: dict[str, str] = {}
     if list(free[:2]) == ["column_1", "column_2"]:  # no header: years, and months that come again each year
         years, months = (columns[name].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False) for name in free[:2])
-        if (
-            (kinds["column_1"], kinds["column_2"]) == ("whole", "whole")
-            and years.is_between(1000, 2999).all()
-            and months.is_between(1, 12).all()
-            and years.n_unique() < len(years)
-        ):
+        cycle = years.is_between(1000, 2999).all() and months.is_between(1, 12).all() and years.n_unique() < len(years)
+        if kinds["column_1"] == kinds["column_2"] == "whole" and cycle:
             return {"year": "column_1", "month": "column_2"}
     for part, names in PART_NAMES.items():
         name = next((name for name in free if name.lower() in names), None)
         if name is None:
             continue
-        if (
-            part == "month"
-            and kinds[name] == "text"
-            and columns[name].cast(pl.String).str.strip_chars().str.to_lowercase().str.slice(0, 3).drop_nulls().is_in(list(MONTHS)).all()
-        ):
-            found[part] = name
+        if part == "month" and kinds[name] == "text":
+            short = columns[name].cast(pl.String).str.strip_chars().str.to_lowercase().str.slice(0, 3).drop_nulls()
+            if short.is_in(list(MONTHS)).all():
+                found[part] = name
         elif kinds[name] in ("whole", "flag"):
             numbers = columns[name].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
             low, high = PART_RANGES[part]
@@ -332,16 +257,15 @@ def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_i
     """The value columns, and notes."""
     numeric = [name for name in free if kinds[name] in ("whole", "number")]
     customary = [name for wanted in VALUE_NAMES for name in free if name.lower() == wanted and kinds[name] in ("whole", "number", "flag")]
-    if customary:
+    if customary and options.layout != "wide":
         return (customary[0],), []
     if not numeric:
         numeric = [name for name in free if kinds[name] == "flag"]
     if not numeric:  # half text, half numbers: the cells that are wrong will be named
         numeric = [name for name in free if kinds[name] == "text" and (name.lower() in VALUE_NAMES or len(free) == 1) and _partly_numbers(table.columns[name])]
     if not numeric:
-        raise SeriesError(
-            f"{table.source} has no column of numbers to forecast. It has: {_listed([f'{name} ({WORDS[kinds[name]]})' for name in table.columns.columns])}. Name one with --value."
-        )
+        held = _listed([f"{name} ({WORDS[kinds[name]]})" for name in table.columns.columns])
+        raise SeriesError(f"{table.source} has no column of numbers to forecast. It has: {held}. Name one with --value.")
     numeric = [name for name in numeric if not _is_companion(name, numeric)]
     calendar = [name for name in numeric if name.lower() in CALENDAR_NAMES]
     numeric = [name for name in numeric if name not in calendar] or numeric
@@ -350,7 +274,8 @@ def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_i
     if not has_id and options.layout != "long":
         return tuple(numeric), [f"each of {len(numeric)} columns of numbers is a series (--value to choose)"]
     raise SeriesError(
-        f"{table.source} has {len(numeric)} columns of numbers ({_listed(numeric)}). Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
+        f"{table.source} has {len(numeric)} columns of numbers ({_listed(numeric)}). "
+        f"Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
     )
 
 
@@ -384,19 +309,19 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _month_table(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
+def _month_table(columns: pl.DataFrame, kinds: dict[str, str]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
     """A year in each row and its months or quarters in columns: the year column, the others in order, notes."""
     import polars as pl
 
-    if not free or kinds[free[0]] != "whole":
+    year, *others = columns.columns
+    if kinds[year] != "whole":
         return None
-    year = free[0]
     numbers = columns[year].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
     if len(numbers) == 0 or numbers.min() < 1000 or numbers.max() > 2999:  # type: ignore[operator]
         return None
     by_month: dict[int, str] = {}
     quarters: dict[int, str] = {}
-    for name in free[1:]:
+    for name in others:
         low = name.lower().strip()
         if low[:3] in MONTHS and re.fullmatch("[a-z]+", low):
             by_month.setdefault(MONTHS.index(low[:3]), name)
@@ -407,7 +332,7 @@ def _month_table(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[st
     for found, count in ((by_month, 12), (quarters, 4)):
         if sorted(found) == list(range(count)):
             cells = tuple(found[i] for i in range(count))
-            left = [name for name in free[1:] if name not in cells]
+            left = [name for name in others if name not in cells]
             notes = [f"one series of {'months' if count == 12 else 'quarters'}, a year in each row"]
             return year, cells, tuple(notes + _left_out(left, kinds, (year,), cells))
     return None

@@ -194,7 +194,7 @@ def _between(series: Series, i: int, fresh: Index) -> Index:
     steps = int(series.frequency.count(last, fresh[:1])[0])
     if series.frequency.advance(last, np.array([steps]))[0] != fresh[0]:
         raise SeriesError(
-            f'{label(fresh[0])}, the first new stamp of "{series.ids[i]}", is not a whole number of steps ({series.frequency}) after the last one, {label(last)}.'
+            f'{label(fresh[0])}, the first new stamp of "{series.ids[i]}", is not a whole number of steps ({series.frequency}) after {label(last)}, the last.'
         )
     return np.asarray(series.frequency.advance(last, np.arange(1, steps)))
 

@@ -18,7 +18,7 @@ from inorder.data.clock import looks_like_clock_change
 from inorder.data.frequency import MONTHS, Frequency
 from inorder.data.spacing import coarser_series, infer_frequency, months_of_business_days
 from inorder.errors import SeriesError
-from inorder.typing import Index, Offsets, Values
+from inorder.typing import Offsets, Values
 
 SPARSEST = 20  # cells of the grid for each row that is there
 
@@ -78,8 +78,11 @@ def in_order(rows: Rows) -> tuple[Rows, list[str]]:
     return ordered, ["the rows, newest first, were turned round" if len(steps) and (steps <= 0).all() else "the rows were not in order of time and were sorted"]
 
 
-def one_row_a_stamp(rows: Rows, how: str, speak: Speaker) -> tuple[Rows, list[str]]:
-    """Without repeated stamps: equal rows are dropped, others summarised as `how` says or refused.   rows: in order."""
+def one_row_a_stamp(rows: Rows, how: str, main: Any, speak: Speaker) -> tuple[Rows, list[str]]:
+    """Without repeated stamps: equal rows are dropped, others refused, or summarised as `how` says.   rows: in order.
+
+    main: the key of the values; covariates take the first, the last or the mean.
+    """
     repeated = (rows.index[1:] == rows.index[:-1]) & (rows.codes[1:] == rows.codes[:-1])
     if not repeated.any():
         return rows, []
@@ -90,10 +93,9 @@ def one_row_a_stamp(rows: Rows, how: str, speak: Speaker) -> tuple[Rows, list[st
         equal &= (a == b) | (np.isnan(a) & np.isnan(b))
     notes = []
     if equal.any():
-        keep = np.ones(len(rows.codes), bool)
-        keep[places[equal] + 1] = False
-        rows = rows.take(keep)
-        notes.append(f"{_times(int(equal.sum()), 'repeated row')} dropped")
+        again = places[equal] + 1
+        notes.append(f"{_times(len(np.unique(rows.origin[again])), 'repeated row')} dropped")
+        rows = rows.take(np.delete(np.arange(len(rows.codes)), again))
         repeated = (rows.index[1:] == rows.index[:-1]) & (rows.codes[1:] == rows.codes[:-1])
     if not repeated.any():
         return rows, notes
@@ -102,7 +104,8 @@ def one_row_a_stamp(rows: Rows, how: str, speak: Speaker) -> tuple[Rows, list[st
         raise _repeated(rows, place, int(repeated.sum()), speak)
     first = np.concatenate([[True], ~repeated])
     cells = np.cumsum(first) - 1
-    columns = {key: summarise(values, cells, int(cells[-1]) + 1, how) for key, values in rows.columns.items()}
+    others = how if how in ("first", "last") else "mean"
+    columns = {key: summarise(values, cells, int(cells[-1]) + 1, how if key == main else others) for key, values in rows.columns.items()}
     notes.append(f"{_times(int((~first).sum()), 'row')} at a stamp that was there already: taken together as {how}")
     return replace(rows.take(first), columns=columns), notes
 
@@ -150,15 +153,23 @@ def find_frequency(rows: Rows, given: Frequency | str | None, unit: str | None, 
         rows = replace(rows, index=moved[0])
         notes.append(moved[1])
     frequency = infer_frequency(rows.index, offsets, unit)
-    if frequency is None and len(offsets) > 2:
+    if frequency is None and len(offsets) > 2:  # each for itself: monthly on the 1st and on the 15th, or monthly and weekly
         own = [infer_frequency(rows.index[a:b], np.array([0, b - a]), unit) for a, b in zip(offsets[:-1][:50], offsets[1:][:50], strict=True)]
-        if len(set(own)) > 1 and None not in own:
+        if None not in own and len(set(own)) > 1:
             other = next(i for i, f in enumerate(own) if f != own[0])
             raise _mixed(speak, rows, offsets, 0, str(own[0]), other, str(own[other]))
+        if own[0] is not None and len(set(own)) == 1 and _explains(own[0], rows.index, offsets):
+            frequency = own[0]
     if frequency is not None and (i := coarser_series(rows.index, offsets, frequency)) is not None:
         own_frequency = infer_frequency(rows.index[offsets[i] : offsets[i + 1]], np.array([0, offsets[i + 1] - offsets[i]]), unit)
         raise _mixed(speak, rows, offsets, None, str(frequency), i, str(own_frequency))
     return frequency, rows, notes
+
+
+def _explains(frequency: Frequency, index: Any, offsets: Offsets) -> bool:
+    start = np.repeat(index[offsets[:-1]], np.diff(offsets))
+    expected = frequency.advance(start, frequency.count(start, index))
+    return bool(np.abs(expected - index).max() <= 1e-6 * frequency.step) if index.dtype.kind == "f" else bool((expected == index).all())
 
 
 def _mixed(speak: Speaker, rows: Rows, offsets: Offsets, i: int | None, frequency: str, j: int, other: str) -> SeriesError:
@@ -172,9 +183,8 @@ def _mixed(speak: Speaker, rows: Rows, offsets: Offsets, i: int | None, frequenc
 def _on_given(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speaker) -> tuple[Frequency, Rows, list[str]]:
     index = rows.index
     if frequency.dated != (index.dtype.kind == "M"):
-        raise SeriesError(
-            f'{speak.source}: the frequency "{frequency}" needs {"dates" if frequency.dated else "counted steps"}, but the times are {"dates" if index.dtype.kind == "M" else "numbers"}.'
-        )
+        needed, found = ("dates", "numbers") if frequency.dated else ("counted steps", "dates")
+        raise SeriesError(f'{speak.source}: the frequency "{frequency}" needs {needed}, but the times are {found}.')
     if frequency.unit in MONTHS:
         return _on_months(rows, frequency, offsets, speak)
     start = np.repeat(index[offsets[:-1]], np.diff(offsets))
@@ -183,8 +193,8 @@ def _on_given(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speaker
     if off.any():
         place = int(np.argmax(off))
         raise SeriesError(
-            f"{speak.source}, {speak.row(int(rows.origin[place]))}: {speak.label(index[place])}{speak.of(int(rows.codes[place]))} is not a whole number of steps ({frequency}) after "
-            f"{speak.label(start[place])}. Put the series on a grid with --every, or leave the frequency to be found."
+            f"{speak.source}, {speak.row(int(rows.origin[place]))}: {speak.label(index[place])}{speak.of(int(rows.codes[place]))} is not a whole number "
+            f"of steps ({frequency}) after {speak.label(start[place])}. Put the series on a grid with --every, or leave the frequency to be found."
         )
     return frequency, replace(rows, index=np.asarray(expected)), []
 
@@ -203,7 +213,8 @@ def _on_months(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speake
         place = int(np.argmax(again))
         raise SeriesError(
             f"{speak.source}: {speak.label(rows.index[place])} and {speak.label(rows.index[place + 1])}{speak.of(int(rows.codes[place]))} "
-            f"({speak.rows(int(rows.origin[place]), int(rows.origin[place + 1]))}) lie in the same {frequency}. Put the series on a grid with --every {frequency.unit}."
+            f"({speak.rows(int(rows.origin[place]), int(rows.origin[place + 1]))}) lie in the same {frequency}. "
+            f"Put the series on a grid with --every {frequency.unit}."
         )
     same_day = bool((rows.index - months.astype("datetime64[us]") == rows.index[0] - months[0].astype("datetime64[us]")).all()) and bool(
         (apart % length == 0).all()
@@ -219,7 +230,10 @@ def _on_months(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speake
 
 
 def complete(rows: Rows, frequency: Frequency, speak: Speaker) -> tuple[Rows, list[str]]:
-    """A row for every stamp of the grid between the first and the last of each series.   Raises SeriesError where the grid would be far larger than the rows."""
+    """A row for every stamp of the grid between the first and the last of each series.
+
+    Raises SeriesError where the grid would be far larger than the rows.
+    """
     offsets = rows.offsets
     lengths = np.diff(offsets)
     start = np.repeat(rows.index[offsets[:-1]], lengths)
@@ -232,8 +246,8 @@ def complete(rows: Rows, frequency: Frequency, speak: Speaker) -> tuple[Rows, li
         gaps = np.diff(places) * (np.diff(rows.codes) == 0)
         widest = int(np.argmax(gaps))
         raise SeriesError(
-            f"{speak.source}: the grid of one row per {frequency} would have {total:,} rows for {there:,} that are there; the widest gap lies between {speak.label(rows.index[widest])} "
-            f"({speak.row(int(rows.origin[widest]))}) and {speak.label(rows.index[widest + 1])} ({speak.row(int(rows.origin[widest + 1]))}). "
+            f"{speak.source}: the grid of one row per {frequency} would have {total:,} rows for {there:,} that are there; the widest gap lies between "
+            f"{speak.label(rows.index[widest])} and {speak.label(rows.index[widest + 1])} ({speak.rows(*rows.origin[widest : widest + 2].tolist())}). "
             f"Mend that stamp, leave the times irregular with --frequency none, or take wider cells with --every."
         )
     begin = np.concatenate([[0], np.cumsum(full)]).astype(np.int64)
@@ -250,7 +264,9 @@ def complete(rows: Rows, frequency: Frequency, speak: Speaker) -> tuple[Rows, li
         columns[key][target] = values
     gaps = int(((np.diff(places) > 1) & (np.diff(rows.codes) == 0)).sum())
     first = int(np.argmax(origin < 0))
-    added = f"{_times(total - there, 'stamp')} without a row ({_times(gaps, 'gap')}, the first at {speak.label(index[first])}{speak.of(int(codes[first]))}) counted as missing"
+    which = f" in {int((full > lengths).sum()):,} series" if len(full) > 1 else ""
+    where = f"{_times(gaps, 'gap')}, the first at {speak.label(index[first])}{speak.of(int(codes[first]))}"
+    added = f"{_times(total - there, 'stamp')} without a row{which} ({where}) counted as missing"
     hint = ""
     if not speak.zoned and rows.index.dtype.kind == "M" and frequency.within_day and looks_like_clock_change(index[first]):
         hint = "; if the clocks went forward there, --timezone makes it no gap"

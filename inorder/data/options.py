@@ -47,7 +47,8 @@ class Options:
     static: str | Sequence[str] = ()
     """Columns that hold one number for each series."""
     dates: str | None = None
-    """How dates are written: "day-first", "month-first", "year-first", "years", "counts", "seconds" or "milliseconds" since 1970, or a format such as "%d.%m.%Y"."""
+    """How dates are written: "day-first", "month-first", "year-first", "years", "counts", "seconds", "milliseconds", "microseconds" or "nanoseconds" since
+    1970, or a format such as "%d.%m.%Y"."""
     decimal: str | None = None
     """Decimal mark, "." or ","."""
     missing: str | Sequence[str] = ()

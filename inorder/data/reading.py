@@ -1,13 +1,15 @@
-"""Files, frames and arrays -> Series: the steps in their order.
+"""Files, frames and arrays -> Series, step by step.
 
-table  ->  which column is what  ->  texts to numbers and stamps  ->  time zone  ->  order, duplicates, grid  ->  season
+    table  ->  which column is what  ->  texts to numbers and stamps  ->  time zone  ->  order, duplicates, grid  ->  season
+
+Each step says in a note what it assumed or mended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,6 @@ from inorder.data.tables import Table, read_table
 from inorder.errors import SeriesError
 from inorder.typing import Index, Offsets, Values
 
-if TYPE_CHECKING:
-    import polars as pl
-
 
 def read(data: Any, options: Options) -> Series:
     """The work behind `inorder.read_series`, which says what it does."""
@@ -50,7 +49,7 @@ def read_columns(table: Table, options: Options) -> Series:
     notes = [*table.notes, *emptied]
     stamps = stamps_of(table, roles, options)
     codes, ids = codes_of(table, roles)
-    columns, cell_notes = numbers_of(table, roles, options, len(ids))
+    columns, cell_notes = numbers_of(table, roles, options)
     rows = stacked(table, roles, stamps, codes, columns)
     ids = ids if roles.id or not roles.panel else roles.values
     if roles.id and len(roles.values) > 1:
@@ -58,7 +57,7 @@ def read_columns(table: Table, options: Options) -> Series:
     notes += [*roles.notes, *(text.format(row=table.row(row)) if row is not None else text for text, row in (stamps.notes if stamps else ())), *cell_notes]
     if roles.months:
         rows = without_ends(rows)
-    rows, zone, utc, clock_notes = _in_zone(rows, stamps, options, table)
+    rows, zone, utc, clock_notes = _in_zone(rows, stamps, roles, options, table)
     speak = Speaker(table.source, table.row, table.rows, _label(zone if utc else None), ids, zone is not None)
     if options.start is not None:
         rows = _from_start(rows, options, table)
@@ -82,21 +81,36 @@ def _from_array(data: Any, options: Options) -> Series:
         first = next((item for item in data if not isinstance(item, int | float | type(None))), data)
         raise SeriesError(f"An array of numbers was expected, (time,) or (time, series); it holds {first!r:.60}.") from None
     series = Series.of(array)
-    if isinstance(options.frequency, Frequency) and options.start is not None:
-        stamps = to_stamps(_text_column(options.start)).values
-        index = options.frequency.advance(stamps[:1], np.arange(array.shape[0]))
-        series = replace(series, index=np.tile(index, len(series)), frequency=options.frequency)
-    season, note = _season(series, options)
-    return replace(series, season_length=season, notes=note)
+    notes: tuple[str, ...] = ()
+    if isinstance(options.frequency, Frequency) and options.frequency.dated:
+        if options.start is None:
+            notes = (_only_season(options.frequency),)
+        else:
+            index = options.frequency.advance(_first_stamp(options), np.arange(array.shape[0]))
+            series = replace(series, index=np.tile(index, len(series)), frequency=options.frequency)
+    season, season_notes = _season(series, options)
+    return replace(series, season_length=season, notes=(*notes, *season_notes))
 
 
-def _text_column(text: str) -> pl.Series:
+def _only_season(frequency: Frequency) -> str:
+    return f"no dates: the frequency ({frequency}) only sets the season (--start, such as 1980-01, gives dates)"
+
+
+def _first_stamp(options: Options) -> Index:
+    """The first stamp that was given for a series without dates, (1,)."""
     import polars as pl
 
-    return pl.Series([text])
+    assert options.start is not None
+    try:
+        first = to_stamps(pl.Series([options.start.strip()]), options.dates, name="year").values  # four digits are a year
+    except BadCell:
+        first = np.zeros(1)
+    if first.dtype.kind != "M":
+        raise SeriesError(f'`start` is a date such as "1980-01", not "{options.start}".')
+    return first
 
 
-def _in_zone(rows: Rows, stamps: Stamps | None, options: Options, table: Table) -> tuple[Rows, str | None, bool, list[str]]:
+def _in_zone(rows: Rows, stamps: Stamps | None, roles: Roles, options: Options, table: Table) -> tuple[Rows, str | None, bool, list[str]]:
     """The rows with stamps as `Series.index` keeps them, their time zone, whether they are UTC, and notes."""
     index, wish = rows.index, options.timezone
     written = stamps.zone if stamps is not None else None
@@ -116,19 +130,14 @@ def _in_zone(rows: Rows, stamps: Stamps | None, options: Options, table: Table) 
     try:
         utc, exists = to_utc(index, zone, rows.codes, skip=empty)
     except BadCell as bad:
-        raise table.refuse(
-            int(rows.origin[bad.row]), "/".join(_named_time(options, table)), bad.text, bad.expected, "Name another zone with --timezone, or mend the row."
-        ) from None
+        remedy = "Name another zone with --timezone, or mend the row."
+        raise table.refuse(int(rows.origin[bad.row]), "/".join(roles.time), bad.text, bad.expected, remedy) from None
     notes = []
     if (doubled := _doubled(index, rows.codes)) is not None:
         notes.append(f"{_label(None)(doubled)} appears twice where clocks went back in {zone}: two different hours")
     if not exists.all():
         notes.append(f"{int((~exists).sum()):,} rows without values left out, at times that clocks skipped in {zone}")
     return replace(rows, index=utc).take(exists), zone, True, notes
-
-
-def _named_time(options: Options, table: Table) -> Sequence[str]:
-    return find_roles(table, options).time
 
 
 def _doubled(local: Index, codes: Offsets) -> Any:
@@ -165,17 +174,8 @@ def _from_start(rows: Rows, options: Options, table: Table) -> Rows:
     """Counted steps as dates, from the first stamp that was given."""
     if rows.index.dtype.kind != "i":
         raise SeriesError(f"{table.source} has its own times, so `start` ({options.start}) has no use. Leave it out, or pass --time none.")
-    assert isinstance(options.frequency, Frequency) and options.start is not None
-    try:
-        first = to_stamps(_text_column(options.start), options.dates).values
-    except BadCell:
-        first = np.zeros(1)
-    if first.dtype.kind != "M":
-        year = options.start.isdigit() and len(options.start) == 4
-        if not year:
-            raise SeriesError(f'`start` is a date such as "1980-01", not "{options.start}".')
-        first = np.array([options.start], "datetime64[us]")
-    return replace(rows, index=np.asarray(options.frequency.advance(first, rows.index - rows.index.min())))
+    assert isinstance(options.frequency, Frequency)
+    return replace(rows, index=np.asarray(options.frequency.advance(_first_stamp(options), rows.index - rows.index.min())))
 
 
 def _on_grid(rows: Rows, options: Options, unit: str | None, zone: str | None, utc: bool, speak: Speaker) -> tuple[Frequency | None, Rows, bool, list[str]]:
@@ -187,10 +187,10 @@ def _on_grid(rows: Rows, options: Options, unit: str | None, zone: str | None, u
         rows = into_cells(rows, every, options.how, VALUE)
         rows, notes = complete(rows, every, speak)
         return every, rows, utc, [f"put on a grid of one row per {every} by {options.how}", *notes]
-    rows, notes = one_row_a_stamp(rows, options.duplicates, speak)
+    rows, notes = one_row_a_stamp(rows, options.duplicates, VALUE, speak)
     given = options.frequency
     if isinstance(given, Frequency) and given.dated and rows.index.dtype.kind != "M":
-        notes.append(f"no dates: the frequency ({given}) only sets the season (--start, such as 1980-01, gives dates)")
+        notes.append(_only_season(given))
         given = None
     frequency, rows, more = find_frequency(rows, given, unit, speak)
     notes += more
@@ -226,7 +226,7 @@ def _series(
         static={name: _constant(values, offsets, name, table, rows, ids) for name, values in covariates["static"].items()},
         names=Names(
             id="/".join(roles.id) if roles.id else "series",
-            time="/".join(roles.time) if roles.time else "time",
+            time="/".join(roles.time) if roles.time else "step" if "time" in (*roles.values, *options.covariates) else "time",
             value=roles.values[0] if len(roles.values) == 1 else "y",
         ),
         timezone=zone,

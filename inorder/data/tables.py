@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Table:
     """Columns as they were read, and how to speak of them.
 
-    source: the name of the file.   frame: the kind of frame to hand back.   text: the file itself where it was text; `skipped` rows stand above the first data row.
+    source: the name of the file.   frame: the kind of frame to hand back.
+    text: the file itself where it was text; `skipped` rows stand above the first data row.
     origin: (rows,) where each row stood before empty ones were left out.   comma: whether "," seems to be the decimal mark of the file.
     """
 
