@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,13 @@ def test_several_rhythms_are_ranked_by_share() -> None:
     assert sum(period.share for period in found) == pytest.approx(1, abs=5e-3)
 
 
+def test_the_highest_frequency_is_not_counted_twice() -> None:
+    t = np.arange(120)
+    y = np.cos(np.pi * t) + 1.6 * np.sin(2 * np.pi * t / 10)  # variances 1 and 1.28
+    (strongest,) = dominant_periods(y, 1)
+    assert strongest.length == pytest.approx(10)
+
+
 def test_rate_gives_the_unit() -> None:
     t = np.arange(144)
     assert dominant_periods(np.sin(2 * np.pi * t / 12), 1, rate=12)[0].length == pytest.approx(1.0)
@@ -190,7 +198,7 @@ def test_fisher_g_is_the_share_of_simulated_noise() -> None:
 def test_fisher_g_of_many_powers_loses_no_digits() -> None:
     assert fisher_g(0.0005, 10_000) == 1.0
     tails = [fisher_g(g, 10_000) for g in np.linspace(0.0006, 0.004, 40)]
-    assert all(0 <= later <= earlier <= 1 for earlier, later in zip(tails, tails[1:], strict=False))
+    assert all(0 <= later <= earlier <= 1 for earlier, later in itertools.pairwise(tails))
     assert tails[-1] == pytest.approx(10_000 * (1 - 0.004) ** 9_999, rel=1e-9)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def test_over_last_is_the_sum_that_it_says(span: int | None, stride: int, decay:
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     values = generator.normal(size=offsets[-1])
     expected = np.empty(len(values))
-    for begin, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for begin, end in itertools.pairwise(offsets):
         for t in range(begin, end):
             earlier = range(t, begin - 1, -stride) if span is None else list(range(t, begin - 1, -stride))[:span]
             expected[t] = sum(decay ** ((t - s) // stride) * values[s] for s in earlier)
@@ -64,7 +66,7 @@ def test_quantiles_per_series_are_those_of_numpy() -> None:
     values[generator.random(60) < 0.3] = np.nan
     values[0] = 5.0
     for probability, row in zip((0.0, 0.25, 0.6, 1.0), quantiles_per_series(values, offsets, (0.0, 0.25, 0.6, 1.0)), strict=True):
-        expected = [np.nanquantile(values[a:b], probability) if b > a else np.nan for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        expected = [np.nanquantile(values[a:b], probability) if b > a else np.nan for a, b in itertools.pairwise(offsets)]
         np.testing.assert_allclose(row, expected, rtol=1e-14)
 
 

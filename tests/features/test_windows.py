@@ -50,5 +50,5 @@ def test_windows_refuse(options: tuple, shown: str) -> None:
 
 
 def test_step_is_positive() -> None:
-    with pytest.raises(errors.ConfigError, match="`step`.*not 0"):
+    with pytest.raises(errors.ConfigError, match=r"`step`.*not 0"):
         windows([1, 2, 3], 1, step=0)

@@ -335,6 +335,15 @@ def test_each_fault_is_named(residuals: np.ndarray, season: int, failing: str, w
         assert word in check.sentence
 
 
+def test_centred_is_the_t_test() -> None:
+    from scipy.stats import ttest_1samp
+
+    residuals = noise(40, 4) + 0.3
+    expected = ttest_1samp(residuals, 0.0)
+    check = by_name(residuals)["centred"]
+    assert (check.statistic, check.p_value) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-10)
+
+
 def test_missing_residuals_are_left_out() -> None:
     residuals = np.concatenate([np.full(12, np.nan), noise(100), [np.nan]])
     trimmed = by_name(noise(100))
