@@ -187,9 +187,13 @@ def fisher_g(g: float, count: int) -> float:
 def _explained(y: Values, frequency: float) -> tuple[Values, float]:
     """The sine and cosine of one frequency that fit best, and the sum of squares that they explain."""
     angle = 2 * np.pi * frequency * np.arange(len(y))
-    basis = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    weights = np.linalg.lstsq(basis, y, rcond=1e-9)[0]
-    wave = basis @ weights
+    c, s = np.cos(angle), np.sin(angle)
+    cc, ss, cs, cy, sy = c @ c, s @ s, c @ s, c @ y, s @ y
+    determinant = cc * ss - cs * cs
+    if determinant <= 1e-9 * cc * cc:  # at frequency ½ the sine is 0 on every row
+        wave = (cy / cc) * c
+    else:
+        wave = ((ss * cy - cs * sy) / determinant) * c + ((cc * sy - cs * cy) / determinant) * s
     return wave, float(y @ wave)
 
 
@@ -201,7 +205,7 @@ def _sharpened(y: Values, k: int, known: list[float]) -> float:
     begin, end = low, high
     left, right = high - golden * (high - low), low + golden * (high - low)
     at_left, at_right = _explained(y, left)[1], _explained(y, right)[1]
-    while high - low > 1e-7 * end:
+    while high - low > 1e-6 * end:
         if at_left >= at_right:
             high, right, at_right = right, left, at_left
             left = high - golden * (high - low)

@@ -30,8 +30,9 @@ def windows(y: Rows, length: int, horizon: int = 1, *, step: int = 1) -> tuple[F
     values, _ = flat(y)
     if len(starts) == 0:
         return np.empty((0, length)), np.empty((0, horizon))
-    whole = sliding_window_view(values, length + horizon)[starts]
-    return whole[:, :length].copy(), whole[:, length:].copy()
+    inputs = sliding_window_view(values, length)[starts]
+    targets = sliding_window_view(values, horizon)[starts + length] if horizon else np.empty((len(starts), 0))
+    return inputs, targets
 
 
 def window_starts(y: Rows, length: int, horizon: int = 1, *, step: int = 1) -> Offsets:

@@ -94,7 +94,7 @@ def jarque_bera(residuals: ArrayLike) -> float:
     n = len(values)
     mean = sum(values) / n
     second, third, fourth = (sum((value - mean) ** power for value in values) / n for power in (2, 3, 4))
-    return n / 6 * ((third / second**1.5) ** 2 + (fourth / second**2 - 3) ** 2 / 4)
+    return float(n / 6 * ((third / second**1.5) ** 2 + (fourth / second**2 - 3) ** 2 / 4))
 
 
 def equal_variance(residuals: ArrayLike) -> float:
