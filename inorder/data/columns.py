@@ -31,8 +31,11 @@ VALUE_NAMES = ("y", "value", "values", "target")
 STRONG_TIME_NAMES = tuple("ds date datetime date_time timestamp time t ts stamp period mjd jd hjd bjd datum fecha zeit".split())
 TIME_NAMES = (*STRONG_TIME_NAMES, *YEAR_NAMES, "quarter", "month", "week", "day", "hour", "step", "index", "idx")
 STRONG_ID_NAMES = ("unique_id", "series_id", "series", "id", "item_id", "ts_id", "uid")
-THINGS = "item store shop product sku sensor station meter device machine name symbol ticker region country state city location site customer group entity channel key"
-ID_NAMES = (*STRONG_ID_NAMES, *THINGS.split(), *(f"{thing}_id" for thing in THINGS.split()))
+THINGS = (
+    "item store shop product sku sensor station meter device machine name symbol ticker region country state city location site customer group entity "
+    "channel key variable"
+).split()
+ID_NAMES = (*STRONG_ID_NAMES, *THINGS, *(f"{thing}_id" for thing in THINGS))
 PART_NAMES = {
     "year": YEAR_NAMES,
     "quarter": ("quarter", "qtr", "q"),

@@ -9,12 +9,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from inorder.data.dates import CLOCK, DATED
 from inorder.data.files import to_text
-from inorder.data.numerals import LOOKS_NUMERIC, absent, evidence
+from inorder.data.numerals import NUMERIC, absent, evidence
 from inorder.data.options import Options
 from inorder.data.tables import Table, checked_names
 from inorder.errors import SeriesError
@@ -28,10 +30,16 @@ SAMPLE_BYTES = 1 << 18
 
 
 def text_table(content: bytes, source: str, options: Options) -> Table:
+    """The cells of separated text, as texts, under the names of its header."""
     text, notes = to_text(content, source, options.encoding)
     text, comments = _without_comments(text)
-    lines = text[:SAMPLE_BYTES].decode(errors="ignore").splitlines()[: SAMPLE_LINES + 1]
-    separator = options.separator or _separator([line for line in lines if line.strip()])
+    lines = text[:SAMPLE_BYTES].decode(errors="ignore").splitlines()
+    lines = (lines[:-1] if len(text) > SAMPLE_BYTES and len(lines) > 1 else lines)[: SAMPLE_LINES + 1]
+    separator = options.separator
+    if separator is None and (told := re.match(r"(?i)sep=(.)$", lines[0])):  # a line that Excel writes and reads
+        separator, lines = told.group(1), lines[1:]
+        text = text[text.find(b"\n") :]
+    separator = separator or _separator([line for line in lines if line.strip()])
     if separator == " ":
         text, separator = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", text)), "\t"
         lines = [re.sub(r"\s+", "\t", line.strip()) for line in lines]
@@ -111,7 +119,7 @@ def _is_header(records: Sequence[Sequence[str]]) -> bool:
 
 def _data_like(texts: pl.Series) -> pl.Series:
     bare = texts.str.strip_chars()
-    return bare.str.contains(LOOKS_NUMERIC + r"[\d.,   ']*(?:[eE][-+]?\d+)?\s?\S{0,3}$") | bare.str.contains(DATED) | bare.str.contains(CLOCK) | absent(bare)
+    return bare.str.contains(NUMERIC) | bare.str.contains(DATED) | bare.str.contains(CLOCK) | absent(bare)
 
 
 def _columns(text: bytes, source: str, separator: str, header: bool) -> tuple[pl.DataFrame, list[str]]:
@@ -124,7 +132,7 @@ def _columns(text: bytes, source: str, separator: str, header: bool) -> tuple[pl
     except pl.exceptions.PolarsError:
         table = _slow_table(body, text, source, separator)
     else:
-        if table.width > 1 and table[-1, 0] is not None and table[table.columns[-1]].null_count():
+        if table.width > 1 and table[table.columns[-1]].null_count():
             _check_fields(body, text, source, separator, table.width)
     names = [f"column_{i + 1}" for i in range(table.width)]
     if header:
@@ -137,22 +145,32 @@ def _columns(text: bytes, source: str, separator: str, header: bool) -> tuple[pl
     return table, names
 
 
-def _records(body: bytes, separator: str, offset: int) -> list[tuple[int, list[str]]]:
+def _records(body: bytes, separator: str, offset: int) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line where it begins."""
     lines = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=separator, skipinitialspace=separator != "\t")
-    found, begin = [], 1
+    begin = 1
     for record in lines:
-        found.append((offset + begin, record))
+        yield offset + begin, record
         begin = lines.line_num + 1
-    return found
 
 
 def _check_fields(body: bytes, text: bytes, source: str, separator: str, width: int) -> None:
     """SeriesError for the first row with another number of fields."""
     offset = text[: len(text) - len(body)].count(b"\n")
+    if b'"' not in body and not _short_lines(body, separator, width):
+        return
     for line, record in _records(body, separator, offset):
         if len(record) != width and any(cell.strip() for cell in record):
             raise _ragged(source, separator, line, len(record), width)
+
+
+def _short_lines(body: bytes, separator: str, width: int) -> bool:
+    """Whether a line that is not blank has fewer separators than the others; for text without quotation marks."""
+    characters = np.frombuffer(body.rstrip(b"\r\n") + b"\n", np.uint8)
+    ends = np.flatnonzero(characters == 10)
+    before = np.searchsorted(np.flatnonzero(characters == ord(separator)), ends)
+    blank = np.diff(ends, prepend=-1) <= 2  # nothing, or a carriage return
+    return bool(((np.diff(before, prepend=0) != width - 1) & ~blank).any())
 
 
 def _ragged(source: str, separator: str, line: int, fields: int, width: int) -> SeriesError:
@@ -171,7 +189,7 @@ def _slow_table(body: bytes, text: bytes, source: str, separator: str) -> pl.Dat
 
     offset = text[: len(text) - len(body)].count(b"\n")
     try:
-        records = _records(body, separator, offset)
+        records = list(_records(body, separator, offset))
     except csv.Error as error:
         raise SeriesError(f"{source} cannot be divided into fields: {error}. Is a quotation mark left open?") from None
     rows = [(line, record) for line, record in records if any(cell.strip() for cell in record)]
@@ -192,5 +210,5 @@ def _slow_table(body: bytes, text: bytes, source: str, separator: str) -> pl.Dat
 
 
 def _has_decimal_comma(column: pl.Series) -> bool:
-    commas = column.str.contains(r"\d,\d").fill_null(False)
-    return bool(commas.any()) and evidence(column.filter(commas)) in (",", None)
+    commas = column.filter(column.str.contains(r"\d,\d").fill_null(False))
+    return len(commas) > 0 and bool(commas.str.strip_chars().str.contains(NUMERIC).all()) and evidence(commas) in (",", None)

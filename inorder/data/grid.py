@@ -175,8 +175,8 @@ def _explains(frequency: Frequency, index: Any, offsets: Offsets) -> bool:
 def _mixed(speak: Speaker, rows: Rows, offsets: Offsets, i: int | None, frequency: str, j: int, other: str) -> SeriesError:
     name = "other series" if i is None else f'"{speak.ids[int(rows.codes[offsets[i]])]}"'
     return SeriesError(
-        f'{speak.source} holds series of different frequencies: "{speak.ids[int(rows.codes[offsets[j]])]}" has one row per {other}, {name} one per {frequency}. '
-        f"Read them from separate files, or set the finer one with --frequency."
+        f'{speak.source} holds series of different frequencies: "{speak.ids[int(rows.codes[offsets[j]])]}" has one row per {other}, {name} one per '
+        f"{frequency}. Read them from separate files, or set the finer one with --frequency."
     )
 
 

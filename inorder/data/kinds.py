@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from inorder.data.dates import CLOCK, DATED
-from inorder.data.numerals import LOOKS_NUMERIC, TRUTH, absent
+from inorder.data.numerals import NUMERIC, TRUTH, absent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +45,7 @@ def _sampled_kind(column: pl.Series, missing: Iterable[str], cells: int) -> str:
         return "clock"
     if texts.str.to_lowercase().is_in(list(TRUTH)).all():
         return "flag"
-    numeric = texts.str.contains(LOOKS_NUMERIC + r"[\d.,   ']*(?:[eE][-+]?\d+)?\s?\S{0,3}$")
+    numeric = texts.str.contains(NUMERIC)
     return "number" if (len(numbers) + 0.0) / len(texts) > 0.8 or numeric.mean() > 0.8 else "text"  # type: ignore[operator]
 
 

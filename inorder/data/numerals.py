@@ -27,7 +27,8 @@ CURRENCY = "[$€£¥₩₹]|(?:USD|EUR|GBP|JPY|CHF|KRW|INR|CNY)"
 # a comma or a dot that can only be the decimal mark, or only a mark of thousands
 PROOF_OF_COMMA = r"^[-+]?(?:0*,\d+|\d{4,},\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d*|\d{1,3}(?:\.\d{3}){2,})(?:[eE][-+]?\d+)?$"
 PROOF_OF_DOT = r"^[-+]?(?:0*\.\d+|\d{4,}\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,})(?:[eE][-+]?\d+)?$"
-LOOKS_NUMERIC = r"^[-+(]?(?:(?:$€£¥)\s?)?\.?\d".replace("$€£¥", CURRENCY)
+# what may well be a number, in whatever way it is written
+NUMERIC = rf"^[-+−]?(?:(?:{CURRENCY})\s?)?(?:\d{{1,3}}(?:[.,   ']\d{{3}})+(?:[.,]\d*)?|\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?\s?(?:%|{CURRENCY})?$"
 
 
 class BadCell(Exception):

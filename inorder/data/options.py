@@ -80,8 +80,8 @@ class Options:
             raise ConfigError(f'`decimal` is "." or ",", not {self.decimal!r}.')
         if self.dates is not None and self.dates not in DATE_WORDS and "%" not in self.dates:
             raise unknown("order of dates", self.dates, [*DATE_WORDS, "a format such as %d.%m.%Y"])
-        if self.separator is not None and len(self.separator) != 1:
-            raise ConfigError(f"`separator` is one character, not {self.separator!r}.")
+        if self.separator is not None and (len(self.separator) != 1 or not self.separator.isascii()):
+            raise ConfigError(f"`separator` is one plain character, not {self.separator!r}.")
         if self.season_length is not None:
             check_season_length(self.season_length)
         if self.timezone is not None:
