@@ -29,11 +29,11 @@ def summarise(fitted: Fitted) -> str:
     >>> print(summarise(Drift().fit(Series.of([1.0, 4.0, 3.0, 7.0]))))
     drift: The straight line from the first value through the last.
         ŷ[t+h] = y[t] + h·b,   b = (y[t] − y[1]) / (t − 1)
-    data                4 steps, 1 to 4
+    data                4 steps, 1 to 4, column "y"
     sigma               2.646
     degrees             2
     slope               2
-    residuals           standard deviation 2.915 over 2 one-step errors
+    residuals           standard deviation 4.95 over 2 one-step errors
     """
     sentence, equation = in_words(fitted.forecaster)
     lines = [f"{fitted.forecaster.name}: {sentence}", *(f"    {line}" for line in equation), _row("data", fitted.history.describe())]

@@ -299,11 +299,14 @@ def test_frames_and_summary(case):
 
 # --- units: where a change of units is no change of the model ---
 
-SHIFTED = {"mean", "naive", "seasonal-naive", "drift", "moving-average", "weighted-moving-average", "trend", "polynomial-trend", "moving-average-trend"}
-SCALED = SHIFTED | {"naive2", "exponential-trend", "ar"}
+NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative"}  # a season or a growth by factors has its zero where the units have it
 
 
-@pytest.mark.parametrize("case", [case for case in LOCAL if case.name in SCALED], ids=str)
+def shifts(case) -> bool:
+    return case.name not in NOT_SHIFTED and case.settings.get("constant", True) and case.settings.get("seasonal") != "multiplicative"
+
+
+@each_local
 @each_series
 @pytest.mark.parametrize("factor", [1 / 1024, 0.3, 7.0])
 def test_other_units_give_the_same_forecast_in_those_units(case, name, factor):
@@ -314,7 +317,7 @@ def test_other_units_give_the_same_forecast_in_those_units(case, name, factor):
         np.testing.assert_allclose(scaled.upper[level], factor * forecast.upper[level], rtol=1e-7)
 
 
-@pytest.mark.parametrize("case", [case for case in LOCAL if case.name in SHIFTED or (case.name == "ar" and case.settings.get("constant", True))], ids=str)
+@pytest.mark.parametrize("case", [case for case in LOCAL if shifts(case)], ids=str)
 @each_series
 def test_a_constant_added_to_the_series_is_added_to_the_forecast(case, name):
     series = SERIES[name]().head(6)
