@@ -31,7 +31,8 @@ from inorder.forecast.base import LocalForecaster, Model
 from inorder.forecast.intervals import normal_quantiles
 from inorder.typing import Floats, Values
 
-LONGEST_SEASON = 52  # whose initial states are estimated; the work grows with its square
+LONGEST_SEASON = 52  # whose initial states are estimated unasked; the work grows with its square
+LONGEST_ESTIMATED = 500  # on request
 CHOICES = {"trend": (None, "additive"), "seasonal": (None, "additive", "multiplicative"), "initial": ("auto", "estimated", "heuristic")}
 PER_NUMBER = 3  # observations for each estimated number, from which the initial states are estimated
 
@@ -124,8 +125,8 @@ class ExponentialSmoothing(LocalForecaster):
         "multiplicative" (Winters).
     alpha, beta, gamma, phi: fixed where given, each in 0–1 (φ above 0); else estimated: α, β in [0, 1], γ in [0, 1 − α], φ in [0.8, 0.98].
     initial: how the state before the first observation is found. "heuristic" lays a straight line with seasonal offsets through the first
-        three seasons (ten observations); "estimated" seeks the state together with the parameters; "auto" estimates where that is
-        cheap and safe: three observations or more for every estimated number, and a season of at most 52.
+        three seasons (ten observations); "estimated" seeks the state together with the parameters (seasons of at most 500); "auto"
+        estimates where that is cheap and safe: three observations or more for every estimated number, and a season of at most 52.
     Missing values move time on without a correction.
     Raises ForecastError for fewer than two seasons, for fewer observations than estimated numbers, and for values of zero or below with a
     multiplicative season.   Source: Hyndman, Koehler, Ord & Snyder 2008, ch. 2, 5, 6.
@@ -218,6 +219,8 @@ class ExponentialSmoothing(LocalForecaster):
             why = f"two seasons of {season}" if self.seasonal and needed == 2 * season else f"one more than the {estimated} numbers it estimates"
             remedy = "Use a shorter season or seasonal=None." if self.seasonal else "Use a simpler model, such as naive or mean."
             raise ForecastError(f"{self.name} with these settings needs {needed} observations ({why}), has {len(known)}. {remedy}")
+        if self.initial == "estimated" and season > LONGEST_ESTIMATED:
+            raise ForecastError(f'Estimating the {season} initial states of so long a season takes hours and gigabytes. Use initial="heuristic".')
         if self.seasonal == "multiplicative" and not known.min() > 0:
             raise ForecastError(f'A multiplicative season needs values above zero; the smallest here is {known.min():g}. Use seasonal="additive".')
 

@@ -33,7 +33,7 @@ namespace inorder {
 namespace {
 
 enum Column { ALPHA, BETA, GAMMA, PHI, LEVEL, TREND, SEASON };
-constexpr double INFINITE = std::numeric_limits<double>::infinity();
+constexpr double INF = std::numeric_limits<double>::infinity();
 constexpr int LANES = 8;            // columns of the Jacobian are padded to a multiple of this
 constexpr int ROWS = 16;            // rows of the Jacobian that are multiplied at a time
 constexpr int FINALISTS = 2;        // starts that are followed to the end, the best of all after FIRST_STEPS steps
@@ -75,7 +75,7 @@ double smooth(const double* INORDER_RESTRICT y, std::int64_t time, const Point& 
             l = base;
             b = drift;
         } else if (multiplicative) {
-            if (floor >= 0 && !(base > floor && s > SMALLEST)) return INFINITE;
+            if (floor >= 0 && !(base > floor && s > SMALLEST)) return INF;
             const double e = y[t] - forecast;
             l = base + alpha * e / s;
             b = drift + alpha_beta * e / s;
@@ -97,7 +97,7 @@ double smooth(const double* INORDER_RESTRICT y, std::int64_t time, const Point& 
 }
 
 double half_of_smallest(const double* begin, const double* end) {
-    double smallest = INFINITE;
+    double smallest = INF;
     for (; begin != end; ++begin) {
         if (*begin < smallest) smallest = *begin;  // false for NaN
     }
@@ -108,7 +108,7 @@ double error_sum(const Problem& problem, const Point& point, std::vector<double>
     double level, trend;
     season.resize(point.season.size());
     const double sum = smooth(problem.y, problem.time, point, problem.multiplicative, problem.floor, season.data(), level, trend, nullptr);
-    return std::isfinite(sum) ? sum : INFINITE;
+    return std::isfinite(sum) ? sum : INF;
 }
 
 struct Derivatives {  // of the states with respect to every Column; the initial season only where it is sought
@@ -283,9 +283,9 @@ class Search {
         weights_ = static_cast<int>(kinds_.size());
         share_ = problem.seasonal() && std::isnan(problem.fixed[GAMMA]);
         if (!problem.estimate_initial) return;
-        add(LEVEL, -INFINITE, INFINITE);
-        if (problem.trend) add(TREND, -INFINITE, INFINITE);
-        for (int j = 0; problem.seasonal() && j + 1 < problem.season_length; ++j) add(SEASON + j, -INFINITE, INFINITE);
+        add(LEVEL, -INF, INF);
+        if (problem.trend) add(TREND, -INF, INF);
+        for (int j = 0; problem.seasonal() && j + 1 < problem.season_length; ++j) add(SEASON + j, -INF, INF);
     }
 
     // The best point found, and its sum of squared errors.
@@ -297,7 +297,7 @@ class Search {
         for (auto& [sum, start] : starts) descend(start, sum, FIRST_STEPS);
         std::stable_sort(starts.begin(), starts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
         if (starts.size() > FINALISTS) starts.resize(FINALISTS);
-        double lowest = INFINITE;
+        double lowest = INF;
         std::vector<double> z;
         for (auto& [sum, start] : starts) {
             descend(start, sum, STEPS);

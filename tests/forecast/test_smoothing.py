@@ -177,6 +177,8 @@ def test_initial_states_by_choice():
     assert short[0] == short[1]  # 20 observations are fewer than three for each of the 8 numbers
     long = Series.of(np.resize(np.arange(60.0), 600) + np.random.default_rng(0).normal(0, 1, 600)).y()
     assert np.array_equal(*(ExponentialSmoothing(seasonal="additive", initial=way).fit_one(long, 60).season for way in ("heuristic", "auto")))
+    with pytest.raises(ForecastError, match='the 501 initial states .* initial="heuristic"'):
+        ExponentialSmoothing(seasonal="additive", initial="estimated").fit(Series.of(np.resize(long, 1200), season_length=501))
 
 
 def test_awkward_but_possible():
