@@ -69,4 +69,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return ConfigError(f'{kind.capitalize()} "{name}" is unknown.{hint} Known: {", ".join(known)}.')
+    return ConfigError(f'{kind[0].upper()}{kind[1:]} "{name}" is unknown.{hint} Known: {", ".join(known)}.')

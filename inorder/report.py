@@ -140,7 +140,8 @@ def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, exam
         lags = _lags(len(y), season)
         figures["residuals"] = Figure(plots.svg(plots.plot_residuals(stamps, residuals, acf(residuals, lags))), "Errors of forecasts one step ahead over the whole history; the band is that of white noise.")
     if np.isfinite(y).sum() > 3 and np.nanstd(y) > 0:
-        if len(y) >= 2 * season and len(y) > 4:
+        span = np.flatnonzero(np.isfinite(y))[[0, -1]]
+        if span[1] - span[0] >= max(2 * season, 5):
             parts = decompose(y, season, "auto")
             figures["decomposition"] = Figure(plots.svg(plots.plot_decomposition(parts, stamps, y, season=season > 1)), f"Classical decomposition, {parts.kind}.")
         lags = _lags(len(y), season)
