@@ -35,7 +35,7 @@ class Reading:
     time: Annotated[Optional[str], typer.Option(help='Column of the stamps; "year,month" joins two; "none": the order of the rows.')] = None
     value: Annotated[Optional[str], typer.Option(help="Column to forecast; several, separated by commas, make a panel.")] = None
     frequency: Annotated[Optional[str], typer.Option(help='Such as "monthly", "30min", "2 weeks", "business-day".')] = None
-    season_length: Annotated[Optional[int], typer.Option("--season", help="Observations per season: 12 for months, 1 for none.")] = None
+    season_length: Annotated[Optional[int], typer.Option("--season", "--season-length", help="Observations per season: 12 for months, 1 for none.")] = None
     timezone: Annotated[Optional[str], typer.Option(help="Where local stamps were taken, such as Europe/Paris.")] = None
     start: Annotated[Optional[str], typer.Option(help="First stamp of a series without dates, with --frequency.")] = None
     past: Annotated[Optional[str], typer.Option(help="Columns known up to now only, separated by commas.")] = None

@@ -14,7 +14,10 @@ Tests compare every fast function with its namesake here; the lecture and the ex
     ctc                  paths, loss, gradient, alignment                         losses/ctc
     ctc_decoding         greedy and prefix beam search                            decode/ctc
     similarity           cosine of the angle between embeddings                   nn/embedding
-    smoothing, …         the recursions of the forecasters                        kernels/…
+    windows, lags, rolling, differencing, fourier, calendar, scaling              features/…
+    baselines, moving_average, trend, autoregressive, intervals, diagnostics      forecast/…
+    smoothing            exponential smoothing and the search for its parameters  kernels/smoothing, forecast/smoothing
+    forecast_metrics     scores                                                   metrics/forecast
 
 Axes have the same names everywhere: batch time source target input hidden vocab symbols. Batch axes come first and may be left out.
 """
