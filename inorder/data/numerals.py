@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "?", ".")
 TRUTH = {"true": 1.0, "false": 0.0}
-GROUPS = "[   ']"  # blank, no-break space, narrow no-break space, apostrophe
+GROUPS = "[ \u00a0\u202f'\u2019]"  # blank, no-break space, narrow no-break space, apostrophes
 CURRENCY = "[$€£¥₩₹]|(?:USD|EUR|GBP|JPY|CHF|KRW|INR|CNY)"
 # a comma or a dot that can only be the decimal mark, or only a mark of thousands
 PROOF_OF_COMMA = r"^[-+]?(?:0*,\d+|\d{4,},\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d*|\d{1,3}(?:\.\d{3}){2,})(?:[eE][-+]?\d+)?$"
 PROOF_OF_DOT = r"^[-+]?(?:0*\.\d+|\d{4,}\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,})(?:[eE][-+]?\d+)?$"
 # what may well be a number, in whatever way it is written
-NUMERIC = rf"^[-+−]?(?:(?:{CURRENCY})\s?)?(?:\d{{1,3}}(?:[.,   ']\d{{3}})+(?:[.,]\d*)?|\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?\s?(?:%|{CURRENCY})?$"
+NUMERIC = (
+    rf"^[-+\u2212]?(?:(?:{CURRENCY})\s?)?(?:\d{{1,3}}(?:(?:[.,]|{GROUPS})\d{{3}})+(?:[.,]\d*)?|\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?\s?(?:%|{CURRENCY})?$"
+)
 
 
 class BadCell(Exception):
@@ -102,7 +104,7 @@ def _floats(column: pl.Series) -> Values:
 
 def _bare(texts: pl.Series) -> pl.Series:
     """Without what surrounds a number: blanks, currency, per cent; with a plain minus and no blank between groups of three digits."""
-    bare = texts.str.strip_chars().str.replace_all("−", "-", literal=True)
+    bare = texts.str.strip_chars().str.replace_all("\u2212", "-", literal=True)
     bare = bare.str.replace(rf"^([-+]?)\s*(?:{CURRENCY})\s*", "$1").str.replace(rf"\s*(?:{CURRENCY}|%)$", "")
     grouped = bare.str.contains(rf"^[-+]?\d{{1,3}}(?:{GROUPS}\d{{3}})+(?:[.,]\d*)?$")
     return bare.zip_with(~grouped.fill_null(False), bare.str.replace_all(GROUPS, ""))

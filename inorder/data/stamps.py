@@ -99,6 +99,8 @@ def _given_format(column: pl.Series, form: str) -> Stamps:
         texts, complete = texts + " 1", complete + " %d"
     if not re.search("%[mbBjDFcxshWU]", form):
         texts, complete = texts + " 1", complete + " %m"
+    if re.search("%[HIkl]", form) and not re.search("%[MTRXcr]", form):
+        texts, complete = texts + " 0", complete + " %M"
     try:
         if re.search("%[HIMSTRfpzXcrs]", form):
             stamps = texts.str.to_datetime(complete, strict=False, time_unit="us")

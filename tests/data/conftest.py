@@ -1,0 +1,30 @@
+"""Fixtures of the reading tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inorder.data.series import Series, read_series
+
+Reader = Callable[..., Series]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Reader:
+    """Write a text, or bytes, to a file and read it as a series."""
+
+    def from_text(content: str | bytes, name: str = "sales.csv", **options: Any) -> Series:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_series(path, **options)
+
+    return from_text
+
+
+def rows(stamps: list[Any], header: str = "ds,y") -> str:
+    """A file of two columns: the stamps, and the values 0, 1, 2, …"""
+    return header + "\n" + "".join(f"{stamp},{i}\n" for i, stamp in enumerate(stamps))
