@@ -159,6 +159,14 @@ def test_a_panel_where_one_series_has_no_interval():
     assert forecast.intervals == "analytic"
 
 
+def test_kinds_of_a_panel_are_named_once():
+    values = np.full((90, 2), NAN)
+    values[:, 0], values[-6:, 1] = np.tile(Y[:45], 2), Y[:6]
+    forecast = MovingAverage(2).fit(Series.of(values)).predict(2, [0.5, 0.9])
+    assert forecast.intervals == "conformal and normal"
+    assert MovingAverage(2).fit(Series.of(values)[0]).predict(2, [0.5, 0.9]).intervals == "conformal"
+
+
 def test_a_series_that_cannot_be_fitted_repeats_its_last_value():
     values = np.full((5, 2), NAN)
     values[:, 0], values[1, 1] = [1.0, 2, 4, 3, 5], 7.0

@@ -70,7 +70,9 @@ def test_a_season_is_found_where_there_is_one():
     assert Naive2(season_length=4).fit(Series.of(SEASONAL)).describe()["season"] == "multiplicative"
     assert Naive2(season_length=4).fit(Series.of(SEASONAL - 30)).describe()["season"] == "additive"
     assert Naive2(season_length=7).fit(Series.of(SEASONAL)).describe() == {"season": "none"}
-    assert not is_seasonal(SEASONAL[:11], 4)  # less than three seasons
+    spike = np.tile(np.r_[9.0, np.zeros(11)], 3)
+    assert is_seasonal(spike, 12)
+    assert not is_seasonal(spike[:35], 12)  # one value less than three seasons
     assert not is_seasonal(np.full(40, 3.0), 4)
 
 
@@ -89,6 +91,31 @@ def test_indices_from_a_known_answer(season, multiplicative):
     level = np.full(6 * season, 10.0) if multiplicative else 10 + 0.5 * np.arange(6 * season)
     y = level * np.tile(pattern, 6) if multiplicative else level + np.tile(pattern, 6)
     np.testing.assert_allclose(seasonal_indices(y, season, multiplicative), pattern, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["seasonal", "seasonal, gappy"])
+@pytest.mark.parametrize("season", [2, 3, 4])
+@pytest.mark.parametrize("multiplicative", [True, False])
+def test_indices_as_the_textbook(name, season, multiplicative):
+    y = SERIES[name]
+    np.testing.assert_allclose(seasonal_indices(y, season, multiplicative), textbook.seasonal_indices(y, season, multiplicative), rtol=1e-10)
+
+
+@pytest.mark.parametrize("forecaster", [Naive(), SeasonalNaive(season_length=4), Naive2(season_length=4), Drift(), Mean()], ids=lambda forecaster: forecaster.name)
+@pytest.mark.parametrize("cut", [2, 5, 21, 24, 25, 40])
+def test_a_gap_across_two_stretches_is_one_gap(forecaster, cut):
+    """Ages and positions go on where the first stretch ended."""
+    y = SEASONAL_GAPPY.copy()
+    y[[37, 41, 45]] = NAN  # three seasons without a value at one position
+    model = forecaster.fit(Series.of(y)).models[0]
+    fitted, last = model.run(y)
+    first, state = model.run(y[:cut])
+    second, end = model.run(y[cut:], state)
+    np.testing.assert_array_equal(np.concatenate([first, second]), fitted)
+    np.testing.assert_array_equal(model.forecast(end, 9), model.forecast(last, 9))
+    exact = model.quantiles(last, 9, np.array([0.1, 0.9]))
+    if exact is not None:
+        np.testing.assert_array_equal(model.quantiles(end, 9, np.array([0.1, 0.9])), exact)
 
 
 # statsforecast 2.1.1 on series/shampoo_sales.csv (36 months): models Naive(), SeasonalNaive(12), HistoricAverage(); mean of

@@ -76,7 +76,7 @@ def sales(rows: int = 66, columns: int = 0) -> Series:
     """Positive, with a trend, a season and noise; `columns` many of them as a panel."""
     rng = np.random.default_rng(20150101)
     t = np.arange(rows)
-    level = 100 + 1.5 * t + 20 * np.sin(2 * np.pi * t / 12)
+    level = 100 + 0.5 * t + 60 * np.sin(2 * np.pi * t / 12)  # so seasonal that Naive2 sees it
     if not columns:
         return frozen(monthly(level + rng.normal(0, 4, rows)))
     return frozen(monthly(level[:, None] * rng.uniform(0.5, 2, columns) + rng.normal(0, 4, (rows, columns))))
