@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations, takewhile
 from typing import TYPE_CHECKING
 
-from inorder.data.dates import MONTHS
+from inorder.data.dates import DATED, MONTHS
 from inorder.data.kinds import WORDS, kind_of
 from inorder.data.options import NONE, Options
 from inorder.data.stamps import YEAR_NAMES
@@ -148,7 +148,7 @@ def _check_apart(table: Table, *roles: Sequence[str]) -> None:
 def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], has_id: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The time column, or the columns that together are the time and what each is; () where the order of the rows has to do."""
     parts = _date_parts(columns, kinds, free)
-    dated = [name for name in free if kinds[name] == "date"]
+    dated = [name for name in free if kinds[name] == "date" or (kinds[name] == "text" and name.lower() in STRONG_TIME_NAMES and _partly_dates(columns[name]))]
     if dated:
         distinct = {name: columns[name].n_unique() for name in dated} if len(dated) > 1 else {dated[0]: 0}
         best = max(dated, key=lambda name: (distinct[name], name.lower() in TIME_NAMES))
@@ -170,6 +170,17 @@ def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]
         if free and kinds[free[0]] in ("whole", "flag") and free[0].lower() not in (*VALUE_NAMES, *ID_NAMES) and _consecutive(columns[free[0]]):
             return (free[0],), ()
     return (), ()
+
+
+def _partly_dates(column: pl.Series) -> bool:
+    """Some cells are dates: the others will be named."""
+    return column.dtype == _text() and float(column.head(1000).str.strip_chars().str.contains(DATED).mean() or 0.0) > 0.3  # type: ignore[arg-type]
+
+
+def _text() -> type:
+    import polars as pl
+
+    return pl.String
 
 
 def _datetime() -> type:

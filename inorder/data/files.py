@@ -85,7 +85,7 @@ def _some_files(folder: Path) -> str:
 
 def to_text(data: bytes, source: str, encoding: str | None) -> tuple[bytes, list[str]]:
     """The same text as UTF-8 without a mark and with "\\n" as the end of lines, and notes on what was assumed."""
-    notes = []
+    notes, told = [], encoding is not None
     mark = next((mark for mark in MARKS if data.startswith(mark)), None)
     if mark is not None and encoding is None:
         encoding, data = MARKS[mark], data[len(mark) :]
@@ -96,7 +96,7 @@ def to_text(data: bytes, source: str, encoding: str | None) -> tuple[bytes, list
     if encoding is None or (not encoding.startswith("utf-16") and not encoding.startswith("utf-32")):
         _refuse_control(data, source)
     if encoding is not None:
-        data, assumed = _decoded(data, source, encoding, given=mark is not None)
+        data, assumed = _decoded(data, source, encoding, given=mark is not None or told)
         notes += assumed
         _refuse_control(data, source)
     if b"\r" in data and b"\n" not in data:

@@ -23,8 +23,3 @@ def read(tmp_path: Path) -> Reader:
         return read_series(path, **options)
 
     return from_text
-
-
-def rows(stamps: list[Any], header: str = "ds,y") -> str:
-    """A file of two columns: the stamps, and the values 0, 1, 2, …"""
-    return header + "\n" + "".join(f"{stamp},{i}\n" for i, stamp in enumerate(stamps))
