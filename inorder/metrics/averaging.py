@@ -73,7 +73,8 @@ def average(
 ) -> Score:
     """The score of `errors`, with its signature.
 
-    errors, y: (series, horizon).   parts: what else the signature says.   use: (series, horizon) False where a known truth is left out for a reason that `parts` tells.
+    errors, y: (series, horizon).   parts: what else the signature says.
+    use: (series, horizon) False where a known truth is left out, for a reason that `parts` tells.
     root: take the square root of each series' mean, before the mean over series.
     """
     known = ~np.isnan(y)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from inorder.data.series import Series, check_season_length
 from inorder.errors import ConfigError, InputError, ShapeError
 from inorder.metrics.averaging import average, floats, like, probability, stacked, truth
-from inorder.metrics.score import Score as Score  # noqa: PLC0414
+from inorder.metrics.score import Score as Score
 from inorder.metrics.score import signature
 from inorder.typing import Floats
 
