@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inorder.data.clock import looks_like_clock_change
 from inorder.data.frequency import MONTHS, Frequency
-from inorder.data.spacing import coarser_series, infer_frequency, months_of_business_days
+from inorder.data.spacing import ROUNDING, coarser_series, infer_frequency, months_of_business_days
 from inorder.errors import SeriesError
 from inorder.typing import Offsets, Values
 
@@ -169,7 +169,7 @@ def find_frequency(rows: Rows, given: Frequency | str | None, unit: str | None, 
 def _explains(frequency: Frequency, index: Any, offsets: Offsets) -> bool:
     start = np.repeat(index[offsets[:-1]], np.diff(offsets))
     expected = frequency.advance(start, frequency.count(start, index))
-    return bool(np.abs(expected - index).max() <= 1e-6 * frequency.step) if index.dtype.kind == "f" else bool((expected == index).all())
+    return bool(np.abs(expected - index).max() <= ROUNDING * frequency.step) if index.dtype.kind == "f" else bool((expected == index).all())
 
 
 def _mixed(speak: Speaker, rows: Rows, offsets: Offsets, i: int | None, frequency: str, j: int, other: str) -> SeriesError:
@@ -189,7 +189,7 @@ def _on_given(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speaker
         return _on_months(rows, frequency, offsets, speak)
     start = np.repeat(index[offsets[:-1]], np.diff(offsets))
     expected = frequency.advance(start, frequency.count(start, index))
-    off = np.abs(expected - index) > (1e-6 * frequency.step if index.dtype.kind == "f" else 0 * (index[0] - index[0]))
+    off = np.abs(expected - index) > (ROUNDING * frequency.step if index.dtype.kind == "f" else 0 * (index[0] - index[0]))
     if off.any():
         place = int(np.argmax(off))
         raise SeriesError(

@@ -27,6 +27,7 @@ CHANCE = 0.005  # of a season seen in pure noise
 LEAST = 0.15  # mean autocorrelation at the season's multiples below which a season is not worth modelling
 NEARLY, ALMOST = 0.6, 0.9  # of the strongest season's strength, from which a shorter one is taken: a customary one, another one
 CUSTOMARY = (4, 7, 12, 24, 48, 52, 96, 144, 288)  # of quarters, days, months, hours, half-hours, weeks, 15, 10 and 5 minutes
+SHORTEST = 3  # a season of 2 is a negative memory, and is taken out with it
 CYCLES = 3  # a season must have been seen this many times
 LONGEST = 20_000  # rows looked at, the last ones
 MOST = 50  # series of a panel looked at
@@ -53,10 +54,10 @@ def season_of(y: Values) -> int:
     noise = _without_memory(y[-LONGEST:])
     n = int((~np.isnan(noise)).sum())
     longest = n // CYCLES
-    if longest < 2 or n < 8:
+    if longest < SHORTEST:
         return 1
     r = autocorrelation(noise, CYCLES * longest)
-    lags = np.arange(2, longest + 1)
+    lags = np.arange(SHORTEST, longest + 1)
     peaks = lags[(r[lags] >= r[lags - 1]) & (r[lags] >= r[lags + 1])]
     strength = np.mean([_prominence(r, peaks, k) for k in range(1, CYCLES + 1)], axis=0)
     few = np.mean([n / np.maximum(n - k * peaks, 1) for k in range(1, CYCLES + 1)], axis=0)  # the variance of r(k) grows where few pairs are left

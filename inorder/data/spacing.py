@@ -17,7 +17,7 @@ from inorder.typing import Index, Offsets
 MICRO = {unit: round(seconds * 1e6) for unit, seconds in SECONDS.items()}
 DAY = MICRO["day"]
 FAIR_SHARE = 0.2  # of the steps that must be exactly one step of the grid
-TOLERANCE = 1e-6  # of a step, for times that are numbers
+ROUNDING = 0.01  # of a step, by which times that are numbers may be off
 LONG_ENOUGH = 8  # rows from which a series shows a frequency of its own
 
 
@@ -139,19 +139,21 @@ def _only_weekdays(index: Index, steps: Offsets) -> bool:
     return bool((weekday < 5).all() and (steps >= 3 * DAY).any() and len(index) > 5)
 
 
-def _number_frequency(index: Index, offsets: Offsets) -> Frequency | None:
-    """Times that are numbers, evenly spaced up to rounding, with gaps."""
+def _number_frequency(index: Any, offsets: Offsets) -> Frequency | None:
+    """Times that are numbers, evenly spaced up to rounding, with gaps: none is further from its place than a hundredth of a step."""
     steps = _steps(index, offsets)
-    step = float(np.median(steps[steps < 1.5 * steps.min()]))
-    counts = steps / step
-    noise = TOLERANCE + 8 * np.finfo(np.float64).eps * float(np.abs(index).max()) / step
-    regular = np.abs(counts - np.round(counts)) < noise * np.maximum(counts, 1)
-    if noise > 0.01 or not regular.all() or (np.round(counts) == 1).mean() < FAIR_SHARE:
+    rough = float(np.median(steps[steps < 1.5 * steps.min()]))
+    apart = np.round(np.diff(index) / rough)
+    apart[offsets[1:-1] - 1] = 0.0  # from one series to the next
+    place = np.concatenate([[0.0], np.cumsum(apart)])
+    lengths = np.diff(offsets)
+    place -= np.repeat(place[offsets[:-1]], lengths)
+    i = int(np.argmax(place[offsets[1:] - 1]))  # the longest stretch tells the step
+    begin, end = offsets[i], offsets[i + 1] - 1
+    exact = float(index[end] - index[begin]) / float(place[end])
+    away = np.abs(index - np.repeat(index[offsets[:-1]], lengths) - place * exact)
+    if away.max() > ROUNDING * exact or (np.round(steps / exact) == 1).mean() < FAIR_SHARE:
         return None
-    i = int(np.argmax(np.diff(offsets)))
-    span = float(index[offsets[i + 1] - 1] - index[offsets[i]])
-    rows = round(span / step)
-    exact = span / rows if rows else step
-    return Frequency(
-        "step", next((short for digits in range(1, 15) if abs((short := float(f"{exact:.{digits}g}")) - exact) * max(rows, 1) < TOLERANCE * exact), exact)
-    )
+    short = (float(f"{exact:.{digits}g}") for digits in range(1, 16))
+    unsure = 8 * np.finfo(np.float64).eps * (exact + float(np.abs(index).max()) / float(place[end]))
+    return Frequency("step", next((step for step in short if abs(step - exact) <= unsure), exact))

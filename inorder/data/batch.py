@@ -1,0 +1,86 @@
+"""A batch of sequences of unequal length: padded to one length, with the lengths beside them.
+
+    time →   x x x x x x        lengths 6
+             x x x x · ·                4
+             x x · · · ·                2
+
+What is real and what is padding follows from the lengths, in one place: `valid_mask`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inorder.errors import ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def valid_mask(lengths: Tensor, time: int) -> Tensor:
+    """(batch, time) True where a step is real, False where it is padding.   lengths: (batch,) whole numbers, 0 allowed.
+
+    >>> import torch
+    >>> valid_mask(torch.tensor([3, 1]), 3).int().tolist()
+    [[1, 1, 1], [1, 0, 0]]
+    """
+    import torch
+
+    return torch.arange(time, device=lengths.device) < lengths[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """inputs: (batch, time, features).   lengths: (batch,).   targets: (batch, time, …); NaN where a target is not known.
+
+    Raises ShapeError where the three do not fit together.
+
+    >>> import torch
+    >>> batch = Batch.of([torch.ones(3, 2), torch.ones(1, 2)], [torch.zeros(3), torch.zeros(1)])
+    >>> tuple(batch.inputs.shape), batch.lengths.tolist(), batch.valid.int().tolist()
+    ((2, 3, 2), [3, 1], [[1, 1, 1], [1, 0, 0]])
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    targets: Tensor
+
+    def __post_init__(self) -> None:
+        if self.inputs.ndim != 3:
+            raise ShapeError(f"`inputs` has the axes (batch, time, features); this one has the shape {tuple(self.inputs.shape)}.")
+        batch, time = self.inputs.shape[:2]
+        if tuple(self.targets.shape[:2]) != (batch, time):
+            raise ShapeError(f"`targets` begins with the axes {tuple(self.targets.shape[:2])}; `inputs` has (batch, time) = {(batch, time)}.")
+        check_lengths(self.lengths, batch, time)
+
+    @classmethod
+    def of(cls, inputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Batch:
+        """From sequences (time, features) and their targets (time, …), padded at the end with zeros."""
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        lengths = torch.tensor([len(sequence) for sequence in inputs], dtype=torch.int64)
+        return cls(pad_sequence(list(inputs), batch_first=True), lengths, pad_sequence(list(targets), batch_first=True))
+
+    @property
+    def valid(self) -> Tensor:
+        """(batch, time) True where a step is real."""
+        return valid_mask(self.lengths, self.inputs.shape[1])
+
+    def __len__(self) -> int:
+        return int(self.inputs.shape[0])
+
+
+def check_lengths(lengths: Tensor, batch: int, time: int) -> None:
+    """Raises ShapeError unless `lengths` has `batch` whole numbers between 0 and `time`."""
+    if tuple(lengths.shape) != (batch,):
+        raise ShapeError(f"`lengths` has the shape {tuple(lengths.shape)}; one length for each of the {batch} sequences was expected.")
+    if lengths.dtype.is_floating_point or lengths.dtype.is_complex:
+        raise ShapeError(f"`lengths` holds whole numbers, not {lengths.dtype}.")
+    wrong = ((lengths < 0) | (lengths > time)).nonzero()
+    if len(wrong):
+        i = int(wrong[0])
+        reason = "longer than the batch" if lengths[i] > time else "negative"
+        raise ShapeError(f"`lengths[{i}]` is {int(lengths[i])}, {reason} (time = {time}).")
