@@ -270,6 +270,22 @@ class DriftModel(Model):
             return expected, state._replace(age=state.age + 1)
         return expected, DriftState(state.first, y, state.steps + state.age + 1, 0)
 
+    def run(self, y: Values, state: DriftState | None = None) -> tuple[Floats, DriftState]:
+        before = self.init() if state is None else state
+        present = np.flatnonzero(~np.isnan(y))
+        if math.isnan(before.first):
+            if len(present) == 0:
+                return np.full(len(y), np.nan), before
+            first, elapsed = float(y[present[0]]), np.arange(len(y) + 1) - int(present[0]) - 1
+        else:
+            first, elapsed = before.first, np.arange(len(y) + 1) + before.steps + before.age
+        carried, older = carry_forward(np.concatenate([[before.last], y])[:, None], np.array([before.age]))
+        last, age = carried[:, 0], older[:, 0]
+        steps = elapsed - age
+        slope = np.divide(last - first, steps, out=np.full(len(last), np.nan), where=steps > 0)
+        expected = last + slope * (age + 1)
+        return expected[:-1], DriftState(first, float(last[-1]), int(steps[-1]), int(age[-1]))
+
     def forecast(self, state: DriftState, horizon: int) -> Floats:
         return np.asarray(state.last + state.slope * (state.age + np.arange(1, horizon + 1)), dtype=np.float64)
 

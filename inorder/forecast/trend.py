@@ -31,6 +31,7 @@ from numpy.polynomial import Polynomial
 
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import LocalForecaster, Model, check_whole
+from inorder.forecast.baselines import carry_forward
 from inorder.forecast.intervals import deviation, student_quantiles
 from inorder.typing import Floats, Values
 
@@ -75,6 +76,19 @@ class TrendModel(Model):
             y = math.log(positive(y))
         return expected, TrendState(time, state.seen + 1, rotated_in(state.system, [*powers, y]))
 
+    def run(self, y: Values, state: TrendState | None = None) -> tuple[Floats, TrendState]:
+        """All the curves through 1, 2, … values at once, from running sums; step by step from a state, across gaps, and above a cubic."""
+        if state is not None or self.degree > 3 or len(y) <= self.degree or np.isnan(y).any() or (self.exponential and not (y > 0).all()):
+            return super().run(y, state)
+        values = np.log(y) if self.exponential else y
+        expected = curves_so_far(values, self.degree)
+        x = np.vander((np.arange(1, len(y) + 1) - self.centre) / self.scale, self.degree + 1, increasing=True)
+        unit = power_of_two(values)
+        q, r = np.linalg.qr(x)
+        sign = np.where(np.diag(r) < 0, -1.0, 1.0)  # rotations leave a positive diagonal
+        system = np.column_stack([r * sign[:, None], sign * (q.T @ (values / unit)) * unit])
+        return self._back(expected), TrendState(len(y), len(y), tuple(map(tuple, system.tolist())))
+
     def _powers(self, time: int) -> list[float]:
         u = (time - self.centre) / self.scale
         return [u**k for k in range(self.degree + 1)]
@@ -113,6 +127,34 @@ class TrendModel(Model):
         if self.exponential:
             found["growth"] = math.expm1(min(found["slope"], LARGEST_LOG))
         return found
+
+
+def curves_so_far(y: Values, degree: int) -> Floats:
+    """(time,) for every step the polynomial through all values before it, continued by one step; NaN where there are too few.   y: none missing.
+
+    From the normal equations of every stretch, in time from 0 to 1 over that stretch, which keeps them well conditioned at any length.
+
+    >>> curves_so_far(np.array([1.0, 3.0, 5.0, 8.0]), 1).round(6).tolist()
+    [nan, nan, 5.0, 7.0]
+    """
+    unit, limit = power_of_two(y), float(np.finfo(np.float64).max) / 2
+    risen = y / unit - y[0] / unit  # a high level costs no digits
+    n = np.arange(degree + 1.0, len(y))  # the lengths of the stretches
+    time = np.arange(1.0, len(y))
+    moments = [np.cumsum(time**k)[degree:] / n**k for k in range(2 * degree + 1)]  # Σ (t/n)ᵏ
+    square = np.array([[moments[i + j] for j in range(degree + 1)] for i in range(degree + 1)]).transpose(2, 0, 1)
+    right = np.stack([np.cumsum(risen[:-1] * time**k)[degree:] / n**k for k in range(degree + 1)], axis=-1)
+    beta = np.linalg.solve(square, right[:, :, None])[:, :, 0]
+    ahead = np.sum(beta * (1 + 1 / n[:, None]) ** np.arange(degree + 1), axis=1)
+    expected = np.full(len(y), np.nan)
+    expected[degree + 1 :] = np.clip(ahead, -limit / max(unit, 1.0), limit / max(unit, 1.0)) * unit + y[0]
+    return expected
+
+
+def power_of_two(y: Values) -> float:
+    """The size of the largest value as a power of two: dividing by it costs no digit, and no sum of squares or powers leaves the range of floats."""
+    largest = float(np.abs(y).max())
+    return 2.0 ** min(math.frexp(largest)[1], 1000) if largest > 0 else 1.0
 
 
 def rotated_in(system: tuple[tuple[float, ...], ...], row: list[float]) -> tuple[tuple[float, ...], ...]:
@@ -241,6 +283,27 @@ class CentredModel(Model):
         if math.isnan(state.first):
             return expected, CentredState(recent, average, average, 0, 0)
         return expected, CentredState(recent, state.first, average, state.steps + state.age + 1, 0)
+
+    def run(self, y: Values, state: CentredState | None = None) -> tuple[Floats, CentredState]:
+        before = self.init() if state is None else state
+        if len(y) == 0:
+            return np.empty(0), before
+        values = np.concatenate([before.recent[1:], y])
+        averages = np.correlate(values, np.full(self.window, 1 / self.window), mode="valid")
+        recent = (*before.recent, *y[-self.window :].tolist())[-self.window :]
+        known = np.flatnonzero(~np.isnan(averages))
+        if math.isnan(before.first):
+            if len(known) == 0:
+                return np.full(len(y), np.nan), before._replace(recent=recent)
+            first, elapsed = float(averages[known[0]]), np.arange(len(y) + 1) - int(known[0]) - 1
+        else:
+            first, elapsed = before.first, np.arange(len(y) + 1) + before.steps + before.age
+        carried, older = carry_forward(np.concatenate([[before.last], averages])[:, None], np.array([before.age]))
+        last, age = carried[:, 0], older[:, 0]
+        steps = elapsed - age
+        change = np.divide(last - first, steps, out=np.full(len(last), np.nan), where=steps > 0)
+        expected = last + change * (age + (self.window - 1) / 2 + 1)
+        return expected[:-1], CentredState(recent, first, float(last[-1]), int(steps[-1]), int(age[-1]))
 
     def forecast(self, state: CentredState, horizon: int) -> Floats:
         change = (state.last - state.first) / state.steps

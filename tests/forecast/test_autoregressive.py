@@ -71,7 +71,7 @@ def test_order_as_statsmodels(real, name, criterion, max_order):
 
 
 def test_sunspots_want_nine_and_lynx_eleven(real):
-    """Orders that are known: 9 for the sunspots (the example in statsmodels' documentation of `ar_select_order`, by BIC), 11 for log lynx (Tong 1977, by AIC)."""
+    """Orders that are known: 9 for the sunspots (by BIC, the example in statsmodels' documentation), 11 for log lynx (by AIC, Tong 1977)."""
     assert AR(criterion="bic", max_order=13).fit(Series.of(real["sunspots"])).describe()["order"] == 9
     assert AR(criterion="aic", max_order=20).fit(Series.of(real["lynx"])).describe()["order"] == 11
 

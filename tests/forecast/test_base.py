@@ -257,9 +257,7 @@ def test_dates_go_on_by_the_calendar():
 def test_notes_name_the_series_of_a_panel():
     growth = 1.3 ** np.arange(20)
     assert AR(order=1).fit(Series.of(growth)).notes[0].startswith("The autoregression is not stationary")
-    assert AR(order=1).fit(Series.of(np.stack([growth, np.cos(np.arange(20.0))], axis=1))).notes == (
-        "y1: " + AR(order=1).fit(Series.of(growth)).notes[0],
-    )
+    assert AR(order=1).fit(Series.of(np.stack([growth, np.cos(np.arange(20.0))], axis=1))).notes == ("y1: " + AR(order=1).fit(Series.of(growth)).notes[0],)
 
 
 # --- packing ---

@@ -101,7 +101,9 @@ def test_indices_as_the_textbook(name, season, multiplicative):
     np.testing.assert_allclose(seasonal_indices(y, season, multiplicative), textbook.seasonal_indices(y, season, multiplicative), rtol=1e-10)
 
 
-@pytest.mark.parametrize("forecaster", [Naive(), SeasonalNaive(season_length=4), Naive2(season_length=4), Drift(), Mean()], ids=lambda forecaster: forecaster.name)
+@pytest.mark.parametrize(
+    "forecaster", [Naive(), SeasonalNaive(season_length=4), Naive2(season_length=4), Drift(), Mean()], ids=lambda forecaster: forecaster.name
+)
 @pytest.mark.parametrize("cut", [2, 5, 21, 24, 25, 40])
 def test_a_gap_across_two_stretches_is_one_gap(forecaster, cut):
     """Ages and positions go on where the first stretch ended."""
@@ -125,7 +127,11 @@ SHAMPOO = {
     "naive": (Naive(), [646.9] * 3, [108.23764726616281, 153.07114872316262, 187.47310435671255]),
     "seasonal naive": (SeasonalNaive(season_length=12), [339.7, 440.4, 315.9], [190.64335703961282] * 3),
     "mean": (Mean(), [312.6] * 3, [150.99156688319133] * 3),
-    "drift": (Drift(), [657.78285714, 668.66571429, 679.54857143], [x * math.sqrt(35 / 34) for x in (109.21672574949422, 156.5862999164232, 194.35258787633214)]),
+    "drift": (
+        Drift(),
+        [657.78285714, 668.66571429, 679.54857143],
+        [x * math.sqrt(35 / 34) for x in (109.21672574949422, 156.5862999164232, 194.35258787633214)],
+    ),
 }
 
 

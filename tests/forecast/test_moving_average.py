@@ -10,7 +10,8 @@ import pytest
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
 from inorder.forecast.moving_average import MovingAverage, WeightedMovingAverage, best_window
-from inorder.textbook import baselines, moving_average as textbook
+from inorder.textbook import baselines
+from inorder.textbook import moving_average as textbook
 
 NAN = math.nan
 RNG = np.random.default_rng(4)
