@@ -22,12 +22,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, InorderError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon, check_regular
 from inorder.forecast.intervals import check_levels
 from inorder.tasks.forecast import candidate, default_models
 
@@ -169,6 +167,7 @@ def compare(
     clock = Clock(budget)
     levels = check_levels(levels)
     series = read_series(data, **reading)
+    check_regular(series)
     forecasters, notes = chosen(series, models, seed)
     horizon = default_horizon(series) if horizon is None else horizon
     check_horizon(horizon)
@@ -176,7 +175,7 @@ def compare(
     notes = [*notes, *more]
     yardstick = naive2_means(plan)
 
-    table, forecasts, signatures = Table(), {}, {}
+    table, forecasts, signatures, absolute = Table(), {}, {}, {}
     for name, forecaster in forecasters.items():
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None}
         try:
@@ -187,19 +186,21 @@ def compare(
         else:
             forecasts[name] = made
             row |= {key: plain(scores[-1][key].value) for key in score_names(levels)}
-            row["selection"] = plain(float(np.mean([one[by].value for one in scores[:-1]])))
+            row["selection"], absolute[name] = (mean_of([one[key].value for one in scores[:-1]]) for key in (by, "mae"))
             row["fell_back"] = max(len(one.errors) for one in made)
             signatures = {key: scores[-1][key].signature for key in score_names(levels)}
         row["seconds"] = round(time.perf_counter() - began, 4)
         if row["error"] is None:
             clock.reserve = max(clock.reserve, 1.5 * row["seconds"] / len(plan))  # one more fit of the slowest so far
         table.append(row)
-        table.sort(key=rank)
+        table.sort(key=lambda row: rank(row, absolute))
         if on_row:
             on_row(table)
     if table[0]["error"] is not None:
         raise ForecastError("No model could be fitted. " + " ".join(f"{row['model']}: {row['error']}" for row in table))
 
+    if all(row["selection"] is None for row in table):
+        notes.append(unranked(by, absolute))
     fitted = fit_winners(table, forecasters, series, keep, clock, notes)
     winner = next(iter(fitted))
     return Comparison(
@@ -243,9 +244,23 @@ def score_names(levels: Sequence[float]) -> list[str]:
     return [*SCORES, *(f"coverage_{100 * level:g}" for level in levels)]
 
 
-def rank(row: Mapping[str, Any]) -> tuple[bool, float]:
-    """Sorting key of the leaderboard: scored rows by their selection score, then those without one, then errors."""
-    return row["error"] is not None, math.inf if row["selection"] is None else row["selection"]
+def rank(row: Mapping[str, Any], absolute: Mapping[str, float | None]) -> tuple[bool, bool, float]:
+    """Sorting key of the leaderboard: scored rows by their selection score, those without one by their mean absolute error, then errors."""
+    score = absolute.get(row["model"]) if row["selection"] is None else row["selection"]
+    return row["error"] is not None, row["selection"] is None, math.inf if score is None else score
+
+
+def unranked(by: str, absolute: Mapping[str, float | None]) -> str:
+    """Why the selection column is empty."""
+    if all(value is None for value in absolute.values()):
+        return "No observation lies in the selection folds, so the models could not be ranked and stand in the order in which they ran. More folds or a longer horizon may reach some."
+    return f"{by} is not defined on the selection folds (the training parts do not vary), so the models are ranked by their mean absolute error there."
+
+
+def mean_of(values: Sequence[float]) -> float | None:
+    """The mean over folds of what is defined; None where nothing is."""
+    known = [value for value in values if math.isfinite(value)]
+    return sum(known) / len(known) if known else None
 
 
 def plain(value: float) -> float | None:
