@@ -307,10 +307,7 @@ class LocalForecaster(Forecaster):
 
     def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> LocalFitted:
         history = as_series(series)
-        if history.frequency is None:
-            raise SeriesError(
-                f"{self.name} needs evenly spaced observations; {history.source} is irregular. Put it on a grid: --every 1d, or regularise(series, every=…)."
-            )
+        check_regular(history)
         deadline = None if seconds is None else time.monotonic() + seconds
         season = self.season_of(history)
         models: list[Model | None] = []
@@ -482,6 +479,22 @@ def _finite(bounds: Floats) -> Floats:
     """Bounds beyond the range of floats, at the end of that range."""
     limit = np.finfo(np.float64).max
     return np.clip(bounds, -limit, limit)
+
+
+def check_regular(series: Series) -> None:
+    """Refuse irregular sampling, with a spacing that would do."""
+    if series.frequency is not None:
+        return
+    gaps = np.concatenate([np.diff(series.stamps(i)) for i in range(len(series))])
+    if len(gaps) and series.index.dtype.kind == "M":
+        seconds = float(np.median(gaps).astype("timedelta64[us]").astype(np.int64)) / 1e6
+        size, unit = next((size, unit) for size, unit in ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "min"), (0, "s")) if seconds >= size)
+        every = f"{max(1, round(seconds / max(size, 1)))}{unit}"
+    else:
+        every = f"{float(np.median(gaps)):.1g}" if len(gaps) else "1"
+    raise SeriesError(
+        f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example of the typical spacing: --every {every}, or `every=` in Python."
+    )
 
 
 def check_horizon(horizon: int) -> None:
