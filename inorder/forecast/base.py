@@ -485,15 +485,16 @@ def check_regular(series: Series) -> None:
     """Refuse irregular sampling, with a spacing that would do."""
     if series.frequency is not None:
         return
-    gaps = np.concatenate([np.diff(series.stamps(i)) for i in range(len(series))])
-    if len(gaps) and series.index.dtype.kind == "M":
-        seconds = float(np.median(gaps).astype("timedelta64[us]").astype(np.int64)) / 1e6
+    gaps = np.concatenate([np.diff(series.stamps(i)).astype(np.float64) for i in range(len(series))])  # microseconds where stamps are dates
+    typical = max(float(np.median(gaps)), float(np.mean(gaps)) / 4) if len(gaps) else 1.0  # so that three rows of four at most are empty
+    if series.index.dtype.kind == "M":
+        seconds = typical / 1e6
         size, unit = next((size, unit) for size, unit in ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "min"), (0, "s")) if seconds >= size)
         every = f"{max(1, round(seconds / max(size, 1)))}{unit}"
     else:
-        every = f"{float(np.median(gaps)):.1g}" if len(gaps) else "1"
+        every = f"{typical:.1g}"
     raise SeriesError(
-        f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example of the typical spacing: --every {every}, or `every=` in Python."
+        f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example --every {every}, or `every=` in Python."
     )
 
 
