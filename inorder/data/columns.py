@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from itertools import combinations, takewhile
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from inorder.data.dates import DATED, MONTHS
 from inorder.data.kinds import WORDS, kind_of
 from inorder.data.options import NONE, Options
-from inorder.data.stamps import YEAR_NAMES
+from inorder.data.spacing import infer_frequency
+from inorder.data.stamps import DATED_YEARS, EPOCH_RANGE, YEAR_NAMES
 from inorder.data.tables import Table
 from inorder.errors import SeriesError
 
@@ -167,7 +170,12 @@ def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]
         for name in sorted(counted, key=lambda name: TIME_NAMES.index(name.lower())):
             if name.lower() in STRONG_TIME_NAMES or has_id or columns[name].n_unique() == len(columns):
                 return (name,), ()
-        if free and kinds[free[0]] in ("whole", "flag") and free[0].lower() not in (*VALUE_NAMES, *ID_NAMES) and _consecutive(columns[free[0]]):
+        if (
+            free
+            and kinds[free[0]] in ("whole", "flag")
+            and free[0].lower() not in (*VALUE_NAMES, *ID_NAMES)
+            and _counts_up(columns[free[0]], free[0] != "column_1")
+        ):
             return (free[0],), ()
     return (), ()
 
@@ -221,11 +229,20 @@ def _date_parts(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str
     return found
 
 
-def _consecutive(column: pl.Series) -> bool:
+def _counts_up(column: pl.Series, named: bool) -> bool:
+    """Whether the first column numbers the rows: 1, 2, 3, …, years with few gaps, or seconds since 1970, evenly spaced where the column has a name."""
     import polars as pl
 
     numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
-    return len(numbers) > 2 and numbers.null_count() == 0 and bool((numbers.diff().drop_nulls() == 1).all())
+    if len(numbers) < 3 or numbers.null_count() or numbers.n_unique() < len(numbers):
+        return False
+    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
+    filled = len(numbers) / (high - low + 1)
+    if filled == 1 or (filled > 0.6 and low >= DATED_YEARS[0] and high <= DATED_YEARS[1]):
+        return True
+    if not any(low >= EPOCH_RANGE[0] * factor and high <= EPOCH_RANGE[1] * factor for factor in (1, 1e3, 1e6, 1e9)):
+        return False
+    return not named or infer_frequency(numbers.sort().cast(pl.Int64).to_numpy(), np.array([0, len(numbers)])) is not None
 
 
 def _find_id(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str], time: Sequence[str], values: int) -> tuple[str, ...]:

@@ -106,11 +106,13 @@ def _is_header(records: Sequence[Sequence[str]]) -> bool:
     if len(records) == 1:
         return not any(_data_like(pl.Series(records[0], dtype=pl.String)).to_list())
     first, rest = records[0], records[1:]
+    if len(first) > 1 and not first[0].strip() and all(record[0].strip() for record in rest):
+        return True  # an empty corner above row names
     named = _data_like(pl.Series(first, dtype=pl.String)).to_list()
     any_data = False
     for i, is_data in enumerate(named):
         below = pl.Series([record[i] for record in rest if i < len(record) and record[i].strip()], dtype=pl.String)
-        like = bool(len(below)) and float(_data_like(below).mean() or 0.0) > 0.5  # type: ignore[arg-type]
+        like = bool(len(below)) and float(_data_like(below).mean() or 0.0) > 0.95  # type: ignore[arg-type]
         if like and not is_data and first[i].strip():
             return True
         any_data |= is_data and bool(first[i].strip())

@@ -161,7 +161,8 @@ def _look_like_years(values: NDArray[np.int64], name: str) -> bool:
     if name.lower() in YEAR_NAMES:
         return bool(values.min() >= 1000 and values.max() <= 2999)
     distinct = np.unique(values)
-    return bool(len(distinct) > 2 and distinct[0] >= DATED_YEARS[0] and distinct[-1] <= DATED_YEARS[1] and distinct[-1] - distinct[0] == len(distinct) - 1)
+    filled = len(distinct) / (distinct[-1] - distinct[0] + 1)
+    return bool(len(distinct) > 2 and distinct[0] >= DATED_YEARS[0] and distinct[-1] <= DATED_YEARS[1] and filled > 0.6)
 
 
 def _years(values: NDArray[np.int64]) -> Stamps:
