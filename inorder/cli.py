@@ -247,7 +247,7 @@ def predict(
     forecast = fitted.predict(horizon or (season if season > 1 else 10), parse_levels(levels), intervals=intervals)
     if not quiet:
         for name, reason in forecast.errors.items():
-            typer.echo(f"{name}: {reason} Its last value stands in.", err=True)
+            typer.echo(f"{name}: {reason}", err=True)
     write_forecast(forecast, out, as_json)
 
 

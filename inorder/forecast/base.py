@@ -391,9 +391,10 @@ class LocalFitted(Fitted):
             raise unknown("kind of intervals", intervals, ("auto", "analytic", "conformal"))
         mean = np.empty((len(self.history), horizon))
         bounds = np.full((len(self.history), 2 * len(levels), horizon), np.nan)  # lower and upper of each level in turn
-        kinds, errors = set(), dict(self.errors)
+        kinds: set[str] = set()
+        errors = {name: f"{reason} Its last value stands in." for name, reason in self.errors.items()}
         if len(errors) == len(self.history):  # observations that came after the fit cannot be taken in
-            raise ForecastError(next(iter(errors.values())))
+            raise ForecastError(next(iter(self.errors.values())))
         for i, (model, run) in enumerate(zip(self.models, self._runs, strict=True)):
             if model is None or run.error:
                 mean[i] = run.last
