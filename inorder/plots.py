@@ -149,7 +149,7 @@ def plot_folds(folds: Sequence[tuple[str, Forecast, np.ndarray[Any, Any]]], whic
 def plot_decomposition(parts: Decomposition, index: Any, y: Any, *, season: bool = True) -> Figure:
     """The series, its trend, its season (if there is one) and what remains, under one another."""
     rows = [("series", y), ("trend", parts.trend), *([("season", parts.seasonal)] if season else []), ("remainder", parts.remainder)]
-    fig, axes = figure(len(rows), height=1.25, share_x=True)
+    fig, axes = figure(len(rows), height=1.25, left=1.0, share_x=True)
     for ax, (name, values) in zip(axes, rows, strict=True):
         ax.plot(*_thin(_x(index), values), color=INK if name == "series" else BLUE)
         ax.set_ylabel(name)
