@@ -276,10 +276,13 @@ def evaluate(
 @app.command()
 def data(name: Annotated[Optional[str], typer.Argument(help="Print this sample.", show_default=False)] = None, as_json: AsJson = False) -> None:
     """The samples that come with the package, or one of them."""
-    from inorder.data.samples import SAMPLES, sample_text
+    import gzip
+
+    from inorder.data.samples import SAMPLES, sample_path
 
     if name is not None:
-        typer.echo(sample_text(name), nl=False)
+        raw = sample_path(name).read_bytes()
+        typer.echo((gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8"), nl=False)
     elif as_json:
         print_json({key: {"about": one.sentence, "source": one.source, "licence": one.licence, "horizon": one.horizon} for key, one in SAMPLES.items()})
     else:
@@ -289,19 +292,31 @@ def data(name: Annotated[Optional[str], typer.Argument(help="Print this sample."
 
 
 @app.command()
-def models(task: Annotated[Optional[str], typer.Argument(help="forecast", show_default=False)] = None, as_json: AsJson = False) -> None:
+def models(
+    task: Annotated[Optional[str], typer.Argument(help="forecast", show_default=False)] = None,
+    name: Annotated[Optional[str], typer.Argument(help="One model: what it is, and its settings.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
     """What can be fitted, one line each, with its source."""
     from inorder.errors import unknown
-    from inorder.tasks.forecast import CANDIDATES
+    from inorder.tasks.forecast import CANDIDATES, candidate
 
     if task not in (None, "forecast"):
         raise unknown("task", str(task), ["forecast"])
     if as_json:
-        print_json({"forecast": {name: {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": one.make().setting_names()} for name, one in CANDIDATES.items()}})
-        return
-    width = max(map(len, CANDIDATES))
-    for name, one in CANDIDATES.items():
-        typer.echo(f"{name:<{width}}  {one.sentence} {one.source}.")
+        listed = CANDIDATES if name is None else {name: candidate(name)}
+        print_json({"forecast": {key: {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": plain(one.make().settings)} for key, one in listed.items()}})
+    elif name is not None:
+        one = candidate(name)
+        forecaster = one.make()
+        typer.echo(f"{name}: {one.sentence}\n\n    {one.equation}\n\nSource: {one.source}.\n\nSettings for --set, with their values here:")
+        for key, value in forecaster.settings.items():
+            typer.echo(f"    {key}={json.dumps(plain(value))}")
+        typer.echo(f"\n{inspect.getdoc(type(forecaster))}")
+    else:
+        width = max(map(len, CANDIDATES))
+        for key, one in CANDIDATES.items():
+            typer.echo(f"{key:<{width}}  {one.sentence} {one.source}.")
 
 
 @app.command()

@@ -168,17 +168,19 @@ def compare(
     levels = check_levels(levels)
     series = read_series(data, **reading)
     check_regular(series)
-    forecasters, notes = chosen(series, models, seed)
+    names, notes = chosen(series, models)
     horizon = default_horizon(series) if horizon is None else horizon
     check_horizon(horizon)
     series, plan, more = plan_folds(series, horizon, folds, step or horizon)
     notes = [*notes, *more]
+    forecasters: dict[str, Forecaster] = {}
     yardstick = naive2_means(plan)
 
     table, forecasts, signatures, absolute = Table(), {}, {}, {}
-    for name, forecaster in forecasters.items():
+    for name in names:
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None}
         try:
+            forecasters[name] = forecaster = models[name] if isinstance(models, Mapping) else seeded(name, seed)
             made = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
             scores = [score(fold, one, levels, reference) for fold, one, reference in zip(plan, made, yardstick, strict=True)]
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
@@ -220,17 +222,23 @@ def compare(
     )
 
 
-def chosen(series: Series, models: Sequence[str] | Mapping[str, Forecaster] | None, seed: int) -> tuple[dict[str, Forecaster], list[str]]:
-    """The candidates by name, with the seed where they take one, and notes on what was left out."""
-    if isinstance(models, Mapping):
-        return dict(models), []
-    if isinstance(models, str):
-        models = [name.strip() for name in models.split(",") if name.strip()]
-    names, notes = default_models(series) if models is None else (list(dict.fromkeys(models)), [])
+def chosen(series: Series, models: Sequence[str] | Mapping[str, Forecaster] | None) -> tuple[list[str], list[str]]:
+    """The names of the candidates, checked, and notes on what was left out."""
+    if models is None:
+        return default_models(series)
+    names = [name.strip() for name in models.split(",") if name.strip()] if isinstance(models, str) else list(dict.fromkeys(models))
     if not names:
         raise ConfigError("`models` is empty; name at least one, or leave it out for all that suit the data.")
-    made = {name: candidate(name).make() for name in names}
-    return {name: model.with_settings({"seed": seed}) if "seed" in model.setting_names() else model for name, model in made.items()}, notes
+    if not isinstance(models, Mapping):
+        for name in names:
+            candidate(name)
+    return names, []
+
+
+def seeded(name: str, seed: int) -> Forecaster:
+    """The candidate of that name, made when its turn comes (torch takes seconds to load), with the seed where it takes one."""
+    forecaster = candidate(name).make()
+    return forecaster.with_settings({"seed": seed}) if "seed" in forecaster.setting_names() else forecaster
 
 
 def default_horizon(series: Series) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from inorder.backtest import Clock
 from inorder.bundle import read_bundle
-from inorder.comparison import chosen, compare
+from inorder.comparison import compare, seeded
 from inorder.data.series import Series, read_series
 from inorder.errors import BundleError, ConfigError, SeriesError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecaster, Progress
@@ -53,7 +53,7 @@ def fit(
             raise ConfigError("Settings belong to one model: name it instead of auto.")
         return compare(task, data, horizon=horizon, budget=budget, seed=seed, **reading).best
     series = read_series(data, **reading)
-    forecaster = next(iter(chosen(series, [model], seed)[0].values())) if isinstance(model, str) else model
+    forecaster = seeded(model, seed) if isinstance(model, str) else model
     return forecaster.with_settings(settings or {}).fit(series, seconds=Clock(budget).share(1), progress=on_progress)
 
 

@@ -42,7 +42,8 @@ def test_compare_says_what_was_read_and_ranks(compared):
     assert '144 months, 1949-01 to 1960-12, column "passengers", season 12' in output
     for name in CLASSICAL.split(","):
         assert name in output
-    assert "best: holt-winters" in output
+    header = json.loads((folder / "runs" / "air-passengers" / "model.json").read_text())
+    assert f"best: {header['comparison']['table'][0]['model']}, fitted to everything" in output
     assert (folder / "runs" / "air-passengers" / "candidates" / "naive" / "model.json").is_file()
 
 
@@ -127,6 +128,7 @@ def test_auto_picks_by_comparison(tmp_path):
     sales(tmp_path / "s.csv")
     done = json.loads(run("fit", "forecast", "s.csv", "--model", "auto", "--models", "naive,holt-winters", "--json", folder=tmp_path).stdout)
     assert done["model"] == "holt-winters"
+    assert "holt-winters" in (tmp_path / done["out"] / "report.html").read_text()
     header = json.loads((tmp_path / done["out"] / "model.json").read_text())
     assert [row["model"] for row in header["comparison"]["table"]] == ["holt-winters", "naive"]
 
@@ -204,6 +206,7 @@ def test_data_models_and_version(tmp_path):
     assert run("data", "air-passengers", folder=tmp_path).stdout.splitlines()[1].startswith("1949-01,112")
     assert "smple" in run("data", "smple", folder=tmp_path, code=2).stderr
     assert "holt-winters" in run("models", "forecast", folder=tmp_path).stdout
+    assert "alpha=null" in run("models", "forecast", "holt", folder=tmp_path).stdout
     listed = json.loads(run("models", "--json", folder=tmp_path).stdout)["forecast"]
     assert listed["holt"]["source"].startswith("Holt 1957")
     assert run("--version", folder=tmp_path).stdout.strip() == f"inorder {inorder.__version__}"
