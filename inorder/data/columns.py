@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations, takewhile
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ CALENDAR_NAMES = (
     *YEAR_NAMES,
     *"quarter month week day hour minute weekday dayofweek day_of_week dow dayofyear day_of_year doy weekofyear week_of_year".split(),
 )
-COMPANIONS = r"(?:err(?:or)?|se|std(?:ev|err)?|sd|sigma|unc(?:ertainty)?|var|lower|upper|complete|truth|true|flag|quality|imputed|filled)"
+COMPANIONS = "err error se std stdev stderr sd sigma unc uncertainty var lower upper complete truth true flag quality imputed filled".split()
 ERROR_NAMES = ("err", "error", "merr", "se", "std", "sd", "sigma", "stderr", "stdev", "unc", "uncertainty", "e")
 MUCH = 1.5  # rows per distinct stamp from which several series are suspected
 NEARLY = 0.9  # share of rows that an id column must tell apart
@@ -297,13 +297,14 @@ def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_i
     if not numeric:
         held = _listed([f"{name} ({WORDS[kinds[name]]})" for name in table.columns.columns])
         raise SeriesError(f"{table.source} has no column of numbers to forecast. It has: {held}. Name one with --value.")
-    numeric = [name for name in numeric if not _is_companion(name, numeric)]
+    small = {name.lower() for name in numeric}
+    numeric = [name for name in numeric if not _is_companion(name, small, next(iter(small - {name.lower()})) if len(small) == 2 else None)]
     calendar = [name for name in numeric if name.lower() in CALENDAR_NAMES]
     numeric = [name for name in numeric if name not in calendar] or numeric
     if len(numeric) == 1:
         return tuple(numeric), []
     if not has_id and options.layout != "long":
-        return tuple(numeric), [f"each of {len(numeric)} columns of numbers is a series (--value to choose)"]
+        return tuple(numeric), [f"each of {len(numeric):,} columns of numbers is a series (--value to choose)"]
     raise SeriesError(
         f"{table.source} has {len(numeric)} columns of numbers ({_listed(numeric)}). "
         f"Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
@@ -316,13 +317,15 @@ def _partly_numbers(column: pl.Series) -> bool:
     return column.dtype == pl.String and column.str.strip_chars().cast(pl.Float64, strict=False).null_count() <= 0.7 * len(column)
 
 
-def _is_companion(name: str, numeric: Sequence[str]) -> bool:
-    """Whether a column describes another one: its error, its bounds, its complete version."""
+def _is_companion(name: str, others: Set[str], alone: str | None) -> bool:
+    """Whether a column describes another one: its error, its bounds, its complete version.
+
+    others: the other columns of numbers in small letters.   alone: the only other one.
+    """
     low = name.lower()
-    others = [other.lower() for other in numeric if other != name]
-    if any(re.fullmatch(rf"{re.escape(other)}[ _.-]?{COMPANIONS}|{COMPANIONS}[ _.-]{re.escape(other)}|e_{re.escape(other)}", low) for other in others):
-        return True
-    return len(others) == 1 and low in ERROR_NAMES and others[0] not in ERROR_NAMES
+    described = [low.removesuffix(word).rstrip(" _.-") for word in COMPANIONS if low.endswith(word)]
+    described += [low.removeprefix(word + mark) for word in (*COMPANIONS, "e") for mark in " _.-" if low.startswith(word + mark)]
+    return any(other in others and other != low for other in described) or (alone is not None and low in ERROR_NAMES and alone not in ERROR_NAMES)
 
 
 def _left_out(names: Sequence[str], kinds: dict[str, str], time: Sequence[str], values: Sequence[str]) -> list[str]:

@@ -188,7 +188,7 @@ def _two_numbers(column: pl.Series, texts: pl.Series, parts: dict[str, Any], dat
     elif (first > 31).any():
         order = "year-first"
         place = int((first > 31).arg_max() or 0)
-        notes.append((f'dates read as year, month, day, because row {{row}} has "{texts[place]}"', _row(column, texts, place)))
+        notes.append((f'dates read as year, month, day, because {{row}} has "{texts[place]}"', _row(column, texts, place)))
     elif (first > 12).any() and (second > 12).any():
         a, b = int((first > 12).arg_max() or 0), int((second > 12).arg_max() or 0)
         raise BadCell(_row(column, texts, b), texts[b], f'a date with the day first, as in "{texts[a]}"')
@@ -197,7 +197,7 @@ def _two_numbers(column: pl.Series, texts: pl.Series, parts: dict[str, Any], dat
         order = "day-first" if larger is first else "month-first"
         place = int((larger > 12).arg_max() or 0)
         words = "day, month, year" if larger is first else "month, day, year"
-        notes.append((f'dates read as {words}, because row {{row}} has "{texts[place]}"', _row(column, texts, place)))
+        notes.append((f'dates read as {words}, because {{row}} has "{texts[place]}"', _row(column, texts, place)))
     else:
         order, why = _likelier_order(texts, parts["year"], first, second)
         other = "month-first" if order == "day-first" else "day-first"

@@ -361,6 +361,9 @@ class TestRows:
         with pytest.raises(SeriesError, match=r'2020-01-01 of "B" appears twice.*rows 3 and 5'):
             read("id,ds,y\nA,2020-01-01,1\nB,2020-01-01,2\nA,2020-01-02,3\nB,2020-01-01,4\nB,2020-01-02,4\n")
 
+    def test_the_row_that_decides_the_order_of_dates_is_told(self, read: Reader) -> None:
+        assert 'because row 4 has "13/01/2020"' in said(read(rows(["11/01/2020", "12/01/2020", "13/01/2020"])))
+
     def test_gaps_are_missing(self, read: Reader) -> None:
         y = read("ds,y\n2020-01-01,1\n2020-01-02,2\n2020-01-05,5\n2020-01-06,6\n")
         np.testing.assert_array_equal(y.values, [1, 2, nan, nan, 5, 6])
