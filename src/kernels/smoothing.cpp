@@ -58,42 +58,48 @@ struct Problem {
     bool seasonal() const { return season_length > 1; }
 };
 
-// The recursion over one stretch. `season` is turned so that its first element is for the next observation.
-// Returns the sum of squared errors. In a search it is infinite where it is not a number, and where a multiplicative model comes close
-// to a division by zero; `floor` is negative elsewhere.
-double smooth(const double* INORDER_RESTRICT y, std::int64_t time, const Point& point, bool multiplicative, double floor, double* INORDER_RESTRICT season,
-              double& level, double& trend, double* INORDER_RESTRICT fitted) {
+// The recursion over one stretch: l, b and `season` move on. TREND and SEASON false leave out what would stay zero, which changes no number.
+// Returns the sum of squared errors; infinite where, in a search (`floor` >= 0), a multiplicative model comes close to a division by zero.
+template <bool TREND, bool SEASON, bool MULTIPLICATIVE>
+double pass(const double* INORDER_RESTRICT y, std::int64_t time, const Point& point, double floor, double* INORDER_RESTRICT season, double& level, double& trend,
+            double* INORDER_RESTRICT fitted) {
     const std::int64_t m = static_cast<std::int64_t>(point.season.size());
     const double alpha = point.alpha, alpha_beta = point.alpha * point.beta, gamma = point.gamma, phi = point.phi;
     double l = point.level, b = point.trend, sum = 0;
-    std::copy(point.season.begin(), point.season.end(), season);
     std::int64_t place = 0;
     for (std::int64_t t = 0; t < time; ++t) {
-        const double s = season[place], drift = phi * b, base = l + drift, forecast = multiplicative ? base * s : base + s;
+        const double s = SEASON ? season[place] : 0, drift = TREND ? phi * b : 0, base = TREND ? l + drift : l;
+        const double forecast = MULTIPLICATIVE ? base * s : SEASON ? base + s : base;
         if (fitted) fitted[t] = forecast;
-        if (std::isnan(y[t]) || (multiplicative && forecast == 0)) {
+        if (std::isnan(y[t]) || (MULTIPLICATIVE && forecast == 0)) {
             l = base;
             b = drift;
-        } else if (multiplicative) {
-            if (floor >= 0 && !(base > floor && s > SMALLEST)) return INF;
-            const double e = y[t] - forecast;
-            l = base + alpha * e / s;
-            b = drift + alpha_beta * e / s;
-            season[place] = s + gamma * e / base;
-            sum += e * e;
         } else {
+            if (MULTIPLICATIVE && floor >= 0 && !(base > floor && s > SMALLEST)) return INF;
             const double e = y[t] - forecast;
-            l = base + alpha * e;
-            b = drift + alpha_beta * e;
-            season[place] = s + gamma * e;
+            l = base + (MULTIPLICATIVE ? alpha * e / s : alpha * e);
+            if (TREND) b = drift + (MULTIPLICATIVE ? alpha_beta * e / s : alpha_beta * e);
+            if (SEASON) season[place] = s + (MULTIPLICATIVE ? gamma * e / base : gamma * e);
             sum += e * e;
         }
-        if (++place == m) place = 0;
+        if (SEASON && ++place == m) place = 0;
     }
-    std::rotate(season, season + place, season + m);
+    if (SEASON) std::rotate(season, season + place, season + m);
     level = l;
     trend = b;
     return sum;
+}
+
+// `season` is turned so that its first element is for the next observation.
+double smooth(const double* y, std::int64_t time, const Point& point, bool multiplicative, double floor, double* season, double& level, double& trend,
+              double* fitted) {
+    std::copy(point.season.begin(), point.season.end(), season);
+    const bool trended = point.trend != 0 || point.alpha * point.beta != 0;
+    const bool seasonal = point.season.size() > 1 || point.season[0] != 0 || point.gamma != 0;
+    const auto chosen = multiplicative ? (trended ? pass<true, true, true> : pass<false, true, true>)
+                        : trended      ? (seasonal ? pass<true, true, false> : pass<true, false, false>)
+                                       : (seasonal ? pass<false, true, false> : pass<false, false, false>);
+    return chosen(y, time, point, floor, season, level, trend, fitted);
 }
 
 double half_of_smallest(const double* begin, const double* end) {
