@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inorder.data.columns import Roles, existing
+from inorder.data.columns import existing
 from inorder.data.dates import Stamps
 from inorder.data.grid import Rows
+from inorder.data.layouts import are_dates
 from inorder.data.numerals import BadCell, to_numbers
 from inorder.data.options import Options
+from inorder.data.roles import Roles
 from inorder.data.stamps import to_stamps
 from inorder.data.tables import Table
 from inorder.errors import SeriesError
@@ -52,7 +54,14 @@ def without_empty_rows(table: Table) -> tuple[Table, list[str]]:
 
 
 def stamps_of(table: Table, roles: Roles, options: Options) -> Stamps | None:
-    """The time column as stamps; None where the order of the rows counts."""
+    """The time column as stamps, or the names of the columns where each row is a series; None where the order counts."""
+    import polars as pl
+
+    if roles.across == "rows" and are_dates(roles.values) and options.dates != "counts":
+        try:
+            return to_stamps(pl.Series(roles.values), options.dates, "year")
+        except BadCell as bad:
+            raise SeriesError(f'{table.source}: the name of the column "{bad.text}" is not {bad.expected}.') from None
     if not roles.time:
         if options.timezone is not None:
             raise SeriesError(f"{table.source} has no time column, so the time zone {options.timezone} has no use. Name the column with --time.")
@@ -162,14 +171,19 @@ def stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, c
     """The columns of a wide table one below the other; a long table as it is."""
     count, many = len(codes), len(roles.values)
     rows = np.arange(count)
+    index: Any
+    if roles.across == "rows":
+        index = np.arange(1, many + 1) if stamps is None else stamps.values
+        values = np.stack([columns[VALUE, name] for name in roles.values], axis=1)
+        return Rows(np.repeat(codes, many), np.tile(index, count), {VALUE: values.reshape(-1)}, np.repeat(rows, many))
     if stamps is not None:
-        index: Any = stamps.values
+        index = stamps.values
     else:  # the order of the rows, within each series
         order = np.argsort(codes, kind="stable")
         begin = np.concatenate([[0], np.flatnonzero(np.diff(codes[order])) + 1]).astype(np.int64)
         index = np.empty(count, np.int64)
         index[order] = np.arange(1, count + 1) - np.repeat(begin, np.diff(np.append(begin, count)))
-    if roles.months:  # row by row
+    if roles.across == "months":
         months = index.astype("datetime64[M]")[:, None] + np.arange(many) * (12 // many)
         values = np.stack([columns[VALUE, name] for name in roles.values], axis=1)
         return Rows(np.zeros(values.size, np.int64), months.astype("datetime64[us]").reshape(-1), {VALUE: values.reshape(-1)}, np.repeat(rows, many))
@@ -180,7 +194,11 @@ def stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, c
 
 
 def without_ends(rows: Rows) -> Rows:
-    """A table of months without the empty cells before its first and after its last value."""
-    order = np.argsort(rows.index, kind="stable")
-    there = np.flatnonzero(~np.isnan(rows.columns[VALUE][order]))
-    return rows.take(order[there[0] : there[-1] + 1])
+    """Without the empty cells before the first and after the last value of each series."""
+    rows = rows.take(np.lexsort((rows.index, rows.codes)))
+    place, offsets = np.arange(len(rows.codes)), rows.offsets
+    there = ~np.isnan(rows.columns[VALUE])
+    first = np.minimum.reduceat(np.where(there, place, len(place)), offsets[:-1])
+    last = np.maximum.reduceat(np.where(there, place, -1), offsets[:-1])
+    lengths = np.diff(offsets)
+    return rows.take((place >= np.repeat(first, lengths)) & (place <= np.repeat(last, lengths)))

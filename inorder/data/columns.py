@@ -6,14 +6,13 @@ the columns hold. Everything left out is noted, with the option that takes it in
     long     one value column; an id column tells the series of a panel apart
     wide     several columns of numbers without an id column: each is a series
     months   a column of years beside JAN … DEC or Q1 … Q4: one series, read row by row
+    rows     a column of texts beside columns that are stamps: each row is a series
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 from itertools import combinations, takewhile
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,9 @@ import numpy as np
 
 from inorder.data.dates import DATED, MONTHS
 from inorder.data.kinds import WORDS, kind_of
+from inorder.data.layouts import month_table, row_table
 from inorder.data.options import NONE, Options
+from inorder.data.roles import Roles, left_out, listed
 from inorder.data.spacing import infer_frequency
 from inorder.data.stamps import DATED_YEARS, EPOCH_RANGE, YEAR_NAMES
 from inorder.data.tables import Table
@@ -55,29 +56,9 @@ CALENDAR_NAMES = (
 )
 COMPANIONS = "err error se std stdev stderr sd sigma unc uncertainty var lower upper complete truth true flag quality imputed filled".split()
 ERROR_NAMES = ("err", "error", "merr", "se", "std", "sd", "sigma", "stderr", "stdev", "unc", "uncertainty", "e")
+ROW_NAMES = ("column_1", "unnamed: 0", "index", "idx", "row", "rownames", "no", "nr", "obs", "#")
 MUCH = 1.5  # rows per distinct stamp from which several series are suspected
 NEARLY = 0.9  # share of rows that an id column must tell apart
-
-
-@dataclass(frozen=True)
-class Roles:
-    """The columns by their role.
-
-    id, time: several are joined; empty = none.   parts: what each of several time columns is, "year", "month", …; empty = texts to be joined.
-    values: several = a panel of columns.   months: the values are the months or quarters of the year in `time`.
-    """
-
-    id: tuple[str, ...]
-    time: tuple[str, ...]
-    values: tuple[str, ...]
-    parts: tuple[str, ...] = ()
-    months: bool = False
-    notes: tuple[str, ...] = ()
-
-    @property
-    def panel(self) -> bool:
-        """Whether the series have names."""
-        return bool(self.id) or (len(self.values) > 1 and not self.months)
 
 
 def find_roles(table: Table, options: Options) -> Roles:
@@ -91,9 +72,13 @@ def find_roles(table: Table, options: Options) -> Roles:
     _check_apart(table, id or (), time or (), values or (), covariates)
     free = [name for name in columns.columns if name not in (*(id or ()), *(time or ()), *(values or ()), *covariates)]
     first = (columns.columns[0],)
-    if not (id or values or covariates) and options.layout == "auto" and time in (None, first) and (months := _month_table(columns, kinds)):
-        year, cells, words = months
-        return Roles((), (year,), cells, months=True, notes=words)
+    if not (id or values or covariates) and options.layout == "auto" and time in (None, first) and (months := month_table(columns, kinds)):
+        return months
+    sure = options.layout == "rows"
+    if not (time or values or covariates) and (sure or (options.layout == "auto" and time is None)) and (across := row_table(columns, kinds, id or (), sure)):
+        return across
+    if sure:
+        raise SeriesError(f"{table.source} has no series in its rows: a column of texts that names each row, and columns of numbers, were expected.")
     parts: tuple[str, ...] = ()
     if time is None:
         time, parts = _find_time(columns, kinds, [name for name in free if name not in (id or ())], bool(id))
@@ -112,7 +97,7 @@ def find_roles(table: Table, options: Options) -> Roles:
         notes.insert(0, f"the columns {' and '.join(id)} together name a series")
     if len(time) > 1:
         notes.insert(0, f"the columns {', '.join(time)} together are the time")
-    return Roles(id, time, values, parts, notes=(*notes, *_left_out(left, kinds, time, values)))
+    return Roles(id, time, values, parts, notes=(*notes, *left_out(left, kinds)))
 
 
 def existing(table: Table, name: str) -> tuple[str, ...]:
@@ -126,7 +111,7 @@ def existing(table: Table, name: str) -> tuple[str, ...]:
             return parts
     near = difflib.get_close_matches(name, columns, n=1) or [column for column in columns if column.lower() == name.lower()]
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    raise SeriesError(f'{table.source} has no column "{name}".{hint} It has: {_listed(columns)}.')
+    raise SeriesError(f'{table.source} has no column "{name}".{hint} It has: {listed(columns)}.')
 
 
 def _named(table: Table, given: str | Sequence[str] | None) -> tuple[str, ...] | None:
@@ -229,6 +214,16 @@ def _date_parts(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str
     return found
 
 
+def _numbers_rows(name: str, column: pl.Series) -> bool:
+    """Whether a column only numbers or names the rows."""
+    import polars as pl
+
+    if name.lower() in STRONG_ID_NAMES:
+        return True
+    numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    return name.lower() in ROW_NAMES and numbers.null_count() == 0 and bool((numbers.diff().drop_nulls() == 1).all())
+
+
 def _counts_up(column: pl.Series, named: bool) -> bool:
     """Whether the first column numbers the rows: 1, 2, 3, …, years with few gaps, or seconds since 1970, evenly spaced where the column has a name."""
     import polars as pl
@@ -295,18 +290,20 @@ def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_i
     if not numeric:  # half text, half numbers: the cells that are wrong will be named
         numeric = [name for name in free if kinds[name] == "text" and (name.lower() in VALUE_NAMES or len(free) == 1) and _partly_numbers(table.columns[name])]
     if not numeric:
-        held = _listed([f"{name} ({WORDS[kinds[name]]})" for name in table.columns.columns])
+        held = listed([f"{name} ({WORDS[kinds[name]]})" for name in table.columns.columns])
         raise SeriesError(f"{table.source} has no column of numbers to forecast. It has: {held}. Name one with --value.")
     small = {name.lower() for name in numeric}
     numeric = [name for name in numeric if not _is_companion(name, small, next(iter(small - {name.lower()})) if len(small) == 2 else None)]
     calendar = [name for name in numeric if name.lower() in CALENDAR_NAMES]
     numeric = [name for name in numeric if name not in calendar] or numeric
+    if len(numeric) > 1:
+        numeric = [name for name in numeric if not (kinds[name] == "whole" and _numbers_rows(name, table.columns[name]))] or numeric
     if len(numeric) == 1:
         return tuple(numeric), []
     if not has_id and options.layout != "long":
         return tuple(numeric), [f"each of {len(numeric):,} columns of numbers is a series (--value to choose)"]
     raise SeriesError(
-        f"{table.source} has {len(numeric)} columns of numbers ({_listed(numeric)}). "
+        f"{table.source} has {len(numeric)} columns of numbers ({listed(numeric)}). "
         f"Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
     )
 
@@ -326,47 +323,3 @@ def _is_companion(name: str, others: Set[str], alone: str | None) -> bool:
     described = [low.removesuffix(word).rstrip(" _.-") for word in COMPANIONS if low.endswith(word)]
     described += [low.removeprefix(word + mark) for word in (*COMPANIONS, "e") for mark in " _.-" if low.startswith(word + mark)]
     return any(other in others and other != low for other in described) or (alone is not None and low in ERROR_NAMES and alone not in ERROR_NAMES)
-
-
-def _left_out(names: Sequence[str], kinds: dict[str, str], time: Sequence[str], values: Sequence[str]) -> list[str]:
-    """One note for all columns that are not used."""
-    if not names:
-        return []
-    listed = _listed([f"{name} ({WORDS[kinds[name]]})" for name in names])
-    usable = [name for name in names if kinds[name] in ("flag", "whole", "number")]
-    how = f"; take one in with --past, --future or --static {usable[0]}, or forecast it with --value" if usable else ""
-    return [f"left out: {listed}{how}"]
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def _month_table(columns: pl.DataFrame, kinds: dict[str, str]) -> tuple[str, tuple[str, ...], tuple[str, ...]] | None:
-    """A year in each row and its months or quarters in columns: the year column, the others in order, notes."""
-    import polars as pl
-
-    year, *others = columns.columns
-    if kinds[year] != "whole":
-        return None
-    numbers = columns[year].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
-    if len(numbers) == 0 or numbers.min() < 1000 or numbers.max() > 2999:  # type: ignore[operator]
-        return None
-    by_month: dict[int, str] = {}
-    quarters: dict[int, str] = {}
-    for name in others:
-        low = name.lower().strip()
-        if low[:3] in MONTHS and re.fullmatch("[a-z]+", low):
-            by_month.setdefault(MONTHS.index(low[:3]), name)
-        elif match := re.fullmatch(r"(?:m|month[ _]?)?(\d{1,2})", low):
-            by_month.setdefault(int(match.group(1)) - 1, name)
-        elif match := re.fullmatch(r"(?:q|qtr|quarter)[ _]?([1-4])|([1-4])q", low):
-            quarters.setdefault(int(match.group(1) or match.group(2)) - 1, name)
-    for found, count in ((by_month, 12), (quarters, 4)):
-        if sorted(found) == list(range(count)):
-            cells = tuple(found[i] for i in range(count))
-            left = [name for name in others if name not in cells]
-            notes = [f"one series of {'months' if count == 12 else 'quarters'}, a year in each row"]
-            return year, cells, tuple(notes + _left_out(left, kinds, (year,), cells))
-    return None

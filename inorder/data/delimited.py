@@ -10,12 +10,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inorder.data.dates import CLOCK, DATED
 from inorder.data.files import to_text
+from inorder.data.layouts import FEWEST, are_dates
 from inorder.data.numerals import NUMERIC, absent, evidence
 from inorder.data.options import Options
 from inorder.data.tables import Table, checked_names
@@ -103,12 +105,16 @@ def _is_header(records: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns: a cell of it is neither a number nor a date where the cells below are, or all is text."""
     import polars as pl
 
-    if len(records) == 1:
-        return not any(_data_like(pl.Series(records[0], dtype=pl.String)).to_list())
     first, rest = records[0], records[1:]
+    named = _data_like(pl.Series(first, dtype=pl.String)).to_list()
+    if not rest:
+        return not any(named)
     if len(first) > 1 and not first[0].strip() and all(record[0].strip() for record in rest):
         return True  # an empty corner above row names
-    named = _data_like(pl.Series(first, dtype=pl.String)).to_list()
+    texts = len(list(takewhile(lambda is_data: not is_data, named)))
+    stamps = [cell.strip() for cell in first[texts:]]
+    if texts and len(stamps) >= FEWEST and are_dates(stamps) and all(a < b for a, b in pairwise(stamps)):
+        return True  # years or dates above the values of a series in each row
     any_data = False
     for i, is_data in enumerate(named):
         below = pl.Series([record[i] for record in rest if i < len(record) and record[i].strip()], dtype=pl.String)

@@ -14,7 +14,7 @@ from inorder.data.series import check_season_length
 from inorder.errors import ConfigError, unknown
 
 NONE = "none"  # id="none", time="none": there is no such column
-LAYOUTS = ("auto", "long", "wide")
+LAYOUTS = ("auto", "long", "wide", "rows")
 DUPLICATES = ("error", "mean", "first", "last", "sum")
 SUMMARIES = ("mean", "sum", "median", "min", "max", "first", "last")
 DATE_ORDERS = ("day-first", "month-first", "year-first")
@@ -56,7 +56,7 @@ class Options:
     duplicates: str = "error"
     """What to do with different values at one stamp: "error", "mean", "first", "last", "sum"."""
     layout: str = "auto"
-    """"long": one value column, an id column tells series apart; "wide": each column of numbers is a series."""
+    """"long": one value column, an id column tells series apart; "wide": each column of numbers is a series; "rows": each row is a series."""
     every: str | float | Frequency | None = None
     """Put the stamps on a grid of this spacing: "1d", or a number where times are numbers."""
     how: str = "mean"

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from inorder.data.cells import VALUE, codes_of, numbers_of, stacked, stamps_of, without_empty_rows, without_ends
 from inorder.data.clock import to_local, to_utc
-from inorder.data.columns import Roles, find_roles
+from inorder.data.columns import find_roles
 from inorder.data.dates import Stamps
 from inorder.data.frequency import Frequency
 from inorder.data.grid import Rows, Speaker, complete, find_frequency, in_order, one_row_a_stamp
 from inorder.data.numerals import BadCell
 from inorder.data.options import Options
 from inorder.data.regularising import cell_size, into_cells
+from inorder.data.roles import Roles
 from inorder.data.season import infer_season_length
 from inorder.data.series import Names, Series
 from inorder.data.stamps import to_stamps
@@ -52,10 +53,10 @@ def read_columns(table: Table, options: Options) -> Series:
     columns, cell_notes = numbers_of(table, roles, options)
     rows = stacked(table, roles, stamps, codes, columns)
     ids = ids if roles.id or not roles.panel else roles.values
-    if roles.id and len(roles.values) > 1:
+    if roles.id and len(roles.values) > 1 and not roles.across:
         ids = tuple(f"{id}/{name}" for id in ids for name in roles.values)
     notes += [*roles.notes, *(text.format(row=table.row(row)) if row is not None else text for text, row in (stamps.notes if stamps else ())), *cell_notes]
-    if roles.months:
+    if roles.across:
         rows = without_ends(rows)
     rows, zone, utc, clock_notes = _in_zone(rows, stamps, roles, options, table)
     speak = Speaker(table.source, table.row, table.rows, _label(zone if utc else None), ids, zone is not None)
@@ -230,7 +231,7 @@ def _series(
             value=roles.values[0] if len(roles.values) == 1 else "y",
         ),
         timezone=zone,
-        years=bool(stamps is not None and stamps.years and frequency is not None and frequency.unit == "year" and not roles.months),
+        years=bool(stamps is not None and stamps.years and frequency is not None and frequency.unit == "year" and not roles.across == "months"),
         frame=table.frame,
         source=table.source,
     )

@@ -312,6 +312,28 @@ class TestColumns:
         y = read("year,Q1,Q2,Q3,Q4\n2001,,2,3,4\n2002,5,6,,\n")
         assert y.values.tolist() == [2, 3, 4, 5, 6] and y.label(y.index[0]) == "2001Q2" and y.season_length == 4
 
+    @pytest.mark.parametrize("corner", ["", "Unnamed: 0", "id", "No"])
+    def test_a_column_that_numbers_the_rows_is_no_series(self, corner: str, read: Reader) -> None:
+        y = read(f"{corner},date,a,b\n0,2020-01-01,4,2\n1,2020-01-02,3,4\n2,2020-01-03,3,4\n")
+        assert y.ids == ("a", "b") and y.names.time == "date"
+
+    def test_a_series_in_each_row(self, read: Reader) -> None:
+        y = read("V1,V2,V3,V4,V5,V6\nH1,605,586,,559,\nH2,3124,2990,2862,2809,2544\n")
+        assert y.ids == ("H1", "H2") and y.names.id == "V1" and "each row is a series" in said(y)
+        np.testing.assert_array_equal(y["H1"].values, [605, 586, nan, 559])
+        assert y.index.tolist() == [1, 2, 3, 4, 1, 2, 3, 4, 5]
+        assert read("V1,V2,V3,V4,V5,V6\nH1,605,586,,559,\nH2,3124,2990,2862,2809,2544\n", layout="wide").ids == ("V2", "V3", "V4", "V5", "V6")
+
+    def test_a_series_in_each_row_below_its_dates(self, read: Reader) -> None:
+        y = read("Country,Code,1960,1961,1962,1963\nFrance,FR,1,2,3,4\nSpain,ES,,6,7,8\n")
+        assert y.ids == ("France", "Spain") and y.frequency == Frequency("year") and "Code (text)" in said(y)
+        assert y.label(y["Spain"].index[0]) == "1961" and y["Spain"].values.tolist() == [6, 7, 8]
+        y = read("shop,2020-01,2020-02,2020-03,2020-04\nA,5,6,7,8\nB,6,7,8,9\n")
+        assert y.frequency == Frequency("month") and y["B"].values.tolist() == [6, 7, 8, 9]
+        assert read("shop,x,z\nA,5,6\nB,6,7\n", layout="rows")["B"].values.tolist() == [6, 7]
+        with pytest.raises(SeriesError, match="no series in its rows"):
+            read("a,b\n5,6\n5,7\n", layout="rows")
+
     def test_none_is_an_answer(self, read: Reader) -> None:
         content = "id,date,y\nA,2020-01-03,1\nA,2020-01-01,2\n"
         assert not read(content, id="none").panel
