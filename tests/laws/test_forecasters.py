@@ -27,10 +27,11 @@ def assert_same_forecast(one: Forecast, other: Forecast, tolerance: float = 0.0)
         np.testing.assert_allclose(columns[name], others[name], rtol=tolerance, atol=tolerance * scale, err_msg=name)
 
 
-def assert_same_fit(one: Fitted, other: Fitted) -> None:
+def assert_same_fit(one: Fitted, other: Fitted, *, summary: bool = True) -> None:
     assert_same_forecast(one.predict(HORIZON, LEVELS), other.predict(HORIZON, LEVELS))
     np.testing.assert_array_equal(one.fitted_values, other.fitted_values)
-    assert one.summary() == other.summary()
+    if summary:
+        assert one.summary() == other.summary()
     assert one.errors == other.errors
 
 
@@ -114,7 +115,7 @@ def test_input_is_unchanged(case, name):
 @each
 @each_series
 def test_fitted_twice_equal_numbers(case, name):
-    assert_same_fit(case.make().fit(SERIES[name]().head(6)), fit(case, name))
+    assert_same_fit(case.make().fit(SERIES[name]().head(6)), fit(case, name), summary=not case.neural)  # which tells the seconds of each epoch
 
 
 @each
@@ -142,13 +143,13 @@ def test_residuals_have_the_length_of_the_data(case, name):
 def test_later_data_never_alters_an_earlier_forecast(case, name):
     fitted, series = fit(case, name), SERIES[name]()
     newer = fitted.update(series.tail(6))
-    np.testing.assert_allclose(newer.fitted_values[:60], fitted.fitted_values, rtol=1e-12)
+    np.testing.assert_allclose(newer.fitted_values[:60], fitted.fitted_values, rtol=case.exact)
     other = fitted.update(np.full(6, 1e5))
-    np.testing.assert_allclose(other.fitted_values[:61], newer.fitted_values[:61], rtol=1e-12)
+    np.testing.assert_allclose(other.fitted_values[:61], newer.fitted_values[:61], rtol=case.exact)
     # a forecaster that is given the earlier part alone knows nothing of what comes after it
     twisted = series.values.copy()
     twisted[60:] *= -7
-    assert_same_fit(case.make().fit(monthly(twisted).head(6)), fitted)
+    assert_same_fit(case.make().fit(monthly(twisted).head(6)), fitted, summary=not case.neural)
 
 
 @each
@@ -159,13 +160,13 @@ def test_update_is_the_fit_time_parameters_and_a_stream_over_the_new(case, name)
     for value in new.values:
         expected.append(session.step(value))
     updated = fitted.update(new)
-    np.testing.assert_allclose(updated.fitted_values[60:], expected[:-1], rtol=1e-9)
-    np.testing.assert_allclose(updated.predict(HORIZON, ()).mean, session.predict(HORIZON), rtol=1e-9)
-    np.testing.assert_allclose(updated.predict(1, ()).mean[0], expected[-1], rtol=1e-9)
+    np.testing.assert_allclose(updated.fitted_values[60:], expected[:-1], rtol=case.exact)
+    np.testing.assert_allclose(updated.predict(HORIZON, ()).mean, session.predict(HORIZON), rtol=case.exact)
+    np.testing.assert_allclose(updated.predict(1, ()).mean[0], expected[-1], rtol=case.exact)
     one_by_one = fitted
     for k in range(6):
         one_by_one = one_by_one.update(new.head(5 - k).tail(1))
-    assert_same_forecast(one_by_one.predict(HORIZON, LEVELS), updated.predict(HORIZON, LEVELS), 1e-9)
+    assert_same_forecast(one_by_one.predict(HORIZON, LEVELS), updated.predict(HORIZON, LEVELS), case.exact)
     assert updated.forecaster == fitted.forecaster
 
 
@@ -175,8 +176,8 @@ def test_sessions_do_not_disturb_each_other(case):
     first, second = fitted.stream(), fitted.stream()
     for value in (90.0, 120.0, float("nan"), 80.0):
         first.step(value)
-    np.testing.assert_allclose(second.predict(HORIZON), fitted.predict(HORIZON, ()).mean, rtol=1e-12)
-    assert first.step(95.0) == pytest.approx(first.predict(1)[0], rel=1e-12)
+    np.testing.assert_allclose(second.predict(HORIZON), fitted.predict(HORIZON, ()).mean, rtol=case.exact)
+    assert first.step(95.0) == pytest.approx(first.predict(1)[0], rel=case.exact)
 
 
 @each
@@ -284,7 +285,8 @@ def test_gaps_are_carried_not_dropped(case):
     updated = fitted.update([float("nan")])
     assert updated.predict(1, ()).index[0] == np.datetime64("2020-02-01", "us")
     assert len(updated.residuals) == 61
-    np.testing.assert_allclose(updated.predict(3, ()).mean, fitted.predict(4, ()).mean[1:], rtol=1e-9)
+    if not case.neural:  # a network feels that a value is missing
+        np.testing.assert_allclose(updated.predict(3, ()).mean, fitted.predict(4, ()).mean[1:], rtol=1e-9)
 
 
 @each
