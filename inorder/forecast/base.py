@@ -392,12 +392,14 @@ class LocalFitted(Fitted):
         mean = np.empty((len(self.history), horizon))
         bounds = np.full((len(self.history), 2 * len(levels), horizon), np.nan)  # lower and upper of each level in turn
         kinds: set[str] = set()
-        errors = {name: f"{reason} Its last value stands in." for name, reason in self.errors.items()}
+        errors = dict(self.errors)
         if len(errors) == len(self.history):  # observations that came after the fit cannot be taken in
-            raise ForecastError(next(iter(self.errors.values())))
+            raise ForecastError(next(iter(errors.values())))
         for i, (model, run) in enumerate(zip(self.models, self._runs, strict=True)):
             if model is None or run.error:
                 mean[i] = run.last
+                if not math.isnan(run.last):
+                    errors[self.history.ids[i]] += " Its last value stands in."
                 continue
             mean[i] = model.forecast(run.state, horizon)
             try:
