@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "clones.hpp"
+#include "flush.hpp"
 #include "parallel.hpp"
 
 namespace nb = nanobind;
@@ -529,6 +530,7 @@ void fit_panel(Array<const double> values, Array<const std::int64_t> offsets, bo
                               {given[0], given[1], given[2], given[3]}, phi_lower, phi_upper, multiplicative ? half_of_smallest(y + at[i], y + at[i + 1]) : -1};
         Point initial;
         initial_states(problem, initial);
+        const Flush flush;
         const auto [point, lowest] = Search(problem).best(initial);
         w[4 * i] = point.alpha;
         w[4 * i + 1] = point.beta;
