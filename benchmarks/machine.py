@@ -18,7 +18,6 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
-    "INORDER_THREADS",
 )
 PACKAGES = (
     "inorder", "numpy", "scipy", "torch", "polars", "pandas", "pyarrow", "narwhals", "matplotlib", "typer", "rich",
