@@ -58,7 +58,7 @@ class MovingAverage(LocalForecaster):
 
         ŷ[t+h] = (y[t−k+1] + … + y[t]) / k
 
-    window: k, 1 or more; None takes the one with the least squared error one step ahead, of 1, 2, … up to half the series and
+    window: k, 1 or more; None takes the one with the least squared error one step ahead, of 2, 3, … (1 is the naive forecast) up to half the series and
         at most 24, or a season where that is longer. All of them are judged on the same steps.
     Raises ForecastError for fewer than k observations.   Source: Brown 1963, ch. 7.
 
@@ -91,7 +91,7 @@ class WeightedMovingAverage(LocalForecaster):
         ŷ[t+h] = (w[1]·y[t−k+1] + … + w[k]·y[t]) / (w[1] + … + w[k])
 
     weights: oldest first, as the values stand in the series: (1, 2, 3) gives the newest value the weight 1/2. Zero or more; they are
-        divided by their sum. None takes 1, 2, …, k, with the k that has the least squared error one step ahead, sought as by `MovingAverage`.
+        divided by their sum. None takes 1, 2, …, k, with the k of 2 or more that has the least squared error one step ahead, sought as by `MovingAverage`.
     Raises ForecastError for fewer than k observations.   Source: Brown 1963, ch. 7.
 
     >>> from inorder.data.series import Series
@@ -129,11 +129,11 @@ def best_window(known: Values, weights: Callable[[int], Floats], season_length: 
     >>> best_window(np.array([1.0, 5.0, 1.0, 5.0, 1.0, 5.0]), lambda k: np.full(k, 1 / k), 1)
     2
     """
-    longest = max(1, min(len(known) // 2, max(24, season_length)))
-    if longest == 1:
-        return 1
+    longest = min(len(known) // 2, max(24, season_length))
+    if longest <= 2:
+        return min(2, len(known))
     targets = known[longest:]
-    windows = range(1, longest + 1)
+    windows = range(2, longest + 1)
     errors = np.array([deviation(targets - np.correlate(known[longest - window : -1], weights(window), mode="valid"), len(targets)) for window in windows])
     return windows[int(np.argmax(errors <= errors.min() * (1 + 1e-9)))]  # equal but for rounding is equal
 

@@ -41,13 +41,13 @@ def weighted_moving_average(y: Floats, weights: Sequence[float], horizon: int) -
 
 
 def best_window(y: Floats, longest: int) -> int:
-    """The window from 1 to `longest` whose mean misses the next value least, in the sum of squares over the steps that all windows can forecast.
+    """The window from 2 to `longest` whose mean misses the next value least, in the sum of squares over the steps that all windows can forecast.
 
     >>> best_window(np.array([1.0, 5.0, 1.0, 5.0, 1.0, 5.0]), 3)
     2
     """
     sums = []
-    for window in range(1, longest + 1):
+    for window in range(2, longest + 1):
         errors = [y[t] - moving_average(y[:t], window, 1)[0] for t in range(longest, len(y))]
         sums.append(sum(error**2 for error in errors))
-    return 1 + sums.index(min(sums))
+    return 2 + sums.index(min(sums))
