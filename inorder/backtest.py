@@ -96,10 +96,11 @@ def _fold(series: Series, name: str, leave: int, horizon: int) -> Fold:
 
 def run_folds(
     name: str, forecaster: Forecaster, plan: Sequence[Fold], levels: Sequence[float], *, intervals: str, refit: bool, clock: Clock, on_progress: OnProgress | None
-) -> tuple[Forecast, ...]:
-    """The forecast of every fold.   Raises what the model raises."""
+) -> tuple[tuple[Forecast, ...], int]:
+    """The forecast of every fold, and for how many series at most the last value stands in.   Raises what the model raises."""
     grid = sorted({*DECILES, *levels})
     forecasts: list[Forecast] = []
+    fell_back = 0
     fitted: Fitted | None = None
     for k, fold in enumerate(plan):
 
@@ -116,24 +117,25 @@ def run_folds(
         if not np.isfinite(made.mean).all():
             raise ForecastError("its forecast is not finite.")
         forecasts.append(made)
+        fell_back = max(fell_back, len(fitted.errors))
         report(1, 1)
-    return tuple(forecasts)
+    return tuple(forecasts), fell_back
 
 
 def score(fold: Fold, forecast: Forecast, levels: Sequence[float], naive2: Floats) -> dict[str, Score]:
     """The scores of one fold: mae, rmse, smape, mase, owa, pinball over `levels`, crps over the DECILES, coverage_80, …
 
     naive2: (series, horizon) what Naive 2 forecast for the same fold.
-    A series that could not be fitted is judged by the value that stands in, and left out of the scores of intervals.
+    A series that could not be fitted is judged by the value that stands in; one that has no intervals is left out of their scores.
     """
     shape, mean = fold.truth.shape, forecast.mean.reshape(fold.truth.shape)
     lower = {level: bound.reshape(shape) for level, bound in forecast.lower.items()}
     upper = {level: bound.reshape(shape) for level, bound in forecast.upper.items()}
     season = fold.training.season_length
     whole = metrics.score_forecast(fold.truth, mean, train=fold.training, season_length=season, naive2=naive2)
-    failed = np.array([name in forecast.errors for name in forecast.ids])
-    judged = np.where(failed[:, None], np.nan, fold.truth)
-    within = metrics.score_forecast(judged, mean, train=fold.training, season_length=season, lower={l: lower[l] for l in levels}, upper={l: upper[l] for l in levels})
+    without = np.array([name in forecast.errors for name in forecast.ids])
+    judged = np.where(without[:, None], np.nan, fold.truth)
+    within = metrics.score_forecast(judged, mean, train=fold.training, season_length=season, lower={level: lower[level] for level in levels}, upper={level: upper[level] for level in levels})
     probabilities = [(1 - level) / 2 for level in reversed(DECILES)] + [0.5] + [(1 + level) / 2 for level in DECILES]
     quantiles = np.stack([*(lower[level] for level in reversed(DECILES)), mean, *(upper[level] for level in DECILES)])
     return {**within, **whole, "crps": metrics.crps(judged, quantiles, probabilities)}

@@ -181,7 +181,7 @@ def compare(
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None}
         try:
             forecasters[name] = forecaster = models[name] if isinstance(models, Mapping) else seeded(name, seed)
-            made = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
+            made, fell_back = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
             scores = [score(fold, one, levels, reference) for fold, one, reference in zip(plan, made, yardstick, strict=True)]
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
             row["error"] = str(error) if isinstance(error, InorderError) else f"{type(error).__name__}: {error}"
@@ -189,7 +189,7 @@ def compare(
             forecasts[name] = made
             row |= {key: plain(scores[-1][key].value) for key in score_names(levels)}
             row["selection"], absolute[name] = (mean_of([one[key].value for one in scores[:-1]]) for key in (by, "mae"))
-            row["fell_back"] = max(len(one.errors) for one in made)
+            row["fell_back"] = fell_back
             signatures = {key: scores[-1][key].signature for key in score_names(levels)}
         row["seconds"] = round(time.perf_counter() - began, 4)
         if row["error"] is None:
