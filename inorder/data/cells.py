@@ -116,12 +116,13 @@ def codes_of(table: Table, roles: Roles) -> tuple[Offsets, tuple[str, ...]]:
     rows = len(table.columns)
     if not roles.id:
         return np.zeros(rows, np.int64), (roles.values[0],)
-    for name in roles.id:
-        if table.columns[name].null_count():
-            row = int(table.columns[name].is_null().arg_max() or 0)
+    columns = [table.columns[name].fill_nan(None) if table.columns[name].dtype.is_float() else table.columns[name] for name in roles.id]
+    for name, column in zip(roles.id, columns, strict=True):
+        if column.null_count():
+            row = int(column.is_null().arg_max() or 0)
             remedy = "Complete or remove the row."
             raise SeriesError(f'{table.source}, {table.row(row)}, column "{name}" is empty; every row needs the name of its series. {remedy}')
-    texts = [_texts(table.columns[name]) for name in roles.id]
+    texts = [_texts(column) for column in columns]
     column = texts[0]
     for more in texts[1:]:
         column = column + "/" + more
@@ -133,7 +134,7 @@ def codes_of(table: Table, roles: Roles) -> tuple[Offsets, tuple[str, ...]]:
 def _texts(column: pl.Series) -> pl.Series:
     import polars as pl
 
-    if column.dtype.is_float() and (column == column.floor()).all():
+    if column.dtype.is_float() and column.is_finite().all() and (column == column.floor()).all():
         column = column.cast(pl.Int64)
     return column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column.cast(pl.String)
 
@@ -153,7 +154,7 @@ def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, 
             remedy = f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.'
             if key[0] != VALUE:
                 remedy = "Only numbers can be covariates."
-            elif column.dtype.is_nested() or column.dtype.is_temporal():
+            elif column.dtype.is_temporal():
                 remedy = "Name a column of numbers with --value."
             raise table.refuse(bad.row, name, bad.text, bad.expected, remedy) from None
         infinite = np.isinf(numbers.values)

@@ -123,7 +123,7 @@ class Frequency:
     def count(self, start: Any, stamps: Index) -> Any:
         """How many whole steps lie between `start` and each of `stamps` (the inverse of `advance`); a stamp between two steps counts for the earlier."""
         if self.unit == "step":
-            return np.round((stamps - start) / self.step).astype(np.int64)
+            return np.clip(np.round((stamps - start) / self.step), -(2.0**62), 2.0**62).astype(np.int64)
         if self.unit in MONTHS:
             months = stamps.astype("datetime64[M]").astype(np.int64) - start.astype("datetime64[M]").astype(np.int64)
             return months // int(MONTHS[self.unit] * self.step)

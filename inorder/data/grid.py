@@ -241,7 +241,7 @@ def complete(rows: Rows, frequency: Frequency, speak: Speaker) -> tuple[Rows, li
     full = places[offsets[1:] - 1] + 1
     if (full == lengths).all():
         return rows, []
-    total, there = int(full.sum()), len(rows.index)
+    total, there = int(full.astype(np.float64).sum()), len(rows.index)  # a sum of whole numbers could overflow
     if total > SPARSEST * there + 1000:
         gaps = np.diff(places) * (np.diff(rows.codes) == 0)
         widest = int(np.argmax(gaps))

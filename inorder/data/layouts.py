@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from inorder.data.dates import DATED, MONTHS
@@ -71,14 +72,12 @@ def row_table(columns: pl.DataFrame, kinds: dict[str, str], id: Sequence[str], s
 
 def _stamps_or_numbers(names: Sequence[str]) -> bool:
     """Whether names are dates, years or numbers behind one common beginning, that go up by one."""
-    import polars as pl
-
     if are_dates(names):
         return True
     numbered = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
     if any(match is None for match in numbered) or len({match.group(1) for match in numbered if match}) > 1:
         return False
-    return bool((pl.Series([int(match.group(2)) for match in numbered if match]).diff().drop_nulls() == 1).all())
+    return all(b == a + 1 for a, b in pairwise(int(match.group(2)) for match in numbered if match))
 
 
 def are_dates(names: Sequence[str]) -> bool:

@@ -30,6 +30,7 @@ PLAIN = {
 
 YEAR_NAMES = ("year", "years", "yr", "yyyy", "jahr", "annee", "année", "año", "ano", "anno", "jaar")
 DATED_YEARS = (1700, 2100)  # whole numbers without a telling name count as years inside these
+FARTHEST = 2.5e17  # microseconds from 1970 to the year 9900
 EPOCH_RANGE = (100_000_000, 4_200_000_000)  # seconds: March 1973 to February 2103
 
 
@@ -170,6 +171,11 @@ def _years(values: NDArray[np.int64]) -> Stamps:
 
 
 def _epoch(values: NDArray[Any], unit: str) -> Stamps:
+    factor = EPOCHS[unit] or 1e-3
+    far = np.abs(values.astype(np.float64) * factor) > FARTHEST
+    if far.any():
+        row = int(np.argmax(far))
+        raise BadCell(row, str(values[row]), f"a time in {unit} since 1970")
     micros = values // 1_000 if unit == "nanoseconds" else np.round(values * EPOCHS[unit])
     return Stamps(micros.astype(np.int64).view("datetime64[us]"), "UTC", notes=((f"times read as {unit} since 1970, UTC (--dates counts to change)", None),))
 

@@ -80,7 +80,7 @@ def read_table(data: Any, options: Options) -> Table:
         content, source = read_bytes(data)
         if content.startswith(PARQUET):
             try:
-                return Table(pl.read_parquet(io.BytesIO(content)), source)
+                return Table(_flat(pl.read_parquet(io.BytesIO(content))), source)
             except (pl.exceptions.PolarsError, OSError) as error:
                 raise SeriesError(f"{source} is a damaged Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
         return text_table(content, source, options)
@@ -108,7 +108,7 @@ def _frame_table(data: Any) -> Table:
     import polars as pl
 
     if type(data).__module__.partition(".")[0] == "pandas":
-        return Table(_from_pandas(data), f"the pandas {type(data).__name__}", frame="pandas")
+        return Table(_flat(_from_pandas(data)), f"the pandas {type(data).__name__}", frame="pandas")
     if isinstance(data, pl.LazyFrame):
         data = data.collect()
     if isinstance(data, pl.Series):
@@ -120,7 +120,17 @@ def _frame_table(data: Any) -> Table:
             data = nw.from_native(data, eager_only=True).to_polars()
         except TypeError:
             raise SeriesError(f"A series is read from a file, a frame (pandas, polars) or an array of numbers, not from {type(data).__name__}.") from None
-    return Table(data, "the polars frame")
+    return Table(_flat(data), "the polars frame")
+
+
+def _flat(columns: pl.DataFrame) -> pl.DataFrame:
+    """Lists, structures, bytes and objects as texts, so that every column can be compared and spoken of."""
+    import polars as pl
+
+    strange = [column for column in columns.iter_columns() if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary)]
+    return columns.with_columns(
+        pl.Series(column.name, [None if cell is None else str(cell) for cell in column.to_list()], dtype=pl.String) for column in strange
+    )
 
 
 def _from_pandas(data: Any) -> pl.DataFrame:

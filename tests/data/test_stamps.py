@@ -158,8 +158,10 @@ class TestNumbers:
         assert stamps(60, dates="seconds") == [day(1970, 1, 1, 0, 1)]
         assert stamps("60", dates="milliseconds") == [day(1970, 1, 1, 0, 0, 0, 60_000)]
         assert stamps(0.5, dates="seconds") == [day(1970, 1, 1, 0, 0, 0, 500_000)]
-        with pytest.raises(BadCell):
-            stamps("2020-01-01", dates="seconds")
+        for text in ("2020-01-01", "1e30", "99999999999999"):
+            with pytest.raises(BadCell) as error:
+                stamps("60", text, dates="seconds")
+            assert error.value.row == 1
 
     def test_compact_dates(self) -> None:
         assert stamps(19580329, 19580405) == [day(1958, 3, 29), day(1958, 4, 5)]
