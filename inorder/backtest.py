@@ -95,7 +95,15 @@ def _fold(series: Series, name: str, leave: int, horizon: int) -> Fold:
 
 
 def run_folds(
-    name: str, forecaster: Forecaster, plan: Sequence[Fold], levels: Sequence[float], *, intervals: str, refit: bool, clock: Clock, on_progress: OnProgress | None
+    name: str,
+    forecaster: Forecaster,
+    plan: Sequence[Fold],
+    levels: Sequence[float],
+    *,
+    intervals: str,
+    refit: bool,
+    clock: Clock,
+    on_progress: OnProgress | None,
 ) -> tuple[tuple[Forecast, ...], int]:
     """The forecast of every fold, and for how many series at most the last value stands in.   Raises what the model raises."""
     grid = sorted({*DECILES, *levels})
@@ -135,7 +143,14 @@ def score(fold: Fold, forecast: Forecast, levels: Sequence[float], naive2: Float
     whole = metrics.score_forecast(fold.truth, mean, train=fold.training, season_length=season, naive2=naive2)
     without = np.array([name in forecast.errors for name in forecast.ids])
     judged = np.where(without[:, None], np.nan, fold.truth)
-    within = metrics.score_forecast(judged, mean, train=fold.training, season_length=season, lower={level: lower[level] for level in levels}, upper={level: upper[level] for level in levels})
+    within = metrics.score_forecast(
+        judged,
+        mean,
+        train=fold.training,
+        season_length=season,
+        lower={level: lower[level] for level in levels},
+        upper={level: upper[level] for level in levels},
+    )
     probabilities = [(1 - level) / 2 for level in reversed(DECILES)] + [0.5] + [(1 + level) / 2 for level in DECILES]
     quantiles = np.stack([*(lower[level] for level in reversed(DECILES)), mean, *(upper[level] for level in DECILES)])
     return {**within, **whole, "crps": metrics.crps(judged, quantiles, probabilities)}

@@ -17,40 +17,47 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
 from inorder import __version__
 from inorder.errors import ConfigError, InorderError, InputError
 
-app = typer.Typer(name="inorder", help="Models for data whose order matters.", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="inorder",
+    help="Models for data whose order matters.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 @dataclass(frozen=True)
 class Reading:
     """Flags that say how to read a file of series: `data.options.Options`, whose fields they bear; what is not given is inferred and shown."""
 
-    id: Annotated[Optional[str], typer.Option(help='Column that tells the series of a panel apart; "none": one series only.')] = None
-    time: Annotated[Optional[str], typer.Option(help='Column of the stamps; "year,month" joins two; "none": the order of the rows.')] = None
-    value: Annotated[Optional[str], typer.Option(help="Column to forecast; several, separated by commas, make a panel.")] = None
-    frequency: Annotated[Optional[str], typer.Option(help='Such as "monthly", "30min", "2 weeks", "business-day".')] = None
-    season_length: Annotated[Optional[int], typer.Option("--season", "--season-length", help="Observations per season: 12 for months, 1 for none.")] = None
-    timezone: Annotated[Optional[str], typer.Option(help="Where local stamps were taken, such as Europe/Paris.")] = None
-    start: Annotated[Optional[str], typer.Option(help="First stamp of a series without dates, with --frequency.")] = None
-    past: Annotated[Optional[str], typer.Option(help="Columns known up to now only, separated by commas.")] = None
-    future: Annotated[Optional[str], typer.Option(help="Columns known ahead of time.")] = None
-    static: Annotated[Optional[str], typer.Option(help="Columns with one number for each series.")] = None
-    dates: Annotated[Optional[str], typer.Option(help='"day-first", "month-first", "seconds" since 1970, …, or a format such as %d.%m.%Y.')] = None
-    decimal: Annotated[Optional[str], typer.Option(help='Decimal mark, "." or ",".')] = None
-    missing: Annotated[Optional[str], typer.Option(help="More words for a missing value, separated by commas.")] = None
-    duplicates: Annotated[Optional[str], typer.Option(help="Different values at one stamp: error, mean, first, last or sum.")] = None
-    layout: Annotated[Optional[str], typer.Option(help="long or wide.")] = None
-    every: Annotated[Optional[str], typer.Option(help="Put the stamps on a grid of this spacing: 1d, or a number where times are numbers.")] = None
-    how: Annotated[Optional[str], typer.Option(help="With --every: mean, sum, median, min, max, first or last of each cell.")] = None
-    header: Annotated[Optional[bool], typer.Option("--header/--no-header", help="Whether the first row names the columns.")] = None
-    separator: Annotated[Optional[str], typer.Option(help="What separates the fields.")] = None
-    encoding: Annotated[Optional[str], typer.Option(help="Encoding of a text file.")] = None
+    id: Annotated[str | None, typer.Option(help='Column that tells the series of a panel apart; "none": one series only.')] = None
+    time: Annotated[str | None, typer.Option(help='Column of the stamps; "year,month" joins two; "none": the order of the rows.')] = None
+    value: Annotated[str | None, typer.Option(help="Column to forecast; several, separated by commas, make a panel.")] = None
+    frequency: Annotated[str | None, typer.Option(help='Such as "monthly", "30min", "2 weeks", "business-day".')] = None
+    season_length: Annotated[int | None, typer.Option("--season", "--season-length", help="Observations per season: 12 for months, 1 for none.")] = None
+    timezone: Annotated[str | None, typer.Option(help="Where local stamps were taken, such as Europe/Paris.")] = None
+    start: Annotated[str | None, typer.Option(help="First stamp of a series without dates, with --frequency.")] = None
+    past: Annotated[str | None, typer.Option(help="Columns known up to now only, separated by commas.")] = None
+    future: Annotated[str | None, typer.Option(help="Columns known ahead of time.")] = None
+    static: Annotated[str | None, typer.Option(help="Columns with one number for each series.")] = None
+    dates: Annotated[str | None, typer.Option(help='"day-first", "month-first", "seconds" since 1970, …, or a format such as %d.%m.%Y.')] = None
+    decimal: Annotated[str | None, typer.Option(help='Decimal mark, "." or ",".')] = None
+    missing: Annotated[str | None, typer.Option(help="More words for a missing value, separated by commas.")] = None
+    duplicates: Annotated[str | None, typer.Option(help="Different values at one stamp: error, mean, first, last or sum.")] = None
+    layout: Annotated[str | None, typer.Option(help="long or wide.")] = None
+    every: Annotated[str | None, typer.Option(help="Put the stamps on a grid of this spacing: 1d, or a number where times are numbers.")] = None
+    how: Annotated[str | None, typer.Option(help="With --every: mean, sum, median, min, max, first or last of each cell.")] = None
+    header: Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns.")] = None
+    separator: Annotated[str | None, typer.Option(help="What separates the fields.")] = None
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file.")] = None
 
     def keywords(self) -> dict[str, Any]:
         """What was given, as keywords of `read_series`."""
@@ -84,12 +91,12 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 Task = Annotated[str, typer.Argument(help="forecast", show_default=False)]
 Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample.', show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
-Horizon = Annotated[Optional[int], typer.Option("--horizon", "-H", help="Steps ahead.")]
+Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead.")]
 Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]
 Intervals = Annotated[str, typer.Option(help="auto, analytic or conformal.")]
-Budget = Annotated[Optional[str], typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
+Budget = Annotated[str | None, typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
 Seed = Annotated[int, typer.Option(help="For models that draw random numbers.")]
-Out = Annotated[Optional[Path], typer.Option(help="Where to save.")]
+Out = Annotated[Path | None, typer.Option(help="Where to save.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
 
@@ -109,9 +116,9 @@ def compare(
     data: Data,
     reading: Reading,
     horizon: Horizon = None,
-    models: Annotated[Optional[str], typer.Option(help="Names separated by commas; all that suit the data if not given. See `inorder models`.")] = None,
+    models: Annotated[str | None, typer.Option(help="Names separated by commas; all that suit the data if not given. See `inorder models`.")] = None,
     folds: Annotated[int, typer.Option(help="Selection folds.")] = 3,
-    step: Annotated[Optional[int], typer.Option(help="Rows between the origins of the folds; the horizon if not given.")] = None,
+    step: Annotated[int | None, typer.Option(help="Rows between the origins of the folds; the horizon if not given.")] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Fit anew at each origin, or fit once and take newer rows in.")] = True,
     by: Annotated[str, typer.Option(help="The score that ranks: mase, smape, mae, rmse, owa, pinball or crps.")] = "mase",
     levels: Levels = "0.8,0.95",
@@ -126,7 +133,6 @@ def compare(
     """Fit the candidates, rank them on folds of the history, save the best with a report."""
     from inorder import comparison
     from inorder.data.series import read_series
-
     from inorder.terminal import Board
 
     target = check_target(out or Path("runs") / stem(data))
@@ -175,9 +181,9 @@ def fit(
     data: Data,
     reading: Reading,
     model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, or auto: the winner of compare.")] = "auto",
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
-    models: Annotated[Optional[str], typer.Option(help="What auto chooses from, names separated by commas.")] = None,
-    horizon: Annotated[Optional[int], typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that auto compares at.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
+    models: Annotated[str | None, typer.Option(help="What auto chooses from, names separated by commas.")] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that auto compares at.")] = None,
     budget: Budget = None,
     seed: Seed = 0,
     out: Out = None,
@@ -209,11 +215,22 @@ def fit(
             raise ConfigError("--models is what --model auto chooses from; give one or the other.")
         chosen = None
         with Bar(model, quiet or as_json) as bar:
-            fitted, header = verbs.fit(task, series, model, settings=settings, budget=parse_budget(budget), seed=seed, on_progress=bar.update), {"candidate": model}
+            fitted, header = (
+                verbs.fit(task, series, model, settings=settings, budget=parse_budget(budget), seed=seed, on_progress=bar.update),
+                {"candidate": model},
+            )
     page = render_report(fitted, chosen, made_by=command_line(), horizon=horizon)
     saved = write_bundle(target, dataclasses.replace(fitted.bundle(**header), texts={"report.html": page}))
     if as_json:
-        print_json({"task": task, "model": header["candidate"], "data": series.describe(), "parameters": plain(fitted.describe(0)) if len(series) == 1 else None, "out": str(saved)})
+        print_json(
+            {
+                "task": task,
+                "model": header["candidate"],
+                "data": series.describe(),
+                "parameters": plain(fitted.describe(0)) if len(series) == 1 else None,
+                "out": str(saved),
+            }
+        )
     elif not quiet:
         typer.echo(fitted.summary())
         typer.echo(f"\nsaved in {saved}; report: {saved / 'report.html'}")
@@ -224,11 +241,11 @@ def fit(
 def predict(
     bundle: Folder,
     reading: Reading,
-    data: Annotated[Optional[str], typer.Argument(help='Newer rows to take in first: a file, or "-" for standard input.', show_default=False)] = None,
+    data: Annotated[str | None, typer.Argument(help='Newer rows to take in first: a file, or "-" for standard input.', show_default=False)] = None,
     horizon: Horizon = None,
     levels: Levels = "0.8,0.95",
     intervals: Intervals = "auto",
-    out: Annotated[Optional[Path], typer.Option(help="A .csv, .parquet or .json file; standard output as CSV if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .csv, .parquet or .json file; standard output as CSV if not given.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -258,7 +275,7 @@ def evaluate(
     data: Data,
     reading: Reading,
     horizon: Horizon = None,
-    step: Annotated[Optional[int], typer.Option(help="Rows between origins; the horizon if not given.")] = None,
+    step: Annotated[int | None, typer.Option(help="Rows between origins; the horizon if not given.")] = None,
     levels: Levels = "0.8,0.95",
     as_json: AsJson = False,
 ) -> None:
@@ -274,7 +291,7 @@ def evaluate(
 
 
 @app.command()
-def data(name: Annotated[Optional[str], typer.Argument(help="Print this sample.", show_default=False)] = None, as_json: AsJson = False) -> None:
+def data(name: Annotated[str | None, typer.Argument(help="Print this sample.", show_default=False)] = None, as_json: AsJson = False) -> None:
     """The samples that come with the package, or one of them."""
     import gzip
 
@@ -293,8 +310,8 @@ def data(name: Annotated[Optional[str], typer.Argument(help="Print this sample."
 
 @app.command()
 def models(
-    task: Annotated[Optional[str], typer.Argument(help="forecast", show_default=False)] = None,
-    name: Annotated[Optional[str], typer.Argument(help="One model: what it is, and its settings.", show_default=False)] = None,
+    task: Annotated[str | None, typer.Argument(help="forecast", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="One model: what it is, and its settings.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """What can be fitted, one line each, with its source."""
@@ -305,7 +322,14 @@ def models(
         raise unknown("task", str(task), ["forecast"])
     if as_json:
         listed = CANDIDATES if name is None else {name: candidate(name)}
-        print_json({"forecast": {key: {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": plain(one.make().settings)} for key, one in listed.items()}})
+        print_json(
+            {
+                "forecast": {
+                    key: {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": plain(one.make().settings)}
+                    for key, one in listed.items()
+                }
+            }
+        )
     elif name is not None:
         one = candidate(name)
         forecaster = one.make()
@@ -320,7 +344,9 @@ def models(
 
 
 @app.command()
-def lecture(topic: Annotated[Optional[str], typer.Argument(help="A number or a topic, such as ctc: its steps.", show_default=False)] = None, as_json: AsJson = False) -> None:
+def lecture(
+    topic: Annotated[str | None, typer.Argument(help="A number or a topic, such as ctc: its steps.", show_default=False)] = None, as_json: AsJson = False
+) -> None:
     """The lecture's 24 worked examples: what it prints, what is right, and why."""
     from inorder.lecture import show
 

@@ -178,7 +178,10 @@ def compare(
 
     table, forecasts, signatures, absolute = Table(), {}, {}, {}
     for name in names:
-        began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None}
+        began, row = (
+            time.perf_counter(),
+            {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None},
+        )
         try:
             forecasters[name] = forecaster = models[name] if isinstance(models, Mapping) else seeded(name, seed)
             made, fell_back = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
@@ -191,9 +194,10 @@ def compare(
             row["selection"], absolute[name] = (mean_of([one[key].value for one in scores[:-1]]) for key in (by, "mae"))
             row["fell_back"] = fell_back
             signatures = {key: scores[-1][key].signature for key in score_names(levels)}
-        row["seconds"] = round(time.perf_counter() - began, 4)
+        seconds = time.perf_counter() - began
+        row["seconds"] = round(seconds, 4)
         if row["error"] is None:
-            clock.reserve = max(clock.reserve, 1.5 * row["seconds"] / len(plan))  # one more fit of the slowest so far
+            clock.reserve = max(clock.reserve, 1.5 * seconds / len(plan))  # one more fit of the slowest so far
         table.append(row)
         table.sort(key=lambda row: rank(row, absolute))
         if on_row:
@@ -261,7 +265,10 @@ def rank(row: Mapping[str, Any], absolute: Mapping[str, float | None]) -> tuple[
 def unranked(by: str, absolute: Mapping[str, float | None]) -> str:
     """Why the selection column is empty."""
     if all(value is None for value in absolute.values()):
-        return "No observation lies in the selection folds, so the models could not be ranked and stand in the order in which they ran. More folds or a longer horizon may reach some."
+        return (
+            "No observation lies in the selection folds, so the models could not be ranked and stand in the order in which they ran. "
+            "More folds or a longer horizon may reach some."
+        )
     return f"{by} is not defined on the selection folds (the training parts do not vary), so the models are ranked by their mean absolute error there."
 
 

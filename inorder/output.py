@@ -49,7 +49,9 @@ def write_forecast(forecast: Forecast, path: Path | None, as_json: bool) -> None
 def to_json(forecast: Forecast, frame: Any) -> str:
     """One object: the model, its kind of intervals, and one row a step under `forecast`."""
     rows = [{key: _plain(value) for key, value in row.items()} for row in frame.iter_rows(named=True)]
-    return json.dumps({"model": forecast.model, "intervals": forecast.intervals, "errors": dict(forecast.errors), "forecast": rows}, ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        {"model": forecast.model, "intervals": forecast.intervals, "errors": dict(forecast.errors), "forecast": rows}, ensure_ascii=False, allow_nan=False
+    )
 
 
 def _plain(value: Any) -> Any:

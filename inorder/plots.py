@@ -11,7 +11,7 @@ import functools
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inorder.forecast.diagnostics import Decomposition
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # matplotlib's settings by their names
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.spines.top": False,
@@ -105,7 +105,9 @@ def plot_series(series: Series, which: int | str | None = None) -> Figure:
 
 
 @styled
-def plot_forecast(forecast: Forecast, which: int | str = 0, history: int | None = None, *, truth: np.ndarray[Any, Any] | None = None, ax: Axes | None = None) -> Figure:
+def plot_forecast(
+    forecast: Forecast, which: int | str = 0, history: int | None = None, *, truth: np.ndarray[Any, Any] | None = None, ax: Axes | None = None
+) -> Figure:
     """The last part of the history, the forecast and its intervals.
 
     history: rows of it to show; None = four horizons, 60 at least.   truth: (horizon,) what came, if it is known.
@@ -118,7 +120,7 @@ def plot_forecast(forecast: Forecast, which: int | str = 0, history: int | None 
     if ax is None:
         fig, (ax,) = figure()
     else:
-        fig = ax.figure
+        fig = cast("Figure", ax.figure)
     ax.plot(x, y, color=INK, label="history")
     for k, level in enumerate(sorted(forecast.levels, reverse=True)):
         lower, upper = np.atleast_2d(forecast.lower[level])[i], np.atleast_2d(forecast.upper[level])[i]
@@ -178,7 +180,9 @@ def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any
     known = residuals[~np.isnan(residuals)]
     fig, (over_time, unused, by_lag, spread) = figure(2, 2, height=2.1)
     unused.remove()
-    over_time.set_subplotspec(over_time.get_gridspec()[0, :])
+    grid = over_time.get_gridspec()
+    assert grid is not None, "axes of a figure's grid"
+    over_time.set_subplotspec(grid[0, :])
     over_time.axhline(0, color=MUTED, linewidth=0.8)
     over_time.plot(*_thin(_x(index), residuals), color=INK, linewidth=0.9)
     over_time.set_title("one-step errors")
@@ -192,7 +196,9 @@ def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any
     deviation = float(known.std()) if len(known) else 0.0
     if deviation > 0:
         grid_x = np.linspace(known.min(), known.max(), 200)
-        spread.plot(grid_x, np.exp(-0.5 * ((grid_x - known.mean()) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi)), color=INK, linestyle="--", label="normal")
+        spread.plot(
+            grid_x, np.exp(-0.5 * ((grid_x - known.mean()) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi)), color=INK, linestyle="--", label="normal"
+        )
         spread.legend(loc="upper right")
     spread.set_title("distribution of the errors")
     return fig

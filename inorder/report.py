@@ -72,7 +72,12 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
         coverage_columns=[(f"coverage_{100 * level:g}", f"{100 * level:g} %") for level in levels],
         models=[(name, CANDIDATES[name]) for name in models if name in CANDIDATES],
         made_by=made_by,
-        versions={"inorder": version("inorder"), "Python": platform.python_version(), "NumPy": version("numpy"), "machine": f"{platform.system()} {platform.machine()}"},
+        versions={
+            "inorder": version("inorder"),
+            "Python": platform.python_version(),
+            "NumPy": version("numpy"),
+            "machine": f"{platform.system()} {platform.machine()}",
+        },
     )
 
 
@@ -94,15 +99,20 @@ def verdict(comparison: Comparison) -> list[str]:
     best = next(row for row in rows if row["model"] == comparison.winner)
     steps = f"the last {comparison.horizon} rows" if comparison.horizon > 1 else "the last row"
     unit = f" of each of {len(comparison.series)} series" if len(comparison.series) > 1 else ""
-    sentences = [f"{best['model']} was chosen from {len(comparison.table)} models by its {COLUMNS[comparison.by][0]} over {len(comparison.folds) - 1} earlier parts of the data."]
+    parts = f"{len(comparison.folds) - 1} earlier parts" if len(comparison.folds) > 2 else "an earlier part"
+    sentences = [f"{best['model']} was chosen from {len(comparison.table)} models by its {COLUMNS[comparison.by][0]} over {parts} of the data."]
     if best["smape"] is not None:
         sentences.append(f"On {steps}{unit}, which played no part in that choice, its forecasts were off by {best['smape']:.1f} % on average (sMAPE).")
     if best["mase"] is not None:
         word = "smaller" if best["mase"] < 1 else "larger"
-        sentences.append(f"That error is {best['mase']:.2f} times (MASE) the one that repeating the last season makes one step at a time inside the training part: {word}.")
+        sentences.append(
+            f"That error is {best['mase']:.2f} times (MASE) the one that repeating the last season makes one step at a time inside the training part: {word}."
+        )
     ranked = sorted((row for row in rows if row[comparison.by] is not None), key=lambda row: row[comparison.by])
     if ranked and ranked[0]["model"] != best["model"]:
-        sentences.append(f"On that last part {ranked[0]['model']} happened to do better ({ranked[0][comparison.by]:.3g} against {best[comparison.by]:.3g}); choosing by it would be choosing after the fact.")
+        better, own = ranked[0][comparison.by], best[comparison.by]
+        scores = f"{better:.3g} against {own:.3g}" if own is not None else f"{better:.3g}"
+        sentences.append(f"On that last part {ranked[0]['model']} happened to do better ({scores}); choosing by it would be choosing after the fact.")
     for level in comparison.levels:
         share = best.get(f"coverage_{100 * level:g}")
         if share is not None:
@@ -126,27 +136,38 @@ def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, exam
 
     series, figures = fitted.history, {}
     y, stamps = series.y(example), series.stamps(example)
-    figures["forecast"] = Figure(plots.svg(plots.plot_forecast(forecast, example)), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}.")
+    figures["forecast"] = Figure(
+        plots.svg(plots.plot_forecast(forecast, example)), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}."
+    )
     if comparison:
         made = comparison.forecasts[comparison.winner]
         test = comparison.folds[-1]
         figures["test"] = Figure(
-            plots.svg(plots.plot_forecast(made[-1].at(comparison.levels), example, truth=test.truth[example])), "The test part: forecast by the winner from what came before it, and what came."
+            plots.svg(plots.plot_forecast(made[-1].at(comparison.levels), example, truth=test.truth[example])),
+            "The test part: forecast by the winner from what came before it, and what came.",
         )
         folds = [(fold.name, one.at(comparison.levels), fold.truth) for fold, one in zip(comparison.folds[:-1], made[:-1], strict=True)]
         figures["folds"] = Figure(plots.svg(plots.plot_folds(folds, example)), "The selection folds, from the earliest origin to the latest.")
     residuals = fitted.residuals[series.offsets[example] : series.offsets[example + 1]]
     if np.isfinite(residuals).sum() > 3:
         lags = _lags(len(y), season)
-        figures["residuals"] = Figure(plots.svg(plots.plot_residuals(stamps, residuals, acf(residuals, lags))), "Errors of forecasts one step ahead over the whole history; the band is that of white noise.")
+        figures["residuals"] = Figure(
+            plots.svg(plots.plot_residuals(stamps, residuals, acf(residuals, lags))),
+            "Errors of forecasts one step ahead over the whole history; the band is that of white noise.",
+        )
     if np.isfinite(y).sum() > 3 and np.nanstd(y) > 0:
         span = np.flatnonzero(np.isfinite(y))[[0, -1]]
         if span[1] - span[0] >= max(2 * season, 5):
             parts = decompose(y, season, "auto")
-            figures["decomposition"] = Figure(plots.svg(plots.plot_decomposition(parts, stamps, y, season=season > 1)), f"Classical decomposition, {parts.kind}.")
+            figures["decomposition"] = Figure(
+                plots.svg(plots.plot_decomposition(parts, stamps, y, season=season > 1)), f"Classical decomposition, {parts.kind}."
+            )
         lags = _lags(len(y), season)
         correlations = {"autocorrelation": acf(y, lags), "partial autocorrelation": pacf(y, lags)}
-        figures["correlations"] = Figure(plots.svg(plots.plot_correlations(correlations, int(np.isfinite(y).sum()))), "How the series relates to its own past; the band is that of white noise.")
+        figures["correlations"] = Figure(
+            plots.svg(plots.plot_correlations(correlations, int(np.isfinite(y).sum()))),
+            "How the series relates to its own past; the band is that of white noise.",
+        )
     return figures
 
 

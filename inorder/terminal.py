@@ -81,7 +81,14 @@ def leaderboard(table: Table, by: str, winner: str | None) -> RichTable:
     shown = ["selection", by, *(name for name in ("mase", "smape", "crps", "owa") if name != by)]
     coverage = [name for name in table[0] if name.startswith("coverage_")]
     labels = {"mase": "MASE", "smape": "sMAPE %", "crps": "CRPS", "owa": "OWA", "mae": "MAE", "rmse": "RMSE", "pinball": "pinball", "selection": "selection"}
-    drawn = RichTable(title=None, box=None, pad_edge=False, header_style="bold", caption=f"selection: {labels[by]} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.", caption_justify="left")
+    drawn = RichTable(
+        title=None,
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        caption=f"selection: {labels[by]} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.",
+        caption_justify="left",
+    )
     drawn.add_column("model", no_wrap=True)
     for name in shown:
         drawn.add_column(labels[name], justify="right", no_wrap=True)
@@ -110,7 +117,14 @@ class Bar:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-            self.progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+            self.progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed}/{task.total}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
             self.progress.__enter__()
             self.task = self.progress.add_task(self.title, total=None)
         return self

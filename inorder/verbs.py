@@ -1,7 +1,7 @@
 """The verbs that are not `compare`: fit one model, load a bundle, evaluate it on newer data.
 
-    model = inorder.fit("forecast", "sales.csv", model="holt-winters")
-    model.save("runs/sales");  inorder.load("runs/sales").predict(12)
+model = inorder.fit("forecast", "sales.csv", model="holt-winters")
+model.save("runs/sales");  inorder.load("runs/sales").predict(12)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecaster, Progress
 from inorder.metrics.forecast import score_forecast
 from inorder.metrics.score import Score
 from inorder.tasks.forecast import restore
+from inorder.typing import Floats
 
 TASKS = {"forecast": restore}  # task -> what makes a fitted model of its bundle
 
@@ -89,11 +90,15 @@ def newer(model: Fitted, data: Any, **reading: Any) -> Series | None:
         return None
     if (counts != counts[0]).any():
         i = int(np.argmin(counts))
-        raise SeriesError(f'{series.source} has {counts[i]} newer rows of "{series.ids[i]}" and {counts.max()} of "{series.ids[int(np.argmax(counts))]}"; they must end together.')
+        most = int(np.argmax(counts))
+        rows = f'{counts[i]} newer rows of "{series.ids[i]}" and {counts[most]} of "{series.ids[most]}"'
+        raise SeriesError(f"{series.source} has {rows}; they must end together.")
     return series.tail(int(counts[0]))
 
 
-def evaluate(model: Fitted | str | Path, data: Any, *, horizon: int | None = None, step: int | None = None, levels: Sequence[float] = DEFAULT_LEVELS, **reading: Any) -> dict[str, Score]:
+def evaluate(
+    model: Fitted | str | Path, data: Any, *, horizon: int | None = None, step: int | None = None, levels: Sequence[float] = DEFAULT_LEVELS, **reading: Any
+) -> dict[str, Score]:
     """Scores of a fitted model on rows that it has not seen: those of `data` that come after its history.
 
     horizon: steps ahead; None = all newer rows in one forecast.   step: rows between origins, None = horizon; at each later
@@ -109,7 +114,8 @@ def evaluate(model: Fitted | str | Path, data: Any, *, horizon: int | None = Non
     horizon = rows if horizon is None else horizon
     if not 1 <= horizon <= rows:
         raise ConfigError(f"`horizon` is {horizon}, but there are {rows} newer rows.")
-    truths, means, rivals, bounds, training = [], [], [], {level: ([], []) for level in levels}, fitted.history
+    truths, means, rivals, training = [], [], [], fitted.history
+    bounds: dict[float, tuple[list[Floats], list[Floats]]] = {level: ([], []) for level in levels}
     for origin in range(0, rows - horizon + 1, step or horizon):
         at = fitted if origin == 0 else fitted.update(new.head(rows - origin))
         made, rival = at.predict(horizon, levels), Naive2().fit(at.history).predict(horizon)

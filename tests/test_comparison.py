@@ -115,7 +115,14 @@ def test_a_budget_stops_what_does_not_fit_in_it():
 
 def test_the_table_fills_while_models_run():
     sizes, shares = [], []
-    compare("forecast", monthly(), horizon=12, models=CHEAP, on_row=lambda table: sizes.append(len(table)), on_progress=lambda model, share: shares.append((model, share)))
+    compare(
+        "forecast",
+        monthly(),
+        horizon=12,
+        models=CHEAP,
+        on_row=lambda table: sizes.append(len(table)),
+        on_progress=lambda model, share: shares.append((model, share)),
+    )
     assert sizes == [1, 2, 3, 4, 5]
     assert [share for model, share in shares if model == "drift"][-1] == pytest.approx(1.0)
 
@@ -206,5 +213,5 @@ def test_an_unknown_task_is_refused():
 
 def test_the_call_can_be_made_again():
     result = compare("forecast", "air-passengers", horizon=12, models=["naive", "drift"], folds=2)
-    again = eval(result.call, {"inorder": inorder})  # noqa: S307 - our own text, in a test
+    again = eval(result.call, {"inorder": inorder})  # our own text
     assert [row["mase"] for row in again.table] == [row["mase"] for row in result.table]

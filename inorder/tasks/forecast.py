@@ -46,20 +46,38 @@ class Candidate:
 CANDIDATES: dict[str, Candidate] = {
     "naive": Candidate("forecast.baselines:Naive", "The last value, repeated.", "ŷ[t+h] = y[t]", "Hyndman & Athanasopoulos 2021, Forecasting, §5.2"),
     "mean": Candidate("forecast.baselines:Mean", "The mean of all values so far.", "ŷ[t+h] = (y[1] + … + y[t]) / t", "Hyndman & Athanasopoulos 2021, §5.2"),
-    "drift": Candidate("forecast.baselines:Drift", "The straight line from the first value through the last.", "ŷ[t+h] = y[t] + h·(y[t] − y[1]) / (t − 1)", "Hyndman & Athanasopoulos 2021, §5.2"),
-    "seasonal-naive": Candidate("forecast.baselines:SeasonalNaive", "The value one season ago.", "ŷ[t+h] = y[t+h−m·⌈h/m⌉]", "Hyndman & Athanasopoulos 2021, §5.2", seasonal=True),
+    "drift": Candidate(
+        "forecast.baselines:Drift",
+        "The straight line from the first value through the last.",
+        "ŷ[t+h] = y[t] + h·(y[t] − y[1]) / (t − 1)",
+        "Hyndman & Athanasopoulos 2021, §5.2",
+    ),
+    "seasonal-naive": Candidate(
+        "forecast.baselines:SeasonalNaive", "The value one season ago.", "ŷ[t+h] = y[t+h−m·⌈h/m⌉]", "Hyndman & Athanasopoulos 2021, §5.2", seasonal=True
+    ),
     "naive2": Candidate(
         "forecast.baselines:Naive2",
         "The last value after taking the season out, if there is one, and putting it back.",
         "ŷ[t+h] = s[t+h] · y[t] / s[t]",
         "Makridakis, Spiliotis & Assimakopoulos 2020, The M4 Competition",
     ),
-    "moving-average": Candidate("forecast.moving_average:MovingAverage", "The mean of the last k values.", "ŷ[t+h] = (y[t] + … + y[t−k+1]) / k", "Brown 1963, Smoothing, Forecasting and Prediction"),
+    "moving-average": Candidate(
+        "forecast.moving_average:MovingAverage",
+        "The mean of the last k values.",
+        "ŷ[t+h] = (y[t] + … + y[t−k+1]) / k",
+        "Brown 1963, Smoothing, Forecasting and Prediction",
+    ),
     "weighted-moving-average": Candidate(
-        "forecast.moving_average:WeightedMovingAverage", "A weighted mean of the last k values, the newest weighing most.", "ŷ[t+h] = Σ w[i]·y[t−k+i] / Σ w[i]", "Brown 1963"
+        "forecast.moving_average:WeightedMovingAverage",
+        "A weighted mean of the last k values, the newest weighing most.",
+        "ŷ[t+h] = Σ w[i]·y[t−k+i] / Σ w[i]",
+        "Brown 1963",
     ),
     "exponential-smoothing": Candidate(
-        "forecast.smoothing:ExponentialSmoothing", "A level that moves a share α of each error.", "ℓ[t] = ℓ[t−1] + α·(y[t] − ℓ[t−1]);  ŷ[t+h] = ℓ[t]", "Hyndman, Koehler, Ord & Snyder 2008, ch. 2"
+        "forecast.smoothing:ExponentialSmoothing",
+        "A level that moves a share α of each error.",
+        "ℓ[t] = ℓ[t−1] + α·(y[t] − ℓ[t−1]);  ŷ[t+h] = ℓ[t]",
+        "Hyndman, Koehler, Ord & Snyder 2008, ch. 2",
     ),
     "holt": Candidate(
         "forecast.smoothing:ExponentialSmoothing",
@@ -92,14 +110,26 @@ CANDIDATES: dict[str, Candidate] = {
         seasonal=True,
         positive=True,
     ),
-    "trend": Candidate("forecast.trend:Trend", "A straight line through all values.", "y[t] = a + b·t", "Draper & Smith 1998, Applied Regression Analysis, ch. 1"),
-    "polynomial-trend": Candidate("forecast.trend:Trend", "A parabola through all values.", "y[t] = a + b·t + c·t²", "Draper & Smith 1998, ch. 12", {"kind": "polynomial"}),
-    "exponential-trend": Candidate("forecast.trend:Trend", "Growth by a constant factor.", "y[t] = a·exp(b·t)", "Draper & Smith 1998, ch. 24", {"kind": "exponential"}, positive=True),
+    "trend": Candidate(
+        "forecast.trend:Trend", "A straight line through all values.", "y[t] = a + b·t", "Draper & Smith 1998, Applied Regression Analysis, ch. 1"
+    ),
+    "polynomial-trend": Candidate(
+        "forecast.trend:Trend", "A parabola through all values.", "y[t] = a + b·t + c·t²", "Draper & Smith 1998, ch. 12", {"kind": "polynomial"}
+    ),
+    "exponential-trend": Candidate(
+        "forecast.trend:Trend", "Growth by a constant factor.", "y[t] = a·exp(b·t)", "Draper & Smith 1998, ch. 24", {"kind": "exponential"}, positive=True
+    ),
     "moving-average-trend": Candidate(
-        "forecast.trend:MovingAverageTrend", "The centred moving average, continued by its mean change.", "ŷ[t+h] = T[t−j] + (h + j)·(T[t−j] − T[1+j]) / (t − k)", "Kendall & Ord 1990, ch. 3"
+        "forecast.trend:MovingAverageTrend",
+        "The centred moving average, continued by its mean change.",
+        "ŷ[t+h] = T[t−j] + (h + j)·(T[t−j] − T[1+j]) / (t − k)",
+        "Kendall & Ord 1990, ch. 3",
     ),
     "ar": Candidate(
-        "forecast.autoregressive:AR", "A linear function of the last p values, p chosen by AICc.", "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]", "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6"
+        "forecast.autoregressive:AR",
+        "A linear function of the last p values, p chosen by AICc.",
+        "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]",
+        "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6",
     ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",

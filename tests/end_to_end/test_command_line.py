@@ -182,7 +182,13 @@ def test_names_with_markup_are_shown_as_text(tmp_path):
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
-    process = subprocess.Popen([*INORDER, "compare", "forecast", "air-passengers", "--horizon", "12", "--models", "naive,lstm"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*INORDER, "compare", "forecast", "air-passengers", "--horizon", "12", "--models", "naive,lstm"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("naive:"):
