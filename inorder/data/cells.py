@@ -163,8 +163,6 @@ def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, 
             raise table.refuse(row, name, str(column[row]), "a finite number", "Replace it, or leave the cell empty if it is missing.")
         found[key] = numbers.values
         notes += [f"{name}: {note}" if len(named) > 1 else note for note in numbers.notes]
-    if all(np.isnan(found[VALUE, name]).all() for name in roles.values):
-        raise SeriesError(f'{table.source}: the column "{roles.values[0]}" has no values, only missing ones.')
     return found, notes
 
 

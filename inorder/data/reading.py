@@ -40,7 +40,14 @@ def read(data: Any, options: Options) -> Series:
         return data
     if isinstance(data, np.ndarray | list | tuple | range) or (np.isscalar(data) and not isinstance(data, str)):
         return _from_array(data, options)
-    return read_columns(read_table(data, options), options)
+    series = read_columns(read_table(data, options), options)
+    if np.isnan(series.values).all():
+        raise _no_values(series.source, series.names.value)
+    return series
+
+
+def _no_values(source: str, column: str) -> SeriesError:
+    return SeriesError(f'{source}: the column "{column}" has no values, only missing ones.')
 
 
 def read_columns(table: Table, options: Options) -> Series:
@@ -58,7 +65,13 @@ def read_columns(table: Table, options: Options) -> Series:
     notes += [*roles.notes, *(text.format(row=table.row(row)) if row is not None else text for text, row in (stamps.notes if stamps else ())), *cell_notes]
     if roles.across:
         rows = without_ends(rows)
+        if empty := len(ids) - len(np.unique(rows.codes)):
+            notes.append(f"{empty:,} series without values left out")
+    if len(rows.codes) == 0:
+        raise _no_values(table.source, roles.values[0])
     rows, zone, utc, clock_notes = _in_zone(rows, stamps, roles, options, table)
+    if len(rows.codes) == 0:  # all at times that never were
+        raise _no_values(table.source, roles.values[0])
     speak = Speaker(table.source, table.row, table.rows, _label(zone if utc else None), ids, zone is not None)
     if options.start is not None:
         rows = _from_start(rows, options, table)

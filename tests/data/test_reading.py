@@ -330,6 +330,8 @@ class TestColumns:
         assert y.label(y["Spain"].index[0]) == "1961" and y["Spain"].values.tolist() == [6, 7, 8]
         y = read("shop,2020-01,2020-02,2020-03,2020-04\nA,5,6,7,8\nB,6,7,8,9\n")
         assert y.frequency == Frequency("month") and y["B"].values.tolist() == [6, 7, 8, 9]
+        y = read("shop,2020-01,2020-02,2020-03,2020-04\nA,5,6,7,8\nB,,,,\n")
+        assert y.ids == ("A",) and "1 series without values left out" in said(y)
         assert read("shop,x,z\nA,5,6\nB,6,7\n", layout="rows")["B"].values.tolist() == [6, 7]
         with pytest.raises(SeriesError, match="no series in its rows"):
             read("a,b\n5,6\n5,7\n", layout="rows")

@@ -83,6 +83,10 @@ class TestExtend:
     def test_one_number(self, months: Series) -> None:
         assert extend(months, 5).values[-1] == 5 and extend(extend(months, 5), nan).label(extend(extend(months, 5), nan).index[-1]) == "1961-02"
 
+    def test_a_missing_observation(self, months: Series) -> None:
+        y = extend(months, {"month": ["1961-01"], "passengers": [None]})
+        assert np.isnan(y.values[-1]) and y.label(y.index[-1]) == "1961-01"
+
     def test_nothing_else_changes(self, months: Series) -> None:
         before = months.values.copy()
         extend(months, [1.0])
