@@ -52,7 +52,7 @@ class Reading:
     decimal: Annotated[str | None, typer.Option(help='Decimal mark, "." or ",".')] = None
     missing: Annotated[str | None, typer.Option(help="More words for a missing value, separated by commas.")] = None
     duplicates: Annotated[str | None, typer.Option(help="Different values at one stamp: error, mean, first, last or sum.")] = None
-    layout: Annotated[str | None, typer.Option(help="long or wide.")] = None
+    layout: Annotated[str | None, typer.Option(help="long, wide, or rows: a series in each row.")] = None
     every: Annotated[str | None, typer.Option(help="Put the stamps on a grid of this spacing: 1d, or a number where times are numbers.")] = None
     how: Annotated[str | None, typer.Option(help="With --every: mean, sum, median, min, max, first or last of each cell.")] = None
     header: Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns.")] = None
