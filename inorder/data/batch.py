@@ -9,14 +9,14 @@ What is real and what is padding follows from the lengths, in one place: `valid_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inorder.errors import ShapeError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 
 def valid_mask(lengths: Tensor, time: int) -> Tensor:
@@ -71,6 +71,44 @@ class Batch:
 
     def __len__(self) -> int:
         return int(self.inputs.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Stretches of long sequences as shuffled batches; every iteration is one epoch, in a new order.
+
+    inputs: (rows, features) of all sequences, one after the other.   targets: (rows, …), NaN where not known.
+    starts, lengths: (windows,) rows where each window begins, and how many it has.
+    batch_size: windows per batch.   batches: per epoch; with more places than windows, every window is drawn before any is drawn again.
+    generator: the random numbers that order them.
+
+    >>> import torch
+    >>> rows = torch.arange(6.0)
+    >>> windows = Windows(rows[:, None], rows + 1, torch.tensor([0, 1, 2]), torch.tensor([4, 4, 4]), 2, 3, torch.Generator().manual_seed(0))
+    >>> sorted(start for batch in windows for start in batch.inputs[:, 0, 0].int().tolist())
+    [0, 0, 1, 1, 2, 2]
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    starts: Tensor
+    lengths: Tensor
+    batch_size: int
+    batches: int
+    generator: Generator
+
+    def __iter__(self) -> Iterator[Batch]:
+        import torch
+
+        count, places = len(self.starts), self.batches * self.batch_size
+        order = torch.cat([torch.randperm(count, generator=self.generator) for _ in range(-(-places // count))])
+        for chosen in order[:places].split(self.batch_size):
+            lengths = self.lengths[chosen]
+            rows = self.starts[chosen, None] + torch.minimum(torch.arange(int(lengths.max())), lengths[:, None] - 1)
+            yield Batch(self.inputs[rows], lengths, self.targets[rows])
+
+    def __len__(self) -> int:
+        return self.batches
 
 
 def check_lengths(lengths: Tensor, batch: int, time: int) -> None:

@@ -1,0 +1,293 @@
+"""What a recurrent forecaster sees: every series on one scale, around its own level.
+
+    u[t] = log y[t] − season[phase]            logarithm only where the spread grows with the level
+    ℓ[t] = ℓ[t−1] + α · (u[t] − ℓ[t−1])        the level, α = 1 − exp(−1/season); a missing value leaves it as it is
+    x[t] = (u[t−k] − ℓ[t]) / s                 for the last two values and for the same and the next place of the season before
+    z[t] = (u[t+1] − ℓ[t]) / s                 what is to be forecast;   s = mean |z · s| over the training part
+
+so that a series may grow a hundredfold and the network still sees numbers of the size 1. Every number is known at t.
+A missing value is taken to lie on the level, and a flag says so.
+
+Sources: level and season taken out of each window: Smyl 2020, A hybrid method of exponential smoothing and recurrent neural
+networks, §3; one scale per series: Salinas et al. 2020, DeepAR, §3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inorder.data.series import Series
+from inorder.errors import ConfigError, ForecastError
+from inorder.features.fourier import clock
+from inorder.features.panel import ahead, back, position_in_series
+from inorder.features.rolling import exponential_mean
+from inorder.features.scaling import BoxCox
+from inorder.forecast.baselines import is_seasonal, seasonal_indices
+from inorder.typing import Floats, Offsets, Values
+
+TRANSFORMS = ("auto", "log", "none")
+FEWEST = 16  # observations after the first, below which a series by itself is not worth a network
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """The numbers that bring each series to the network's scale and back.
+
+    logarithm: (series,) 1 where values are in logarithms.   floor: (series,) the least value taken, for those: the smallest observed.
+    season: (series, season_length) index of each phase, in units of u.   scale: (series,) s.
+    limit: (series,) the largest |z| observed; no forecast goes further from the level in one step.
+    burn: (series,) rows from the first observation on that only fill the memory: a season, where there are two.
+    future_centre, future_spread, static_centre, static_spread: (covariates,) what standardises them.
+    """
+
+    logarithm: Whole
+    floor: Floats
+    season: Floats
+    scale: Floats
+    limit: Floats
+    burn: Whole
+    future_centre: Floats
+    future_spread: Floats
+    static_centre: Floats
+    static_spread: Floats
+
+    @property
+    def season_length(self) -> int:
+        return int(self.season.shape[1])
+
+    @property
+    def alpha(self) -> float:
+        """The share of a new value in the level: a memory of one season, of four steps where there is none."""
+        return 1 - math.exp(-1 / max(self.season_length, 4))
+
+    @property
+    def lags(self) -> list[int]:
+        """How many steps before the newest value the values among the inputs lie."""
+        season = self.season_length
+        return sorted({0, 1, season - 1, season}) if season > 1 else [0, 1]
+
+    def forward(self, y: Values, which: Whole, phase: Whole) -> Floats:
+        """From values to u.   which: the series of each value.   phase: its place in the season."""
+        log = self.logarithm[which] == 1
+        values = np.where(log, np.maximum(y, self.floor[which]), y)
+        values[log] = np.log(values[log])
+        return np.asarray(values - self.season[which, phase])
+
+    def inverse(self, u: Floats, which: Whole, phase: Whole) -> Floats:
+        """From u back to values.   All three: (series, horizon), or the shapes of `forward`."""
+        values = u + self.season[which, phase]
+        with np.errstate(over="ignore"):
+            return np.asarray(np.where(self.logarithm[which] == 1, np.exp(np.minimum(values, 709.0)), values))
+
+    def inputs(self, recent: Floats, level: Floats, known: NDArray[np.bool_], phase: Whole, future: Floats, static: Floats, which: Whole) -> NDArray[np.float32]:
+        """(rows, features) what the network sees at each row.
+
+        recent: (rows, lags) u at `lags`.   level, known, phase, which: (rows,) of the newest value.
+        future: (rows, covariates) of the step to be forecast; static: (rows, covariates); both standardised.
+        """
+        columns = [(recent - level[:, None]) / self.scale[which, None], known[:, None]]
+        if self.season_length > 1:
+            angle = 2 * np.pi * ((phase + 1) % self.season_length) / self.season_length
+            columns += [np.sin(angle)[:, None], np.cos(angle)[:, None]]
+        return np.concatenate([*columns, future, static], axis=1, dtype=np.float32)
+
+    def standard_future(self, values: Floats) -> Floats:
+        """Future covariates, (…, covariates), brought to mean 0 and standard deviation 1; 0 where not known."""
+        return np.asarray(np.nan_to_num((values - self.future_centre) / self.future_spread))
+
+    def standard_static(self, history: Series) -> Floats:
+        """(series, covariates) static covariates, likewise."""
+        values = columns_of(history.static, len(history))
+        return np.asarray(np.nan_to_num((values - self.static_centre) / self.static_spread))
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A history as the network sees it, row by row.
+
+    u: (rows,) NaN = missing.   filled: the same with missing values on the level.   level, phase, series: (rows,).
+    inputs: (rows, features).   targets: (rows,) z of the next value; NaN where it is missing.
+    begin: (series,) row of the first observation; the rows before it are not used.   end: (series,) row after the last.
+    """
+
+    u: Floats
+    filled: Floats
+    level: Floats
+    phase: Whole
+    series: Whole
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    begin: Offsets
+    end: Offsets
+
+    def recent(self, rows: Whole, count: int) -> Floats:
+        """(len(rows), count) the last `count` filled values up to and including each row, oldest first; before the first observation, that observation."""
+        begin = self.begin[self.series[rows]]
+        return np.asarray(self.filled[np.maximum(rows[:, None] + np.arange(1 - count, 1), begin[:, None])])
+
+
+def encode(history: Series, scaling: Scaling) -> Encoded:
+    """Every row of `history` on the scale of `scaling`."""
+    series = np.repeat(np.arange(len(history)), history.lengths)
+    phase = phases(history, scaling.season_length)
+    u = scaling.forward(history.values, series, phase)
+    level = exponential_mean(replace(history, values=u), alpha=scaling.alpha)
+    known = ~np.isnan(u)
+    filled = np.where(known, u, level)
+    begin = _first_observation(known, history.offsets)
+    position = position_in_series(history.offsets)
+    first = filled[np.minimum(begin, len(u) - 1)][series]
+    recent = np.stack([back(filled, position, lag) for lag in scaling.lags], axis=1)
+    recent = np.where(np.isnan(recent), first[:, None], recent)  # before the first observation
+    future = scaling.standard_future(_next_future(history))
+    static = scaling.standard_static(history)[series]
+    return Encoded(
+        u=u,
+        filled=filled,
+        level=level,
+        phase=phase,
+        series=series,
+        inputs=scaling.inputs(recent, level, known, phase, future, static, series),
+        targets=((ahead(u, history.offsets, 1) - level) / scaling.scale[series]).astype(np.float32),
+        begin=begin,
+        end=history.offsets[1:],
+    )
+
+
+def fit_scaling(history: Series, season_length: int, transform: str) -> Scaling:
+    """Learn the scaling of every series from its whole history."""
+    count, m = len(history), season_length
+    logarithm = _logarithms(history, m, transform)
+    phase = phases(history, m)
+    season, floor = np.zeros((count, m)), np.ones(count)
+    burn = np.ones(count, dtype=np.int64)
+    for i, y in enumerate(history):
+        known = np.flatnonzero(~np.isnan(y))
+        if len(known) == 0:
+            continue
+        u = y[known[0] : known[-1] + 1]
+        if logarithm[i]:
+            floor[i] = y[known].min()
+            u = np.log(u)
+        burn[i] = m if len(u) >= 2 * m + FEWEST // 2 else 1
+        season[i] = _season(u, int(phase[history.offsets[i] + known[0]]), m)
+    future, static = future_columns(history), columns_of(history.static, count)
+    ones = np.ones(count)
+    raw = Scaling(logarithm, floor, season, ones, ones, burn, *_centre_and_spread(future), *_centre_and_spread(static))
+    encoded = encode(history, raw)
+    sizes = np.abs(training_targets(encoded, raw, encoded.end))
+    rows = [sizes[a:b][~np.isnan(sizes[a:b])].astype(np.float64) for a, b in zip(history.offsets[:-1], history.offsets[1:], strict=True)]
+    largest = np.array([np.nanmax(np.abs(encoded.filled[a:b]), initial=0.0) for a, b in zip(encoded.begin, encoded.end, strict=True)])
+    least = np.maximum(1e-9 * largest, 1e-12)  # of a series that never varies
+    scale = np.maximum([row.mean() if len(row) else 1.0 for row in rows], least)
+    return replace(raw, scale=scale, limit=np.array([row.max(initial=0.0) for row in rows]) / scale)
+
+
+def training_targets(encoded: Encoded, scaling: Scaling, until: Offsets) -> NDArray[np.float32]:
+    """(rows,) the targets, NaN for those within `burn` of the first observation and for those that lie at row `until`, (series,), or later."""
+    row = np.arange(len(encoded.targets))
+    begin = encoded.begin + scaling.burn
+    inside = (row + 1 >= begin[encoded.series]) & (row + 1 < until[encoded.series])
+    return np.where(inside, encoded.targets, np.float32(np.nan))
+
+
+def too_short(history: Series) -> dict[str, str]:
+    """The series that cannot be scaled, with the reason."""
+    reasons = {}
+    for name, y in zip(history.ids, history, strict=True):
+        seen = int((~np.isnan(y)).sum())
+        if seen < 4:
+            reasons[name] = f'Series "{name}" has {seen} {"observation" if seen == 1 else "observations"}; 4 are needed to find its scale.'
+    return reasons
+
+
+def usable_season(history: Series, season_length: int) -> int:
+    """The season length, or 1 where no series shows two seasons and a little more. Raises ForecastError where all are too short even so."""
+    spans = [len(y) - int(np.argmax(~np.isnan(y))) for y in history if not np.isnan(y).all()]
+    longest = max(spans, default=0)
+    if longest < FEWEST:
+        i = int(np.argmax(history.lengths))
+        what = f'Series "{history.ids[i]}" spans {longest} observations' if len(history) == 1 else f"The longest of {len(history)} series spans {longest} observations"
+        raise ForecastError(f"{what}; a network needs at least {FEWEST} to be trained and judged. Use a classical model.")
+    return season_length if longest >= 2 * season_length + FEWEST // 2 else 1
+
+
+def phases(history: Series, season_length: int) -> Whole:
+    """(rows,) the place of each row in the season, the same for equal stamps of all series."""
+    return np.asarray(np.rint(clock(history)).astype(np.int64) % season_length)
+
+
+def _logarithms(history: Series, season_length: int, transform: str) -> Whole:
+    """(series,) 1 where to take logarithms: where it was asked for, or where Guerrero's power is nearer to 0 than to 1."""
+    positive = np.array([bool((y[~np.isnan(y)] > 0).all()) for y in history])
+    if transform == "log" and not positive.all():
+        i = int(np.argmin(positive))
+        raise ConfigError(f'transform="log" needs values above 0; series "{history.ids[i]}" has {np.nanmin(history.y(i)):g}. Use transform="none" or "auto".')
+    if transform != "auto":
+        return np.full(len(history), int(transform == "log"), dtype=np.int64)
+    logarithm = np.zeros(len(history), dtype=np.int64)
+    which = np.flatnonzero(positive)
+    if len(which):
+        powers = BoxCox(season_length=max(season_length, 4)).fit(history.take(which)).power
+        logarithm[which] = powers < 0.5
+    return logarithm
+
+
+def _season(u: Values, phase: int, season_length: int) -> Floats:
+    """(season,) additive indices by phase, zeros where no season shows.   phase: of u[0]."""
+    known = np.flatnonzero(~np.isnan(u))
+    if season_length == 1 or not is_seasonal(u, season_length):
+        return np.zeros(season_length)
+    indices = seasonal_indices(np.interp(np.arange(len(u)), known, u[known]), season_length, multiplicative=False)
+    return np.roll(np.nan_to_num(indices), phase)
+
+
+def _first_observation(known: NDArray[np.bool_], offsets: Offsets) -> Offsets:
+    """(series,) row of the first observation; the row after the series where there is none."""
+    row = np.where(known, np.arange(len(known)), len(known))
+    return np.asarray(np.minimum(np.minimum.reduceat(row, offsets[:-1]), offsets[1:]), dtype=np.int64)
+
+
+def columns_of(covariates: Mapping[str, Any], rows: int) -> Floats:
+    """(rows, covariates) in the order of their names."""
+    return np.stack([np.asarray(covariates[name], dtype=np.float64) for name in sorted(covariates)], axis=1) if covariates else np.zeros((rows, 0))
+
+
+def _next_future(history: Series) -> Floats:
+    """(rows, covariates) future covariates of the row after each; NaN where not known."""
+    columns = np.stack([ahead(column, history.offsets, 1) for column in future_columns(history).T], axis=1) if history.future else np.zeros((len(history.values), 0))
+    for k, name in enumerate(sorted(history.future)):
+        if name in history.ahead and history.ahead[name].shape[1]:
+            columns[history.offsets[1:] - 1, k] = history.ahead[name][:, 0]
+    return columns
+
+
+def future_columns(history: Series) -> Floats:
+    """(rows, covariates) the future covariates of every row, in the order of their names."""
+    return columns_of(history.future, len(history.values))
+
+
+def future_ahead(history: Series, horizon: int) -> Floats:
+    """(series, horizon, covariates) the future covariates after the last row. Raises ForecastError where fewer steps are known."""
+    names = sorted(history.future)
+    for name in names:
+        steps = history.ahead[name].shape[1] if name in history.ahead else 0
+        if steps < horizon:
+            raise ForecastError(f'A forecast of {horizon} steps needs {horizon} values of the future covariate "{name}" after the last observation; there are {steps}.')
+    return np.stack([history.ahead[name][:, :horizon] for name in names], axis=2) if names else np.zeros((len(history), horizon, 0))
+
+
+def _centre_and_spread(columns: Floats) -> tuple[Floats, Floats]:
+    """(covariates,) mean and standard deviation, 1 where a column does not vary or is never known."""
+    known = ~np.isnan(columns)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, columns, 0.0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, columns - centre, 0.0) ** 2).sum(axis=0) / count)
+    return centre, np.where(spread > 0, spread, 1.0)

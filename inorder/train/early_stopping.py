@@ -1,0 +1,42 @@
+"""Early stopping: end when the validation loss has not improved for a while, and go back to the weights that were best.
+
+Source: Prechelt 1998, Early stopping - but when?
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+
+@dataclass
+class EarlyStopping:
+    """patience: epochs without improvement after which to stop.   least: how much lower a loss must be to count as better.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> stopping = EarlyStopping(patience=2)
+    >>> [stopping.observe(loss, epoch, layer) for epoch, loss in enumerate([1.0, 0.5, 0.6, 0.7])]
+    [False, False, False, True]
+    >>> stopping.best_epoch, stopping.best_loss
+    (1, 0.5)
+    """
+
+    patience: int
+    least: float = 0.0
+    best_loss: float = field(default=math.inf, init=False)
+    best_epoch: int = field(default=0, init=False)
+    _weights: dict[str, Tensor] | None = field(default=None, init=False, repr=False)
+
+    def observe(self, loss: float, epoch: int, model: nn.Module) -> bool:
+        """Take note of the validation loss after `epoch`; keep the weights where it is the best so far. True: stop now."""
+        if self._weights is None or loss < self.best_loss - self.least:
+            self.best_loss, self.best_epoch = loss, epoch
+            self._weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        return epoch - self.best_epoch >= self.patience
+
+    def restore(self, model: nn.Module) -> None:
+        """Put the best weights back into `model`; it stays as it is where nothing was observed."""
+        if self._weights is not None:
+            model.load_state_dict(self._weights)
