@@ -40,10 +40,14 @@ _HOME = {
     "regularise": "data.series",
 }
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+_PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")
+
+__all__ = ["__version__", *_HOME, *_PARTS]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
@@ -52,4 +56,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_PARTS})

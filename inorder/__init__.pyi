@@ -1,5 +1,7 @@
 """What `import inorder` offers, for type checkers; `__init__.py` loads it on first use."""
 
+from inorder import bundle as bundle, data as data, errors as errors, features as features, forecast as forecast, lecture as lecture, losses as losses
+from inorder import metrics as metrics, models as models, nn as nn, tasks as tasks, textbook as textbook, train as train
 from inorder.comparison import Comparison as Comparison, compare as compare
 from inorder.data.frequency import Frequency as Frequency
 from inorder.data.series import Series as Series, read_series as read_series, regularise as regularise

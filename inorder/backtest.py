@@ -63,30 +63,36 @@ class Clock:
         return None if self.deadline is None else max(self.deadline - time.monotonic(), self.reserve, 1.0)
 
 
-def plan_folds(series: Series, horizon: int, folds: int, step: int) -> tuple[Series, list[Fold], list[str]]:
-    """The selection folds, earliest first, then the test part; with the series that are long enough, and notes on what was cut.
+def plan_folds(series: Series, horizon: int, folds: int, step: int) -> tuple[list[Fold], list[str]]:
+    """The selection folds, earliest first, then the test part, over the series that are long enough; and notes on what was cut.
 
     Where the data are short there are fewer folds, so that two seasons (ten rows at least) come before the first origin where
     that can be had, and FEWEST rows in any case.   Raises SeriesError where not even one selection fold and a test part fit.
     """
     notes = []
     needed = 2 * horizon + FEWEST
-    enough = series.lengths >= needed
+    known = np.array([np.isfinite(y[: max(len(y) - 2 * horizon, 0)]).sum() for y in series])  # observations before the latest selection fold
+    enough = known >= FEWEST
     if not enough.any():
+        i = int(np.argmax(known))
         raise SeriesError(
-            f"The longest series has {series.lengths.max()} rows; comparing at horizon {horizon} needs {needed}: "
-            f"{horizon} to test, {horizon} to choose by and {FEWEST} before them. Use a shorter horizon, or fit one model with `inorder fit`."
+            f"Comparing at horizon {horizon} needs {needed} rows: {horizon} to test, {horizon} to choose by and {FEWEST} observations before them. "
+            f'"{series.ids[i]}" has {series.lengths[i]} rows with {known[i]} observations before the last {2 * horizon}. '
+            "Use a shorter horizon, or fit one model with `inorder fit`."
         )
     if not enough.all():
-        notes.append(f"{(~enough).sum()} of {len(series)} series have fewer than {needed} rows and are left out of the comparison.")
+        left_out = [series.ids[i] for i in np.flatnonzero(~enough)]
+        names = ", ".join(left_out[:5]) + (f" and {len(left_out) - 5} more" if len(left_out) > 5 else "")
+        notes.append(f"Left out of the comparison for having fewer than {FEWEST} observations before the last {2 * horizon} rows: {names}.")
         series = series.take(np.flatnonzero(enough))
-    shortest, wanted = int(series.lengths.min()), max(2 * series.season_length, 10)
+    begins = np.array([int(np.argmax(np.isfinite(y))) for y in series])  # rows before the first observation
+    shortest, wanted = int((series.lengths - begins).min()), max(2 * series.season_length, 10)
     room = max(1, min(folds, 1 + (shortest - 2 * horizon - wanted) // step))
     if room < folds:
-        notes.append(f"{room} selection fold{'s' * (room > 1)} instead of {folds}: the shortest series has {shortest} rows.")
+        notes.append(f"{room} selection fold{'s' * (room > 1)} instead of {folds}: the shortest series has {shortest} rows from its first observation on.")
     leaves = [2 * horizon + k * step for k in reversed(range(room))]
     plan = [_fold(series, f"fold {k + 1}", leave, horizon) for k, leave in enumerate(leaves)]
-    return series, [*plan, _fold(series, "test", horizon, horizon)], notes
+    return [*plan, _fold(series, "test", horizon, horizon)], notes
 
 
 def _fold(series: Series, name: str, leave: int, horizon: int) -> Fold:
@@ -123,41 +129,53 @@ def run_folds(
             fitted = fitted.update(fold.training.tail(plan[k - 1].leave - fold.leave))
         made = fitted.predict(fold.horizon, grid, intervals=intervals)
         if not np.isfinite(made.mean).all():
-            raise ForecastError("its forecast is not finite.")
+            wrong = forecast_ids_not_finite(made)
+            raise ForecastError(f'its forecast of "{wrong[0]}" is not finite.')
         forecasts.append(made)
         fell_back = max(fell_back, len(fitted.errors))
         report(1, 1)
     return tuple(forecasts), fell_back
 
 
+def forecast_ids_not_finite(made: Forecast) -> list[str]:
+    """The series whose forecast holds a value that is not finite."""
+    mean = made.mean.reshape(len(made.ids), -1)
+    return [made.ids[i] for i in np.flatnonzero(~np.isfinite(mean).all(axis=1))]
+
+
 def score(fold: Fold, forecast: Forecast, levels: Sequence[float], naive2: Floats) -> dict[str, Score]:
     """The scores of one fold: mae, rmse, smape, mase, owa, pinball over `levels`, crps over the DECILES, coverage_80, …
 
     naive2: (series, horizon) what Naive 2 forecast for the same fold.
-    A series that could not be fitted is judged by the value that stands in; one that has no intervals is left out of their scores.
+    A series that could not be fitted is judged by the value that stands in. Where there are no intervals the forecast counts as a
+    point: its quantiles are all alike, its CRPS is its absolute error, and only a perfect hit lies inside. No model is excused.
     """
     shape, mean = fold.truth.shape, forecast.mean.reshape(fold.truth.shape)
-    lower = {level: bound.reshape(shape) for level, bound in forecast.lower.items()}
-    upper = {level: bound.reshape(shape) for level, bound in forecast.upper.items()}
+    lower = {level: _or_point(bound, mean) for level, bound in forecast.lower.items()}
+    upper = {level: _or_point(bound, mean) for level, bound in forecast.upper.items()}
     season = fold.training.season_length
-    whole = metrics.score_forecast(fold.truth, mean, train=fold.training, season_length=season, naive2=naive2)
-    without = np.array([name in forecast.errors for name in forecast.ids])
-    judged = np.where(without[:, None], np.nan, fold.truth)
-    within = metrics.score_forecast(
-        judged,
+    scores = metrics.score_forecast(
+        fold.truth,
         mean,
         train=fold.training,
         season_length=season,
+        naive2=naive2.reshape(shape),
         lower={level: lower[level] for level in levels},
         upper={level: upper[level] for level in levels},
     )
     probabilities = [(1 - level) / 2 for level in reversed(DECILES)] + [0.5] + [(1 + level) / 2 for level in DECILES]
     quantiles = np.stack([*(lower[level] for level in reversed(DECILES)), mean, *(upper[level] for level in DECILES)])
-    return {**within, **whole, "crps": metrics.crps(judged, quantiles, probabilities)}
+    return {**scores, "crps": metrics.crps(fold.truth, quantiles, probabilities)}
+
+
+def _or_point(bound: Floats, mean: Floats) -> Floats:
+    """The bound, or the forecast itself where there is none."""
+    bound = bound.reshape(mean.shape)
+    return np.where(np.isnan(bound), mean, bound)
 
 
 def naive2_means(plan: Sequence[Fold]) -> list[Floats]:
     """(series, horizon) forecasts of Naive 2 for every fold: the yardstick of OWA."""
     from inorder.forecast.baselines import Naive2
 
-    return [np.atleast_2d(Naive2().fit(fold.training).predict(fold.horizon).mean) for fold in plan]
+    return [np.atleast_2d(Naive2().fit(fold.training).predict(fold.horizon, ()).mean) for fold in plan]

@@ -48,13 +48,12 @@ class Bundle:
 def write_bundle(path: str | Path, bundle: Bundle) -> Path:
     """Save `bundle` as the directory `path`, whole or not at all; an older bundle there is replaced, anything else is refused."""
     path = Path(path)
-    if path.exists() and not is_replaceable(path):
-        raise BundleError(f"{path} exists and is not a bundle. Choose another name, or remove it.")
+    check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         _fill(fresh, bundle)
-        fresh.chmod(0o755)
+        fresh.chmod(0o777 & ~umask())
         replace_directory(fresh, path)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -65,9 +64,11 @@ def write_bundle(path: str | Path, bundle: Bundle) -> Path:
 def _fill(folder: Path, bundle: Bundle) -> None:
     from safetensors.numpy import save_file
 
-    header = {"format": FORMAT, "versions": {name: version(name) for name in ("inorder", "numpy")}, **bundle.model}
+    header = {"format": FORMAT, "versions": {name: version(name) for name in ("inorder", "numpy")}, "files": sorted(bundle.texts), **bundle.model}
+    weights = folder / "weights.safetensors"
     (folder / "model.json").write_text(json.dumps(header, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    save_file({name: np.ascontiguousarray(array) for name, array in bundle.weights.items()}, folder / "weights.safetensors")
+    save_file({name: np.ascontiguousarray(array) for name, array in bundle.weights.items()}, weights)
+    weights.chmod(0o666 & ~umask())  # safetensors makes it readable for its owner alone
     for name, text in bundle.texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     for name, part in bundle.parts.items():
@@ -75,9 +76,25 @@ def _fill(folder: Path, bundle: Bundle) -> None:
         _fill(folder / name, part)
 
 
-def is_replaceable(path: Path) -> bool:
-    """Whether a directory may be overwritten: it is empty, or a bundle."""
-    return path.is_dir() and ((path / "model.json").is_file() or not any(path.iterdir()))
+OURS = {"model.json", "weights.safetensors", "report.html", "candidates"}  # names that a bundle's folder may hold, beside those that its header lists
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises BundleError, saying why, where `path` must not be overwritten: it is no folder, no bundle of ours, or holds other people's files."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise BundleError(f"{path} exists and is a file. Choose another name for the folder.")
+    names = sorted(file.name for file in path.iterdir())
+    if not names:
+        return
+    try:
+        header = read_header(path)
+    except BundleError as error:
+        raise BundleError(f"{path} exists and is not a bundle of ours, so it is not replaced. ({error}) Choose another folder.") from None
+    foreign = [name for name in names if name not in OURS and name not in header.get("files", ())]
+    if foreign:
+        raise BundleError(f'{path} exists and holds "{foreign[0]}", which is not ours. Choose another folder, or move that file away.')
 
 
 def replace_directory(fresh: Path, path: Path) -> None:
@@ -101,10 +118,22 @@ def read_bundle(path: str | Path) -> Bundle:
     from safetensors.numpy import load_file
 
     path = Path(path)
-    header, weights = path / "model.json", path / "weights.safetensors"
-    for file in (header, weights):
-        if not file.is_file():
-            raise BundleError(f"{path} is not a bundle: it has no {file.name}.")
+    model, weights = read_header(path), path / "weights.safetensors"
+    if not weights.is_file():
+        raise BundleError(f"{path} is not a bundle: it has no {weights.name}.")
+    try:
+        arrays = load_file(weights)
+    except (SafetensorError, ValueError, KeyError, OSError) as error:
+        raise BundleError(f"{weights} is damaged: {error}.") from None
+    texts = {file.name: file.read_text(encoding="utf-8", errors="strict") for file in sorted(path.glob("*.txt"))}
+    return Bundle(model, arrays, texts, path=path)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The object in a bundle's model.json, checked for being one of ours."""
+    header = path / "model.json"
+    if not header.is_file():
+        raise BundleError(f"{path} is not a bundle: it has no {header.name}.")
     if header.stat().st_size > LARGEST_JSON:
         raise BundleError(f"{header} has {header.stat().st_size:,} bytes; a bundle's header has at most {LARGEST_JSON:,}.")
     try:
@@ -115,9 +144,11 @@ def read_bundle(path: str | Path) -> Bundle:
         raise BundleError(f'{header} is not the header of a bundle: it needs the texts "task" and "model".')
     if model.get("format") != FORMAT:
         raise BundleError(f"{header} has format {model.get('format')!r}; this version of inorder reads format {FORMAT}.")
-    try:
-        arrays = load_file(weights)
-    except (SafetensorError, ValueError, KeyError, OSError) as error:
-        raise BundleError(f"{weights} is damaged: {error}.") from None
-    texts = {file.name: file.read_text(encoding="utf-8", errors="strict") for file in sorted(path.glob("*.txt"))}
-    return Bundle(model, arrays, texts, path=path)
+    return model
+
+
+def umask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0o077)  # the system has no way to ask but to set
+    os.umask(mask)
+    return mask

@@ -23,6 +23,7 @@ import typer
 
 from inorder import __version__
 from inorder.errors import ConfigError, InorderError, InputError
+from inorder.output import print_data, say
 
 app = typer.Typer(
     name="inorder",
@@ -105,7 +106,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no rema
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """Models for data whose order matters: fit, compare, explain and serve them with a few verbs."""
     if version:
-        typer.echo(f"inorder {__version__}")
+        say(f"inorder {__version__}")
         raise typer.Exit
 
 
@@ -135,26 +136,30 @@ def compare(
     from inorder.data.series import read_series
     from inorder.terminal import Board
 
+    seconds, wanted = parse_budget(budget), None if models is None else names(models)
+    comparison.check_options(
+        task, horizon=horizon, models=wanted, folds=folds, step=step, by=by, levels=parse_levels(levels), intervals=intervals, budget=seconds, keep=keep
+    )
     target = check_target(out or Path("runs") / stem(data))
     series = read_series(data, **reading.keywords())
     if not quiet and not as_json:
-        typer.echo(series.describe())
+        say(series.describe())
         for note in series.notes:
-            typer.echo(f"  {note}")
+            say(f"  {note}")
     board = Board(by, quiet or as_json)
     with board:
         result = comparison.compare(
             task,
             series,
             horizon=horizon,
-            models=None if models is None else names(models),
+            models=wanted,
             folds=folds,
             step=step,
             refit=refit,
             by=by,
             levels=parse_levels(levels),
             intervals=intervals,
-            budget=parse_budget(budget),
+            budget=seconds,
             seed=seed,
             keep=keep,
             on_row=board.show,
@@ -168,10 +173,10 @@ def compare(
     board.finish(result.table, result.winner)
     if not quiet:
         for note in result.notes:
-            typer.echo(f"  {note}")
-        typer.echo(f"\nbest: {result.winner}, fitted to everything and saved in {saved}")
-        typer.echo(f"report:   {saved / 'report.html'}")
-        typer.echo(f"forecast: inorder predict {saved} --horizon {result.horizon}")
+            say(f"  {note}")
+        say(f"\nbest: {result.winner}, fitted to everything and saved in {saved}")
+        say(f"report:   {saved / 'report.html'}")
+        say(f"forecast: inorder predict {saved} --horizon {result.horizon}")
 
 
 @app.command()
@@ -194,31 +199,36 @@ def fit(
     from inorder import verbs
     from inorder.bundle import write_bundle
     from inorder.data.series import read_series
+    from inorder.forecast.base import check_horizon
     from inorder.report import render_report
     from inorder.tasks.forecast import parse_settings
-    from inorder.terminal import Bar
+    from inorder.terminal import Bar, Board
 
+    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    if horizon is not None:
+        check_horizon(horizon)
+    if settings and model == "auto":
+        raise ConfigError("--set belongs to one model: name it with --model.")
+    if models is not None and model != "auto":
+        raise ConfigError("--models is what --model auto chooses from; give one or the other.")
     target = check_target(out or Path("runs") / stem(data))
     series = read_series(data, **reading.keywords())
     if not quiet and not as_json:
-        typer.echo(series.describe())
-    settings = parse_settings(set_ or [])
+        say(series.describe())
+        for note in series.notes:
+            say(f"  {note}")
+    chosen = None
     if model == "auto":
-        if settings:
-            raise ConfigError("--set belongs to one model: name it with --model.")
         from inorder import comparison
 
-        chosen = comparison.compare(task, series, horizon=horizon, models=None if models is None else names(models), budget=parse_budget(budget), seed=seed)
-        fitted, header = chosen.best, {"candidate": chosen.winner, "comparison": chosen.to_json()}
+        with Board("mase", quiet or as_json) as board:
+            wanted = None if models is None else names(models)
+            chosen = comparison.compare(task, series, horizon=horizon, models=wanted, budget=seconds, seed=seed, on_row=board.show, on_progress=board.progress)
+        fitted, header = chosen.best, {"candidate": chosen.winner, "horizon": chosen.horizon, "comparison": chosen.to_json()}
     else:
-        if models is not None:
-            raise ConfigError("--models is what --model auto chooses from; give one or the other.")
-        chosen = None
         with Bar(model, quiet or as_json) as bar:
-            fitted, header = (
-                verbs.fit(task, series, model, settings=settings, budget=parse_budget(budget), seed=seed, on_progress=bar.update),
-                {"candidate": model},
-            )
+            fitted = verbs.fit(task, series, model, settings=settings, budget=seconds, seed=seed, on_progress=bar.update)
+        header = {"candidate": model, "horizon": horizon}
     page = render_report(fitted, chosen, made_by=command_line(), horizon=horizon)
     saved = write_bundle(target, dataclasses.replace(fitted.bundle(**header), texts={"report.html": page}))
     if as_json:
@@ -232,8 +242,8 @@ def fit(
             }
         )
     elif not quiet:
-        typer.echo(fitted.summary())
-        typer.echo(f"\nsaved in {saved}; report: {saved / 'report.html'}")
+        say(fitted.summary())
+        say(f"\nsaved in {saved}; report: {saved / 'report.html'}")
 
 
 @app.command()
@@ -259,12 +269,11 @@ def predict(
         if new is not None:
             fitted = fitted.update(new)
         elif not quiet:
-            typer.echo("No row comes after the model's history, so the forecast starts at its end.", err=True)
-    season = fitted.history.season_length
-    forecast = fitted.predict(horizon or (season if season > 1 else 10), parse_levels(levels), intervals=intervals)
+            complain("No row comes after the model's history, so the forecast starts at its end.")
+    forecast = fitted.predict(usual_horizon(bundle, fitted.history.season_length) if horizon is None else horizon, parse_levels(levels), intervals=intervals)
     if not quiet:
         for name, reason in forecast.errors.items():
-            typer.echo(f"{name}: {reason}", err=True)
+            complain(f"{name}: {reason}")
     write_forecast(forecast, out, as_json)
 
 
@@ -287,7 +296,7 @@ def evaluate(
         print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
         return
     for one in scores.values():
-        typer.echo(str(one))
+        say(str(one))
 
 
 @app.command()
@@ -299,13 +308,13 @@ def data(name: Annotated[str | None, typer.Argument(help="Print this sample.", s
 
     if name is not None:
         raw = sample_path(name).read_bytes()
-        typer.echo((gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8"), nl=False)
+        print_data((gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8"))
     elif as_json:
         print_json({key: {"about": one.sentence, "source": one.source, "licence": one.licence, "horizon": one.horizon} for key, one in SAMPLES.items()})
     else:
         width = max(map(len, SAMPLES))
         for key, one in SAMPLES.items():
-            typer.echo(f"{key:<{width}}  {one.sentence} ({one.licence})")
+            say(f"{key:<{width}}  {one.sentence} ({one.licence})")
 
 
 @app.command()
@@ -333,14 +342,14 @@ def models(
     elif name is not None:
         one = candidate(name)
         forecaster = one.make()
-        typer.echo(f"{name}: {one.sentence}\n\n    {one.equation}\n\nSource: {one.source}.\n\nSettings for --set, with their values here:")
+        say(f"{name}: {one.sentence}\n\n    {one.equation}\n\nSource: {one.source}.\n\nSettings for --set, with their values here:")
         for key, value in forecaster.settings.items():
-            typer.echo(f"    {key}={json.dumps(plain(value))}")
-        typer.echo(f"\n{inspect.getdoc(type(forecaster))}")
+            say(f"    {key}={json.dumps(plain(value))}")
+        say(f"\n{inspect.getdoc(type(forecaster))}")
     else:
         width = max(map(len, CANDIDATES))
         for key, one in CANDIDATES.items():
-            typer.echo(f"{key:<{width}}  {one.sentence} {one.source}.")
+            say(f"{key:<{width}}  {one.sentence} {one.source}.")
 
 
 @app.command()
@@ -354,17 +363,28 @@ def lecture(
 
 
 def stem(data: str) -> str:
-    """A folder name for the results on `data`."""
-    name = "standard-input" if data == "-" else Path(data).name.split(".")[0] or "series"
-    return re.sub(r"[^\w-]+", "-", name)
+    """A folder name for the results on `data`: the file's name without the endings that we read."""
+    name = "standard-input" if data == "-" else Path(data).name
+    name = re.sub(r"(\.(csv|tsv|tab|txt|dat|parquet|pq|gz))+$", "", name, flags=re.IGNORECASE) or "series"
+    return re.sub(r"[^\w.-]+", "-", name).lstrip(".") or "series"
+
+
+def usual_horizon(bundle: Path, season_length: int) -> int:
+    """The horizon that the bundle was compared or fitted for; else one season, or ten steps."""
+    from inorder.bundle import read_header
+
+    horizon = read_header(bundle).get("horizon")
+    return horizon if isinstance(horizon, int) and horizon > 0 else season_length if season_length > 1 else 10
 
 
 def check_target(path: Path) -> Path:
-    """Refuse, before any work is done, a folder that must not be overwritten."""
-    from inorder.bundle import is_replaceable
+    """Refuse, before any work is done, a folder that must not be overwritten or cannot be made."""
+    from inorder.bundle import check_replaceable
 
-    if path.exists() and not is_replaceable(path):
-        raise ConfigError(f"{path} exists and is not a saved model. Choose another folder with --out.")
+    check_replaceable(path)
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ConfigError(f"{path} cannot be made: {above} cannot be written. Choose another folder with --out.")
     return path
 
 
@@ -412,7 +432,12 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    print_data(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def complain(text: str) -> None:
+    """A line to standard error."""
+    typer.echo(text, err=True)
 
 
 def main() -> None:
@@ -423,18 +448,18 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except (InputError, InorderError) as error:
-        typer.echo(f"inorder: {error}", err=True)
+        complain(f"inorder: {error}")
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
     except typer.Abort:
         code = 130
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    except OSError as error:  # a disk that is full, a folder that must not be written
+        complain(f"inorder: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        raise SystemExit(1) from None
     except Exception as error:
         if not hasattr(error, "show"):  # typer's own errors of usage can show themselves; all others are bugs
             raise
         error.show()
         raise SystemExit(2) from None
     if code == 130:
-        typer.echo("inorder: stopped; nothing was left half-written.", err=True)
+        complain("inorder: stopped; nothing was left half-written.")
     raise SystemExit(code)

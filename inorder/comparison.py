@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, InorderError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon, check_regular
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
 from inorder.forecast.intervals import check_levels
 from inorder.tasks.forecast import candidate, default_models
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCORES = ("mae", "rmse", "smape", "mase", "owa", "pinball", "crps")
+INTERVALS = ("auto", "analytic", "conformal")
 OnRow = Callable[["Table"], None]
 
 
@@ -113,9 +114,14 @@ class Comparison:
         """Save the winner as a bundle with leaderboard and report; the models that were kept lie under `candidates/`."""
         from inorder.bundle import Bundle, write_bundle
 
-        own = self.best.bundle(candidate=self.winner, comparison=self.to_json())
-        parts = {f"candidates/{name}": fitted.bundle(candidate=name) for name, fitted in self.kept.items()}
-        return write_bundle(path, Bundle(own.model, own.weights, {"report.html": self.report()}, parts))
+        own = self.best.bundle(candidate=self.winner, horizon=self.horizon, comparison=self.to_json())
+        parts = {f"candidates/{name}": fitted.bundle(candidate=name, horizon=self.horizon) for name, fitted in self.kept.items()}
+        try:
+            texts = {"report.html": self.report()}
+        except Exception:  # the models are saved all the same: they may have taken hours
+            write_bundle(path, Bundle(own.model, own.weights, {}, parts))
+            raise
+        return write_bundle(path, Bundle(own.model, own.weights, texts, parts))
 
 
 def compare(
@@ -155,23 +161,13 @@ def compare(
     ('seasonal-naive', 2)
     """
     given = {name: value for name, value in locals().items() if name != "reading"} | reading
-    if task != "forecast":
-        raise unknown("task", task, ["forecast"])
-    if by not in SCORES:
-        raise unknown("score", by, SCORES)
-    if keep not in ("best", "all"):
-        raise ConfigError(f'`keep` is "best" or "all", not "{keep}".')
-    for name, value in (("folds", folds), ("step", 1 if step is None else step)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"`{name}` is a whole number, 1 or more, not {value!r}.")
+    levels = check_options(task, horizon=horizon, models=models, folds=folds, step=step, by=by, levels=levels, intervals=intervals, budget=budget, keep=keep)
     clock = Clock(budget)
-    levels = check_levels(levels)
     series = read_series(data, **reading)
     check_regular(series)
     names, notes = chosen(series, models)
     horizon = default_horizon(series) if horizon is None else horizon
-    check_horizon(horizon)
-    series, plan, more = plan_folds(series, horizon, folds, step or horizon)
+    plan, more = plan_folds(series, horizon, folds, horizon if step is None else step)
     notes = [*notes, *more]
     forecasters: dict[str, Forecaster] = {}
     yardstick = naive2_means(plan)
@@ -187,7 +183,7 @@ def compare(
             made, fell_back = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
             scores = [score(fold, one, levels, reference) for fold, one, reference in zip(plan, made, yardstick, strict=True)]
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
-            row["error"] = str(error) if isinstance(error, InorderError) else f"{type(error).__name__}: {error}"
+            row["error"] = reason(error)
         else:
             forecasts[name] = made
             row |= {key: plain(scores[-1][key].value) for key in score_names(levels)}
@@ -226,17 +222,57 @@ def compare(
     )
 
 
-def chosen(series: Series, models: Sequence[str] | Mapping[str, Forecaster] | None) -> tuple[list[str], list[str]]:
-    """The names of the candidates, checked, and notes on what was left out."""
-    if models is None:
-        return default_models(series)
-    names = [name.strip() for name in models.split(",") if name.strip()] if isinstance(models, str) else list(dict.fromkeys(models))
-    if not names:
-        raise ConfigError("`models` is empty; name at least one, or leave it out for all that suit the data.")
-    if not isinstance(models, Mapping):
+def check_options(
+    task: str,
+    *,
+    horizon: int | None,
+    models: Sequence[str] | Mapping[str, Forecaster] | None,
+    folds: int,
+    step: int | None,
+    by: str,
+    levels: Sequence[float],
+    intervals: str,
+    budget: float | None,
+    keep: str,
+) -> tuple[float, ...]:
+    """Refuse what is out of range, before any data are read; the levels in rising order.   Raises ConfigError."""
+    if task != "forecast":
+        raise unknown("task", task, ["forecast"])
+    if by not in SCORES:
+        raise unknown("score", by, SCORES)
+    if keep not in ("best", "all"):
+        raise ConfigError(f'`keep` is "best" or "all", not "{keep}".')
+    if intervals not in INTERVALS:
+        raise unknown("kind of intervals", intervals, INTERVALS)
+    if budget is not None and not budget > 0:
+        raise ConfigError(f"`budget` is a number of seconds above 0, not {budget!r}.")
+    if horizon is not None:
+        check_horizon(horizon)
+    check_whole("folds", folds, 1)
+    if step is not None:
+        check_whole("step", step, 1)
+    if models is not None and not isinstance(models, Mapping):
+        names = model_names(models)
+        if not names:
+            raise ConfigError("`models` is empty; name at least one, or leave it out for all that suit the data.")
         for name in names:
             candidate(name)
-    return names, []
+    levels = check_levels(levels)
+    if not levels:
+        raise ConfigError("`levels` is empty; name at least one, such as 0.8.")
+    return levels
+
+
+def model_names(models: Sequence[str]) -> list[str]:
+    """The names, each once; a text is split at its commas."""
+    return list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()) if isinstance(models, str) else dict.fromkeys(models))
+
+
+def chosen(series: Series, models: Sequence[str] | Mapping[str, Forecaster] | None) -> tuple[list[str], list[str]]:
+    """The names of the candidates, and notes on what was left out."""
+    if models is None:
+        return default_models(series)
+    return list(models) if isinstance(models, Mapping) else model_names(models), []
 
 
 def seeded(name: str, seed: int) -> Forecaster:
@@ -278,6 +314,11 @@ def mean_of(values: Sequence[float]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def reason(error: Exception) -> str:
+    """Why a model failed: our own sentence, or the kind and text of a foreign error."""
+    return str(error) if isinstance(error, InorderError) else f"{type(error).__name__}: {error}"
+
+
 def plain(value: float) -> float | None:
     """None for a score that is not finite, as JSON wants it."""
     return value if math.isfinite(value) else None
@@ -291,8 +332,8 @@ def fit_winners(table: Table, forecasters: Mapping[str, Forecaster], series: Ser
             continue
         try:
             fitted[row["model"]] = forecasters[row["model"]].fit(series, seconds=clock.last())
-        except InorderError as error:
-            notes.append(f"{row['model']} could not be fitted to the whole series: {error}")
+        except Exception as error:  # as in the folds: the next in the table takes its place
+            notes.append(f"{row['model']} could not be fitted to the whole series: {reason(error)}")
     if not fitted:
         raise ForecastError("No model could be fitted to the whole series. " + " ".join(notes))
     return fitted

@@ -1,4 +1,7 @@
-"""Forecasts to a file or to standard output: CSV, Parquet or JSON, whole or not at all."""
+"""What leaves the program: forecasts to a file (CSV, Parquet or JSON, whole or not at all), data and messages to standard output.
+
+A reader that goes away (`| head -1`) ends the output, never the work.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inorder.bundle import umask
 from inorder.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ def write_forecast(forecast: Forecast, path: Path | None, as_json: bool) -> None
     frame = forecast.to_frame()
     frame = frame if isinstance(frame, polars.DataFrame) else polars.from_pandas(frame)
     if path is None:
-        sys.stdout.write(to_json(forecast, frame) + "\n" if as_json else frame.write_csv())
+        print_data(to_json(forecast, frame) + "\n" if as_json else frame.write_csv())
         return
     if path.suffix not in KINDS:
         raise ConfigError(f'--out takes a file that ends in {", ".join(KINDS)}, not "{path.name}".')
@@ -39,11 +43,33 @@ def write_forecast(forecast: Forecast, path: Path | None, as_json: bool) -> None
             frame.write_parquet(fresh)
         else:
             Path(fresh).write_text(to_json(forecast, frame) + "\n", encoding="utf-8")
-        os.chmod(fresh, 0o644)
+        os.chmod(fresh, 0o666 & ~umask())
         os.replace(fresh, path)
     except BaseException:
         os.unlink(fresh)
         raise
+
+
+def print_data(text: str) -> None:
+    """Data to standard output: UTF-8, whatever the terminal speaks, so that no name is damaged on the way to a file."""
+    _write(text.encode("utf-8"))
+
+
+def say(text: str = "") -> None:
+    """A line for people to standard output; what the terminal cannot show becomes a question mark."""
+    _write(f"{text}\n".encode(sys.stdout.encoding or "utf-8", errors="replace"))
+
+
+def _write(data: bytes) -> None:
+    try:
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:  # a stand-in without bytes, in a notebook
+            sys.stdout.write(data.decode(sys.stdout.encoding or "utf-8"))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def to_json(forecast: Forecast, frame: Any) -> str:

@@ -19,7 +19,7 @@ from inorder.errors import unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure
 
     from inorder.data.series import Series
     from inorder.forecast.base import Forecast
@@ -79,8 +79,8 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float
     return fig, axes
 
 
-def svg(fig: Figure) -> str:
-    """The figure as SVG text without the file's prologue, to stand in a page."""
+def svg(fig: Figure, prefix: str = "") -> str:
+    """The figure as SVG text without the file's prologue, to stand in a page.   prefix: of its ids, one for each picture of the page."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -88,7 +88,13 @@ def svg(fig: Figure) -> str:
         fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    return re.sub(r'<svg (?:height="[^"]*" )?', "<svg ", text, count=1)
+    text = re.sub(r'<svg (?:height="[^"]*" )?', "<svg ", text, count=1)
+    used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", text))
+    kept = {name for pair in used for name in pair if name}
+    text = re.sub(r' id="([^"]+)"', lambda match: match.group(0) if match.group(1) in kept else "", text)
+    for name in kept:  # a page holds several pictures, and an id may stand in it once
+        text = text.replace(f'"{name}"', f'"{prefix}{name}"').replace(f"#{name})", f"#{prefix}{name})").replace(f'"#{name}"', f'"#{prefix}{name}"')
+    return text
 
 
 @styled

@@ -15,6 +15,7 @@ import numpy as np
 
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast
 from inorder.tasks.forecast import CANDIDATES
+from inorder.typing import Floats
 
 if TYPE_CHECKING:
     from inorder.comparison import Comparison
@@ -26,7 +27,7 @@ COLUMNS = {
     "mae": ("MAE", "mean absolute error, in units of the data"),
     "rmse": ("RMSE", "root of the mean squared error, in units of the data"),
     "smape": ("sMAPE", "symmetric mean absolute percentage error, 0 to 200 %"),
-    "mase": ("MASE", "mean absolute error ÷ that of the seasonal naive forecast inside the training part; below 1 is better than it"),
+    "mase": ("MASE", "mean absolute error in units of the one that repeating the last season made, one step at a time, inside the training part"),
     "owa": ("OWA", "mean of sMAPE and MASE, each relative to Naive 2; below 1 is better than it"),
     "pinball": ("pinball", "mean quantile loss of the intervals' bounds and the middle, in units of the data"),
     "crps": ("CRPS", "continuous ranked probability score from the quantiles .05 to .95, in units of the data"),
@@ -48,10 +49,11 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
 
     series = fitted.history
     season = fitted.forecaster.season_of(series)
-    steps = comparison.horizon if comparison else horizon or (2 * season if season > 1 else 10)
+    steps = comparison.horizon if comparison else (2 * season if season > 1 else 10) if horizon is None else horizon
     levels = comparison.levels if comparison else DEFAULT_LEVELS
     forecast = fitted.predict(steps, levels)
-    example = example_series(fitted, comparison)
+    example_id = example_series(fitted, comparison)
+    example = series.ids.index(example_id)
     environment = Environment(loader=PackageLoader("inorder"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = number
     models = [row["model"] for row in comparison.table] if comparison else [fitted.forecaster.name]
@@ -61,7 +63,7 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
         fitted=fitted,
         forecast=forecast,
         name=comparison.winner if comparison else fitted.forecaster.name,
-        example=series.ids[example],
+        example=example_id,
         summary=fitted.summary(),
         forecast_rows=forecast_rows(forecast, example),
         figures=draw(fitted, forecast, comparison, example, season),
@@ -81,16 +83,23 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
     )
 
 
-def example_series(fitted: Fitted, comparison: Comparison | None) -> int:
-    """The series that stands for the panel: the one whose test error is the median."""
+def example_series(fitted: Fitted, comparison: Comparison | None) -> str:
+    """The series that stands for the panel: the one whose error in the test part is the median."""
     if comparison is None or len(fitted.history) == 1:
-        return 0
-    truth, made = comparison.folds[-1].truth, np.atleast_2d(comparison.forecasts[comparison.winner][-1].mean)
-    scale = np.array([np.nanmean(np.abs(np.diff(y))) if np.isfinite(y).sum() > 1 else np.nan for y in comparison.folds[-1].training])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = np.nanmean(np.abs(truth - made), axis=1, where=~np.isnan(truth)) / scale
+        return fitted.history.ids[0]
+    test, made = comparison.folds[-1], comparison.forecasts[comparison.winner][-1]
+    misses = np.abs(test.truth - made.mean.reshape(test.truth.shape))
+    errors = [
+        float(np.mean(miss[np.isfinite(miss)])) / _step_size(y) if np.isfinite(miss).any() else np.nan for miss, y in zip(misses, test.training, strict=True)
+    ]
     order = np.argsort(np.where(np.isfinite(errors), errors, np.inf), kind="stable")
-    return int(order[np.isfinite(errors).sum() // 2])
+    return test.training.ids[int(order[np.isfinite(errors).sum() // 2])]
+
+
+def _step_size(y: Floats) -> float:
+    """Mean absolute change from one known value to the next; 1 where there is none."""
+    changes = np.abs(np.diff(y[np.isfinite(y)]))
+    return float(changes.mean()) if changes.any() else 1.0
 
 
 def verdict(comparison: Comparison) -> list[str]:
@@ -136,38 +145,31 @@ def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, exam
 
     series, figures = fitted.history, {}
     y, stamps = series.y(example), series.stamps(example)
-    figures["forecast"] = Figure(
-        plots.svg(plots.plot_forecast(forecast, example)), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}."
-    )
+
+    def add(place: str, picture: plots.Figure, caption: str) -> None:
+        figures[place] = Figure(plots.svg(picture, f"{place}-"), caption)
+
+    add("forecast", plots.plot_forecast(forecast, example), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}.")
     if comparison:
-        made = comparison.forecasts[comparison.winner]
-        test = comparison.folds[-1]
-        figures["test"] = Figure(
-            plots.svg(plots.plot_forecast(made[-1].at(comparison.levels), example, truth=test.truth[example])),
-            "The test part: forecast by the winner from what came before it, and what came.",
-        )
-        folds = [(fold.name, one.at(comparison.levels), fold.truth) for fold, one in zip(comparison.folds[:-1], made[:-1], strict=True)]
-        figures["folds"] = Figure(plots.svg(plots.plot_folds(folds, example)), "The selection folds, from the earliest origin to the latest.")
+        made, test = comparison.forecasts[comparison.winner], comparison.folds[-1]
+        if series.ids[example] in test.training.ids:  # a series that is too short for folds is not among them
+            row = test.training.ids.index(series.ids[example])
+            picture = plots.plot_forecast(made[-1].at(comparison.levels), row, truth=test.truth[row])
+            add("test", picture, "The test part: forecast by the winner from what came before it, and what came.")
+            folds = [(fold.name, one.at(comparison.levels), fold.truth) for fold, one in zip(comparison.folds[:-1], made[:-1], strict=True)]
+            add("folds", plots.plot_folds(folds, row), "The selection folds, from the earliest origin to the latest.")
     residuals = fitted.residuals[series.offsets[example] : series.offsets[example + 1]]
+    lags = _lags(len(y), season)
     if np.isfinite(residuals).sum() > 3:
-        lags = _lags(len(y), season)
-        figures["residuals"] = Figure(
-            plots.svg(plots.plot_residuals(stamps, residuals, acf(residuals, lags))),
-            "Errors of forecasts one step ahead over the whole history; the band is that of white noise.",
-        )
-    if np.isfinite(y).sum() > 3 and np.nanstd(y) > 0:
-        span = np.flatnonzero(np.isfinite(y))[[0, -1]]
-        if span[1] - span[0] >= max(2 * season, 5):
+        picture = plots.plot_residuals(stamps, residuals, acf(residuals, lags))
+        add("residuals", picture, "Errors of forecasts one step ahead over the whole history; the band is that of white noise.")
+    known = np.flatnonzero(np.isfinite(y))
+    if len(known) > 3 and np.ptp(y[known]) > 0:
+        if known[-1] - known[0] >= max(2 * season, 5):
             parts = decompose(y, season, "auto")
-            figures["decomposition"] = Figure(
-                plots.svg(plots.plot_decomposition(parts, stamps, y, season=season > 1)), f"Classical decomposition, {parts.kind}."
-            )
-        lags = _lags(len(y), season)
+            add("decomposition", plots.plot_decomposition(parts, stamps, y, season=season > 1), f"Classical decomposition, {parts.kind}.")
         correlations = {"autocorrelation": acf(y, lags), "partial autocorrelation": pacf(y, lags)}
-        figures["correlations"] = Figure(
-            plots.svg(plots.plot_correlations(correlations, int(np.isfinite(y).sum()))),
-            "How the series relates to its own past; the band is that of white noise.",
-        )
+        add("correlations", plots.plot_correlations(correlations, len(known)), "How the series relates to its own past; the band is that of white noise.")
     return figures
 
 

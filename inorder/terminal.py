@@ -6,14 +6,20 @@ Where standard output is a file or a pipe, each model's line is printed once, wh
 
 from __future__ import annotations
 
+import io
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from inorder.output import say
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from inorder.comparison import Table
+
+
+LABELS = {"mase": "MASE", "smape": "sMAPE %", "crps": "CRPS", "owa": "OWA", "mae": "MAE", "rmse": "RMSE", "pinball": "pinball", "selection": "selection"}
 
 
 class Board:
@@ -48,7 +54,7 @@ class Board:
             if row["model"] not in self.printed:
                 self.printed.add(row["model"])
                 result = row["error"] or f"{self.by} {_number(row['selection'])} on the selection folds, {_number(row[self.by])} on the test part"
-                print(f"{row['model']}: {result} ({row['seconds']:.2f} s)", flush=True)
+                say(f"{row['model']}: {result} ({row['seconds']:.2f} s)")
 
     def progress(self, model: str, share: float) -> None:
         """A model has done this share of its work."""
@@ -70,8 +76,11 @@ class Board:
         """Print the finished leaderboard on standard output."""
         from rich.console import Console
 
-        console = Console() if sys.stdout.isatty() else Console(width=120)
-        console.print(leaderboard(table, self.by, winner))
+        console = Console() if sys.stdout.isatty() else Console(width=120, file=io.StringIO(), color_system=None)
+        with console.capture() as captured:
+            console.print(leaderboard(table, self.by, winner))
+        say("\n".join(line.rstrip() for line in captured.get().splitlines()))
+        say(f"selection: {LABELS.get(self.by, self.by)} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.")
 
 
 def leaderboard(table: Table, by: str, winner: str | None) -> RichTable:
@@ -80,18 +89,10 @@ def leaderboard(table: Table, by: str, winner: str | None) -> RichTable:
 
     shown = ["selection", by, *(name for name in ("mase", "smape", "crps", "owa") if name != by)]
     coverage = [name for name in table[0] if name.startswith("coverage_")]
-    labels = {"mase": "MASE", "smape": "sMAPE %", "crps": "CRPS", "owa": "OWA", "mae": "MAE", "rmse": "RMSE", "pinball": "pinball", "selection": "selection"}
-    drawn = RichTable(
-        title=None,
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-        caption=f"selection: {labels[by]} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.",
-        caption_justify="left",
-    )
+    drawn = RichTable(box=None, pad_edge=False, header_style="bold")
     drawn.add_column("model", no_wrap=True)
     for name in shown:
-        drawn.add_column(labels[name], justify="right", no_wrap=True)
+        drawn.add_column(LABELS[name], justify="right", no_wrap=True)
     for name in coverage:
         drawn.add_column(f"in {name.removeprefix('coverage_')} %", justify="right", no_wrap=True)
     drawn.add_column("seconds", justify="right", no_wrap=True)

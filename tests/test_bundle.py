@@ -56,6 +56,27 @@ def test_other_folders_and_files_are_never_overwritten(tmp_path):
     assert (tmp_path / "work" / "thesis.txt").read_text() == "years of it"
 
 
+def test_a_bundle_with_foreign_files_and_a_foreign_model_json_are_left_alone(tmp_path):
+    path = saved(tmp_path)
+    (path / "my-notes.md").write_text("kept")
+    with pytest.raises(BundleError, match="my-notes.md"):
+        saved(tmp_path)
+    keras = tmp_path / "keras"
+    keras.mkdir()
+    (keras / "model.json").write_text('{"modelTopology": {}}')
+    with pytest.raises(BundleError, match="not a bundle of ours"):
+        write_bundle(keras, Bundle(HEADER, {}))
+    assert (path / "my-notes.md").read_text() == "kept"
+
+
+def test_permissions_are_those_of_other_new_files(tmp_path):
+    path = saved(tmp_path)
+    (tmp_path / "plain").write_text("x")
+    (tmp_path / "folder").mkdir()
+    assert {file.stat().st_mode for file in path.iterdir()} == {(tmp_path / "plain").stat().st_mode}
+    assert path.stat().st_mode == (tmp_path / "folder").stat().st_mode
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

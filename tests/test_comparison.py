@@ -131,7 +131,7 @@ def test_short_data_get_fewer_folds_and_too_short_data_a_sentence():
     result = compare("forecast", with_values(monthly(), monthly().values[:30]), horizon=6, models=["naive"])
     assert len(result.folds) < 4
     assert any("instead of 3" in note for note in result.notes)
-    with pytest.raises(SeriesError, match="27 rows; comparing at horizon 12 needs 28"):
+    with pytest.raises(SeriesError, match="at horizon 12 needs 28 rows.* 27 rows with 3 observations before the last 24"):
         compare("forecast", with_values(monthly(), monthly().values[:27]), horizon=12, models=["naive"])
 
 
@@ -171,6 +171,26 @@ def test_a_series_that_a_model_cannot_take_is_counted():
     assert row["coverage_80"] is not None, "the series that could be fitted still has intervals"
 
 
+def test_a_model_is_not_excused_from_the_series_that_it_cannot_take():
+    easy, hard = monthly().values, 50 * monthly(seed=1).values
+    hard = hard - hard.mean()  # negative values: no multiplicative season
+    both = inorder.Series.of(np.column_stack([easy, hard]), season_length=12)
+    result = compare("forecast", both, horizon=6, models=["holt-winters", "holt-winters-multiplicative"], by="crps")
+    assert result.winner == "holt-winters"
+    assert {row["model"]: row["fell_back"] for row in result.table} == {"holt-winters": 0, "holt-winters-multiplicative": 1}
+
+
+def test_a_series_that_begins_late_is_left_out_of_the_folds_and_forecast_all_the_same():
+    values = np.column_stack([monthly().values, np.where(np.arange(96) < 80, np.nan, monthly(seed=2).values), np.full(96, np.nan)])
+    result = compare("forecast", inorder.Series.of(values, ids=("old", "new", "empty"), season_length=12), horizon=12, models=["naive", "mean"])
+    assert any("new, empty" in note for note in result.notes)
+    assert result.folds[-1].training.ids == ("old",)
+    forecast = result.best.predict(3)
+    assert np.isfinite(forecast.mean[:2]).all()
+    assert set(forecast.errors) == {"empty"}
+    assert "<svg" in result.report()
+
+
 def test_all_candidates_are_kept_when_asked(tmp_path):
     result = compare("forecast", monthly(), horizon=12, models=CHEAP, keep="all")
     path = result.save(tmp_path / "run")
@@ -199,6 +219,9 @@ def test_coverage_of_wide_noise_is_about_its_level():
         ({"step": -1}, "`step`.*-1"),
         ({"horizon": 0}, "`horizon`.*0"),
         ({"levels": [80]}, "Did you mean 0.8"),
+        ({"levels": []}, "`levels` is empty"),
+        ({"intervals": "foo"}, '"foo"'),
+        ({"budget": 0}, "`budget`.*0"),
     ],
 )
 def test_options_out_of_range_are_refused(options, match):

@@ -71,6 +71,9 @@ def test_the_report_is_one_page_that_needs_nothing_else(compared):
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
     assert page.tags.count("svg") == 6
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids)), "an id stands once in a page"
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
     for heading in ("Leaderboard", "Backtest", "just noise", "What each model is", "Make it again"):
         assert heading in text
     assert "inorder compare forecast air-passengers --horizon 12" in text
@@ -201,10 +204,49 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_output_into_a_closed_pipe_is_no_error(tmp_path):
-    done = subprocess.run(f"{sys.executable} -m inorder data taylor | head -n 1", shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path):
+    for arguments in ("compare forecast air-passengers --horizon 3 --models naive,mean,drift,trend", "data taylor"):
+        line = f"{sys.executable} -m inorder {arguments} | head -n 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.stdout, done.stderr) == ("0\n", "")
+    assert (tmp_path / "runs" / "air-passengers" / "report.html").is_file()
+
+
+def test_data_keep_their_letters_whatever_the_terminal_speaks(tmp_path):
+    rows = "\n".join(f"2020-{m:02d},{m},{2 * m}" for m in range(1, 13))
+    (tmp_path / "u.csv").write_text(f"month,größe,日本\n{rows}\n", encoding="utf-8")
+    run("fit", "forecast", "u.csv", "--model", "naive", "--out", "m", "-q", folder=tmp_path)
+    done = subprocess.run([*INORDER, "predict", "m", "-H", "1"], cwd=tmp_path, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=True)
+    assert "größe" in done.stdout.decode("utf-8")
+    assert "日本" in done.stdout.decode("utf-8")
+    lecture = subprocess.run([*INORDER, "lecture", "rnn"], cwd=tmp_path, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False)
+    assert (lecture.returncode, b"Traceback" in lecture.stderr) == (0, False)
+
+
+def test_results_of_different_files_get_folders_of_their_own():
+    from inorder.cli import stem
+
+    names = ["sales.2023.csv", "sales.2024.csv.gz", "data/Sales.CSV", "-", "a b&c.parquet", ".csv", "air-passengers"]
+    assert [stem(name) for name in names] == ["sales.2023", "sales.2024", "Sales", "standard-input", "a-b-c", "series", "air-passengers"]
+
+
+def test_predict_forecasts_as_far_as_was_compared(tmp_path):
+    run("compare", "forecast", "air-passengers", "--horizon", "5", "--models", "naive", "--out", "h5", "-q", folder=tmp_path)
+    assert len(run("predict", "h5", folder=tmp_path).stdout.splitlines()) == 6
+    for arguments in (("predict", "h5", "-H", "0"), ("fit", "forecast", "air-passengers", "-m", "naive", "-H", "0"), ("predict", "h5", "--out", "f.xls")):
+        assert len(run(*arguments, folder=tmp_path, code=2).stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/version").exists(), reason="needs a place that cannot be written")
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("fit", "forecast", "air-passengers", "-m", "naive", "--out", "file/model", folder=tmp_path, code=2)
+    assert "file" in done.stderr
+    done = subprocess.run(
+        [*INORDER, "fit", "forecast", "air-passengers", "-m", "naive", "--out", "/proc/model"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
-    assert "Error" not in done.stderr
 
 
 def test_data_models_and_version(tmp_path):
