@@ -104,7 +104,7 @@ def plot_series(series: Series, which: int | str | None = None) -> Figure:
     fig, axes = figure(len(shown), height=2.6 if len(shown) == 1 else 1.6)
     for ax, i in zip(axes, shown, strict=True):
         ax.plot(*_thin(_x(series.stamps(i)), series.y(i)), color=INK)
-        ax.set_title(series.ids[i])
+        ax.set_title(_short(series.ids[i]))
     if which is None and len(series) > len(shown):
         axes[-1].set_xlabel(f"the first {len(shown)} of {len(series)} series")
     return fig
@@ -135,8 +135,8 @@ def plot_forecast(
     ax.plot(ahead, mean, color=BLUE, linewidth=1.8, marker=marker, markersize=4, label="forecast")
     if truth is not None:
         ax.plot(ahead, truth, color=ORANGE, linestyle=(0, (4, 2)), marker=marker, markersize=4, label="what came")
-    ax.set_title(f"{forecast.model}: {series.ids[i]}" if series.panel else forecast.model)
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2)
+    ax.set_title(_short(series.ids[i]))
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, handlelength=1.6, columnspacing=1.2)
     return fig
 
 
@@ -221,6 +221,11 @@ def plot_leaderboard(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     ax.set_xlabel(f"{metric} on the test part, lower is better; models in the order of their selection score")
     ax.grid(axis="y", visible=False)
     return fig
+
+
+def _short(name: str) -> str:
+    """A title that leaves room for the legend beside it."""
+    return name if len(name) <= 24 else f"{name[:23]}…"
 
 
 def _position(series: Series, which: int | str) -> int:
