@@ -102,7 +102,8 @@ class Windows:
 
         count, places = len(self.starts), self.batches * self.batch_size
         order = torch.cat([torch.randperm(count, generator=self.generator) for _ in range(-(-places // count))])
-        for chosen in order[:places].split(self.batch_size):
+        for k in range(0, places, self.batch_size):
+            chosen = order[k : min(k + self.batch_size, places)]
             lengths = self.lengths[chosen]
             rows = self.starts[chosen, None] + torch.minimum(torch.arange(int(lengths.max())), lengths[:, None] - 1)
             yield Batch(self.inputs[rows], lengths, self.targets[rows])

@@ -38,7 +38,7 @@ def student_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor 
     """Mean of −log t(target; location, scale, degrees), as `normal_loss`.
 
     >>> round(float(student_loss(torch.zeros(1), torch.ones(1), torch.tensor([1.0]), degrees=5.0)), 4)
-    1.5155
+    1.5156
     """
     constant = math.log(degrees * math.pi) / 2 + math.lgamma(degrees / 2) - math.lgamma((degrees + 1) / 2)
     return _mean(location, scale, target, valid, lambda z: (degrees + 1) / 2 * torch.log1p(z**2 / degrees) + constant)
@@ -54,9 +54,10 @@ def laplace_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor 
 
 
 def _mean(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor | None, energy: Callable[[Tensor], Tensor]) -> Tensor:
-    """The mean over the known targets of energy(z) + log scale.  An unknown target is replaced before the arithmetic: NaN · 0 is NaN, in the gradient too."""
+    """The mean of energy(z) + log scale. An unknown target is replaced before the arithmetic: NaN · 0 is NaN, in the gradient too."""
     if not location.shape == scale.shape == target.shape:
-        raise ShapeError(f"`location`, `scale` and `target` have one shape; these have {tuple(location.shape)}, {tuple(scale.shape)} and {tuple(target.shape)}.")
+        shapes = f"{tuple(location.shape)}, {tuple(scale.shape)} and {tuple(target.shape)}"
+        raise ShapeError(f"`location`, `scale` and `target` have one shape; these have {shapes}.")
     known = ~torch.isnan(target) if valid is None else valid & ~torch.isnan(target)
     z = (torch.where(known, target, location.detach()) - location) / scale
     terms = torch.where(known, energy(z) + torch.log(scale), 0.0)

@@ -123,7 +123,8 @@ class LSTM(nn.Module):
         return f"{self.inputs}, {self.hidden}, layers={self.layers}, dropout={self.dropout:g}"
 
     def _weights(self, k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return tuple(getattr(self, f"{name}_l{k}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))  # type: ignore[return-value]
+        input_weights, hidden_weights, bias, hidden_bias = (self.get_parameter(f"{name}_l{k}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        return input_weights, hidden_weights, bias, hidden_bias
 
     def _layer(self, k: int, x: Tensor, padding: Tensor | None, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One layer over the whole sequence, by torch's own kernel.   padding: (batch, time, 1) True where a step is not real."""

@@ -28,7 +28,7 @@ from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, 
 from inorder.forecast.intervals import check_levels, conformal_radii
 from inorder.losses.likelihood import LIKELIHOODS
 from inorder.models.neural_forecaster import RecurrentForecaster
-from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, future_ahead, future_columns, too_short, training_targets, usable_season
+from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, future_ahead, future_columns, too_short, trained, usable_season
 from inorder.tasks.lstm_running import Memory, Recurrence, errors_ahead, take
 from inorder.train.loop import Epoch, History, Training, train
 from inorder.train.reproducible import reproducible, using_threads
@@ -36,9 +36,10 @@ from inorder.train.schedules import SCHEDULES
 from inorder.typing import Floats, Values
 
 WINDOWS = 200_000  # at most; longer panels are cut at every k-th row
-BATCHES = (8, 25)  # per epoch, at least and at most: a short series is drawn several times, a large panel in parts
+BATCHES = (4, 50)  # per epoch, at least and at most: a short series is drawn several times, a large panel in parts
 VALIDATION_SERIES, VALIDATION_ROWS = 128, 1000  # at most, and at most of each
 CALIBRATION_ROWS = 2000  # forecasts that the intervals are learnt from, at most
+FIRST_SHARE = 0.6  # of the time allowed goes to training with a part held back, what is left to training again on everything
 RIDGE = 1.0  # added to the squares of each input, in units of one row of size 1
 
 
@@ -60,7 +61,7 @@ class LSTMForecaster(Forecaster):
     likelihood: "student-t", "normal" or "laplace", the distribution of the next value that is fitted.
     transform: "auto" (logarithms where the spread grows with the level), "log" or "none".
     learning_rate, schedule ("cosine", "plateau", "constant"), weight_decay, clip_norm (largest gradient norm; None = any), batch_size (windows).
-    max_epochs: at most; an epoch is 8 to 25 batches.   patience: epochs without improvement on the validation part before stopping.
+    max_epochs: at most; an epoch is 4 to 50 batches.   patience: epochs without improvement on the validation part before stopping.
     validation_share: of each series, at its end.   refit: train once more on everything, for the best number of epochs.
     seed: of all random numbers; equal seeds give equal numbers.
 
@@ -79,13 +80,13 @@ class LSTMForecaster(Forecaster):
     context: int | None = None
     likelihood: str = "student-t"
     transform: str = "auto"
-    learning_rate: float = 5e-3
+    learning_rate: float = 3e-3
     schedule: str = "cosine"
     weight_decay: float = 0.01
     clip_norm: float | None = 1.0
     batch_size: int = 32
-    max_epochs: int = 60
-    patience: int = 10
+    max_epochs: int = 100
+    patience: int = 15
     validation_share: float = 0.2
     refit: bool = True
     seed: int = 0
@@ -120,7 +121,7 @@ class LSTMForecaster(Forecaster):
             raise SeriesError(
                 f"{self.name} needs evenly spaced observations; {history.source} is irregular. Put it on a grid: --every 1d, or regularise(series, every=…)."
             )
-        deadline = None if seconds is None else time.monotonic() + seconds
+        began, allowed = time.monotonic(), math.inf if seconds is None else seconds
         season = usable_season(history, self.season_of(history))
         failures = too_short(history)
         with reproducible(self.seed, self.threads):
@@ -129,27 +130,26 @@ class LSTMForecaster(Forecaster):
             earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
             scaling = fit_scaling(earlier, season, self.transform)
             encoded = encode(history, scaling)
-            half = progress if not self.refit or progress is None else lambda done, most: progress(done, 2 * most)
-            network, record = self._train(encoded, scaling, cut, deadline=deadline, progress=half)
+            first, second = _halves(progress) if self.refit else (progress, None)
+            share = FIRST_SHARE if self.refit else 1.0
+            network, record = self._train(encoded, scaling, cut, deadline=began + share * allowed, progress=first)
             if record.epochs[-1].epoch == 0:
-                raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:.0f} seconds were used up.")
+                raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:g} seconds were used up.")
             recurrence = Recurrence(network, scaling, scaling.standard_static(history))
             calibration = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
-            if self.refit and record.stopped != "time":
+            whole = False
+            if self.refit and time.monotonic() + record.epochs[record.best_epoch].seconds < began + allowed:
                 again = fit_scaling(history, season, self.transform)
-                half = None if progress is None else lambda done, most: progress(most + done, 2 * most)
-                second, repeated = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=deadline, progress=half)
-                if repeated.stopped != "time":
-                    network, scaling = second, again
-                else:
-                    record = replace(record, stopped="time")
-        return LSTMFitted(self, history, network, scaling, calibration, record, failures)
+                repeated, run = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=began + allowed, progress=second)
+                whole = run.stopped != "time"
+                network, scaling = (repeated, again) if whole else (network, scaling)
+        return LSTMFitted(self, history, network, scaling, calibration, record, whole, failures)
 
     def _train(
-        self, encoded: Encoded, scaling: Scaling, until: Whole, *, follow: History | None = None, deadline: float | None, progress: Progress | None
+        self, encoded: Encoded, scaling: Scaling, until: Whole, *, follow: History | None = None, deadline: float, progress: Progress | None
     ) -> tuple[RecurrentForecaster, History]:
-        """A network trained on the targets before row `until`, (series,), and judged by those from there on; with `follow` on all, for the epochs that were best there."""
-        targets = training_targets(encoded, scaling, until)
+        """A network trained on the targets before row `until`, (series,), and judged by the others; with `follow` trained as long as was best there."""
+        targets = np.where(trained(encoded, scaling.burn, until), encoded.targets, np.nan).astype(np.float32)
         network = RecurrentForecaster(encoded.inputs.shape[1], self.hidden_size, self.layers, dropout=self.dropout)
         start_from_line(network, encoded.inputs, targets)
         context = self.context or int(np.clip(4 * scaling.season_length, 24, 200))
@@ -189,12 +189,13 @@ class LSTMForecaster(Forecaster):
             calibration = np.asarray(weights["calibration"], dtype=np.float32)
             epochs, best = np.asarray(weights["training.epochs"]), np.asarray(weights["training.best"])
             record = History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), _STOPPED[int(best[1])])
+            whole = bool(best[2])
         except KeyError as error:
             raise BundleError(f"The weights have no array {error}.") from None
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             raise BundleError(f"The weights do not fit an LSTM with {self.hidden_size} units in {self.layers} layers: {str(error).splitlines()[0]}") from None
         _check_scaling(scaling, history, network, calibration)
-        return LSTMFitted(self, history, network.eval(), scaling, calibration, record, dict(errors))
+        return LSTMFitted(self, history, network.eval(), scaling, calibration, record, whole, dict(errors))
 
 
 _STOPPED = ("patience", "max_epochs", "time")
@@ -205,6 +206,7 @@ class LSTMFitted(Fitted):
     """A trained network with the scaling of each series.
 
     calibration: (rows, steps) errors that the intervals are made from, in units of `scale`.   training: what happened, epoch by epoch.
+    whole: the network was trained again on everything, the last part too.
     failures: series id -> why it could not be used; its last value stands in.
     """
 
@@ -212,6 +214,7 @@ class LSTMFitted(Fitted):
     scaling: Scaling
     calibration: NDArray[np.float32]
     training: History
+    whole: bool
     failures: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -229,7 +232,9 @@ class LSTMFitted(Fitted):
         if self.training.best_epoch == 0:
             notes.append("No epoch was better on the validation part than the start, a straight line through the inputs; that line is the forecast.")
         if self.training.stopped == "time":
-            notes.append(f"The time was used up after {self.training.epochs[-1].epoch} epochs.")
+            notes.append(f"Its time was used up after {self.training.epochs[-1].epoch} epochs of training.")
+        if isinstance(self.forecaster, LSTMForecaster) and self.forecaster.refit and not self.whole:
+            notes.append("Its time did not suffice to train again on everything, so the last part of the history was not learnt from.")
         return tuple(notes)
 
     @cached_property
@@ -328,7 +333,7 @@ class LSTMFitted(Fitted):
         network = {f"network.{name}": value.detach().numpy().copy() for name, value in self.network.state_dict().items()}
         scaling = {f"scaling.{name}": value for name, value in asdict(self.scaling).items()}
         epochs = np.array([list(asdict(epoch).values()) for epoch in self.training.epochs], dtype=np.float64)
-        best = np.array([self.training.best_epoch, _STOPPED.index(self.training.stopped)], dtype=np.int64)
+        best = np.array([self.training.best_epoch, _STOPPED.index(self.training.stopped), self.whole], dtype=np.int64)
         return {**network, **scaling, "calibration": self.calibration, "training.epochs": epochs, "training.best": best}
 
 
@@ -353,20 +358,32 @@ class LSTMSession(Session):
         check_horizon(horizon)
         with using_threads(1):
             u = self.recurrence.free_run(self.memory, horizon, self._future(0, horizon), self.which)
-        return self.recurrence.values(u, self.memory.phase, self.which)[0]
+        values = self.recurrence.values(u, self.memory.phase, self.which)
+        return np.asarray(values[0])
 
     def _future(self, begin: int, steps: int) -> Floats:
         """(1, steps, covariates) of the steps ahead from `begin`, counted from the next."""
         known = self.future[self.done + begin : self.done + begin + steps]
         if self.future.shape[1] and len(known) < steps:
-            raise ForecastError(f"This session knows future covariates for {len(self.future)} steps after the fit, and they are used up. Use update() with newer rows.")
+            raise ForecastError(
+                f"Future covariates are known for {len(self.future)} steps after the history, and {self.done + begin + steps} are needed. Use update()."
+            )
         return known[None] if self.future.shape[1] else np.zeros((1, steps, 0))
+
+
+def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """Progress of two runs, each half of the whole."""
+    if progress is None:
+        return None, None
+    return lambda done, most: progress(done, 2 * most), lambda done, most: progress(most + done, 2 * most)
 
 
 def start_from_line(network: RecurrentForecaster, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> None:
     """Begin with the straight line through the inputs that fits best, by ridge regression; the recurrent part begins at zero.
 
         w = (XᵀX + ridge · I)⁻¹ Xᵀz
+
+    inputs: (rows, features).   targets: (rows,) NaN = not to be learnt from.
     """
     known = np.flatnonzero(~np.isnan(targets))
     if len(known) > WINDOWS:
@@ -398,7 +415,7 @@ def _validation_batch(encoded: Encoded, cut: Whole, context: int) -> Batch:
     inputs, targets = [], []
     for i in which:
         begin = max(int(encoded.begin[i]), int(cut[i]) - context)
-        target = encoded.targets[begin : encoded.end[i]].copy()
+        target = encoded.targets[begin : encoded.end[i]].astype(np.float32)
         target[: cut[i] - 1 - begin] = np.nan
         inputs.append(torch.from_numpy(encoded.inputs[begin : encoded.end[i]]))
         targets.append(torch.from_numpy(target))

@@ -2,7 +2,7 @@
 
     u[t] = log y[t] − season[phase]            logarithm only where the spread grows with the level
     ℓ[t] = ℓ[t−1] + α · (u[t] − ℓ[t−1])        the level, α = 1 − exp(−1/season); a missing value leaves it as it is
-    x[t] = (u[t−k] − ℓ[t]) / s                 for the last two values and for the same and the next place of the season before
+    x[t] = (u[t−k] − ℓ[t]) / s                 for the last three values and for three places around this one in the season before
     z[t] = (u[t+1] − ℓ[t]) / s                 what is to be forecast;   s = mean |z · s| over the training part
 
 so that a series may grow a hundredfold and the network still sees numbers of the size 1. Every number is known at t.
@@ -70,8 +70,8 @@ class Scaling:
     @property
     def lags(self) -> list[int]:
         """How many steps before the newest value the values among the inputs lie."""
-        season = self.season_length
-        return sorted({0, 1, season - 1, season}) if season > 1 else [0, 1]
+        around = range(self.season_length - 2, self.season_length + 1) if self.season_length > 1 else ()
+        return sorted({0, 1, 2, *around})
 
     def forward(self, y: Values, which: Whole, phase: Whole) -> Floats:
         """From values to u.   which: the series of each value.   phase: its place in the season."""
@@ -86,7 +86,9 @@ class Scaling:
         with np.errstate(over="ignore"):
             return np.asarray(np.where(self.logarithm[which] == 1, np.exp(np.minimum(values, 709.0)), values))
 
-    def inputs(self, recent: Floats, level: Floats, known: NDArray[np.bool_], phase: Whole, future: Floats, static: Floats, which: Whole) -> NDArray[np.float32]:
+    def inputs(
+        self, recent: Floats, level: Floats, known: NDArray[np.bool_], phase: Whole, future: Floats, static: Floats, which: Whole
+    ) -> NDArray[np.float32]:
         """(rows, features) what the network sees at each row.
 
         recent: (rows, lags) u at `lags`.   level, known, phase, which: (rows,) of the newest value.
@@ -109,11 +111,10 @@ class Scaling:
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
-    """A history as the network sees it, row by row.
+class Levels:
+    """A history in units of u, row by row.
 
     u: (rows,) NaN = missing.   filled: the same with missing values on the level.   level, phase, series: (rows,).
-    inputs: (rows, features).   targets: (rows,) z of the next value; NaN where it is missing.
     begin: (series,) row of the first observation; the rows before it are not used.   end: (series,) row after the last.
     """
 
@@ -122,10 +123,14 @@ class Encoded:
     level: Floats
     phase: Whole
     series: Whole
-    inputs: NDArray[np.float32]
-    targets: NDArray[np.float32]
     begin: Offsets
     end: Offsets
+
+    @property
+    def ahead(self) -> Floats:
+        """(rows,) how far the next value lies from the level; NaN where it is missing."""
+        offsets = np.concatenate([[0], self.end])
+        return ahead(self.u, offsets, 1) - self.level
 
     def recent(self, rows: Whole, count: int) -> Floats:
         """(len(rows), count) the last `count` filled values up to and including each row, oldest first; before the first observation, that observation."""
@@ -133,32 +138,37 @@ class Encoded:
         return np.asarray(self.filled[np.maximum(rows[:, None] + np.arange(1 - count, 1), begin[:, None])])
 
 
-def encode(history: Series, scaling: Scaling) -> Encoded:
-    """Every row of `history` on the scale of `scaling`."""
+@dataclass(frozen=True, eq=False)
+class Encoded(Levels):
+    """A history as the network sees it.   inputs: (rows, features).   targets: (rows,) z of the next value; NaN where it is missing."""
+
+    inputs: NDArray[np.float32]
+    targets: Floats
+
+
+def levels_of(history: Series, scaling: Scaling) -> Levels:
+    """Every row of `history` in units of u, and the level that it leaves."""
     series = np.repeat(np.arange(len(history)), history.lengths)
     phase = phases(history, scaling.season_length)
     u = scaling.forward(history.values, series, phase)
     level = exponential_mean(replace(history, values=u), alpha=scaling.alpha)
     known = ~np.isnan(u)
-    filled = np.where(known, u, level)
-    begin = _first_observation(known, history.offsets)
-    position = position_in_series(history.offsets)
-    first = filled[np.minimum(begin, len(u) - 1)][series]
-    recent = np.stack([back(filled, position, lag) for lag in scaling.lags], axis=1)
+    row = np.where(known, np.arange(len(u)), len(u))
+    begin = np.minimum(np.minimum.reduceat(row, history.offsets[:-1]), history.offsets[1:])
+    return Levels(u, np.where(known, u, level), level, phase, series, begin, history.offsets[1:])
+
+
+def encode(history: Series, scaling: Scaling) -> Encoded:
+    """Every row of `history` as the network sees it."""
+    rows = levels_of(history, scaling)
+    position, series = position_in_series(history.offsets), rows.series
+    first = rows.filled[np.minimum(rows.begin, len(rows.u) - 1)][series]
+    recent = np.stack([back(rows.filled, position, lag) for lag in scaling.lags], axis=1)
     recent = np.where(np.isnan(recent), first[:, None], recent)  # before the first observation
     future = scaling.standard_future(_next_future(history))
     static = scaling.standard_static(history)[series]
-    return Encoded(
-        u=u,
-        filled=filled,
-        level=level,
-        phase=phase,
-        series=series,
-        inputs=scaling.inputs(recent, level, known, phase, future, static, series),
-        targets=((ahead(u, history.offsets, 1) - level) / scaling.scale[series]).astype(np.float32),
-        begin=begin,
-        end=history.offsets[1:],
-    )
+    inputs = scaling.inputs(recent, rows.level, ~np.isnan(rows.u), rows.phase, future, static, series)
+    return Encoded(**vars(rows), inputs=inputs, targets=rows.ahead / scaling.scale[series])
 
 
 def fit_scaling(history: Series, season_length: int, transform: str) -> Scaling:
@@ -181,21 +191,19 @@ def fit_scaling(history: Series, season_length: int, transform: str) -> Scaling:
     future, static = future_columns(history), columns_of(history.static, count)
     ones = np.ones(count)
     raw = Scaling(logarithm, floor, season, ones, ones, burn, *_centre_and_spread(future), *_centre_and_spread(static))
-    encoded = encode(history, raw)
-    sizes = np.abs(training_targets(encoded, raw, encoded.end))
-    rows = [sizes[a:b][~np.isnan(sizes[a:b])].astype(np.float64) for a, b in zip(history.offsets[:-1], history.offsets[1:], strict=True)]
-    largest = np.array([np.nanmax(np.abs(encoded.filled[a:b]), initial=0.0) for a, b in zip(encoded.begin, encoded.end, strict=True)])
-    least = np.maximum(1e-9 * largest, 1e-12)  # of a series that never varies
-    scale = np.maximum([row.mean() if len(row) else 1.0 for row in rows], least)
-    return replace(raw, scale=scale, limit=np.array([row.max(initial=0.0) for row in rows]) / scale)
+    rows = levels_of(history, raw)
+    sizes = np.abs(np.where(trained(rows, burn, rows.end), rows.ahead, np.nan))
+    pieces = [piece[~np.isnan(piece)] for piece in np.split(sizes, history.offsets[1:-1])]
+    largest = np.array([np.abs(rows.filled[a:b]).max(initial=0.0) for a, b in zip(rows.begin, rows.end, strict=True)])
+    mean = np.array([float((piece / len(piece)).sum()) for piece in pieces])
+    scale = np.where(mean > 1e-12 * largest, mean, np.where(largest > 0, 0.01 * largest, 1.0))  # the latter where it never varies
+    return replace(raw, scale=scale, limit=np.array([piece.max(initial=0.0) for piece in pieces]) / scale)
 
 
-def training_targets(encoded: Encoded, scaling: Scaling, until: Offsets) -> NDArray[np.float32]:
-    """(rows,) the targets, NaN for those within `burn` of the first observation and for those that lie at row `until`, (series,), or later."""
-    row = np.arange(len(encoded.targets))
-    begin = encoded.begin + scaling.burn
-    inside = (row + 1 >= begin[encoded.series]) & (row + 1 < until[encoded.series])
-    return np.where(inside, encoded.targets, np.float32(np.nan))
+def trained(rows: Levels, burn: Whole, until: Offsets) -> NDArray[np.bool_]:
+    """(rows,) whether the target of a row counts: it lies `burn` rows or more after the first observation and before row `until`, (series,)."""
+    target = np.arange(1, len(rows.u) + 1)
+    return np.asarray((target >= (rows.begin + burn)[rows.series]) & (target < until[rows.series]))
 
 
 def too_short(history: Series) -> dict[str, str]:
@@ -214,8 +222,8 @@ def usable_season(history: Series, season_length: int) -> int:
     longest = max(spans, default=0)
     if longest < FEWEST:
         i = int(np.argmax(history.lengths))
-        what = f'Series "{history.ids[i]}" spans {longest} observations' if len(history) == 1 else f"The longest of {len(history)} series spans {longest} observations"
-        raise ForecastError(f"{what}; a network needs at least {FEWEST} to be trained and judged. Use a classical model.")
+        which = f'Series "{history.ids[i]}"' if len(history) == 1 else f"The longest of {len(history)} series"
+        raise ForecastError(f"{which} spans {longest} observations; a network needs at least {FEWEST} to be trained and judged. Use a classical model.")
     return season_length if longest >= 2 * season_length + FEWEST // 2 else 1
 
 
@@ -249,12 +257,6 @@ def _season(u: Values, phase: int, season_length: int) -> Floats:
     return np.roll(np.nan_to_num(indices), phase)
 
 
-def _first_observation(known: NDArray[np.bool_], offsets: Offsets) -> Offsets:
-    """(series,) row of the first observation; the row after the series where there is none."""
-    row = np.where(known, np.arange(len(known)), len(known))
-    return np.asarray(np.minimum(np.minimum.reduceat(row, offsets[:-1]), offsets[1:]), dtype=np.int64)
-
-
 def columns_of(covariates: Mapping[str, Any], rows: int) -> Floats:
     """(rows, covariates) in the order of their names."""
     return np.stack([np.asarray(covariates[name], dtype=np.float64) for name in sorted(covariates)], axis=1) if covariates else np.zeros((rows, 0))
@@ -262,8 +264,9 @@ def columns_of(covariates: Mapping[str, Any], rows: int) -> Floats:
 
 def _next_future(history: Series) -> Floats:
     """(rows, covariates) future covariates of the row after each; NaN where not known."""
-    columns = np.stack([ahead(column, history.offsets, 1) for column in future_columns(history).T], axis=1) if history.future else np.zeros((len(history.values), 0))
+    columns = future_columns(history)
     for k, name in enumerate(sorted(history.future)):
+        columns[:, k] = ahead(columns[:, k], history.offsets, 1)
         if name in history.ahead and history.ahead[name].shape[1]:
             columns[history.offsets[1:] - 1, k] = history.ahead[name][:, 0]
     return columns
@@ -280,7 +283,8 @@ def future_ahead(history: Series, horizon: int) -> Floats:
     for name in names:
         steps = history.ahead[name].shape[1] if name in history.ahead else 0
         if steps < horizon:
-            raise ForecastError(f'A forecast of {horizon} steps needs {horizon} values of the future covariate "{name}" after the last observation; there are {steps}.')
+            what = f'{horizon} values of the future covariate "{name}" after the last observation'
+            raise ForecastError(f"A forecast of {horizon} steps needs {what}; there are {steps}.")
     return np.stack([history.ahead[name][:, :horizon] for name in names], axis=2) if names else np.zeros((len(history), horizon, 0))
 
 

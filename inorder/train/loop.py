@@ -116,14 +116,17 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
     schedule = Schedule(training.schedule, training.max_epochs * steps_per_epoch, training.warmup_steps, patience=max(1, training.patience // 2))
     stopping = EarlyStopping(training.patience, training.least_improvement)
-    began, epochs, step, stopped = time.monotonic(), [], 0, "max_epochs"
+    began, step, stopped = time.monotonic(), 0, "max_epochs"
+    epochs: list[Epoch] = []
     if validate is not None:
         epochs.append(Epoch(0, math.nan, _validation_loss(model, validate), math.nan, 0.0, 0.0))
         stopping.observe(epochs[0].validation_loss, 0, model)
     last = training.max_epochs if follow is None else follow.best_epoch
     for epoch in range(1, last + 1):
         model.train()
-        losses, norms, rate = [], [], 0.0
+        rate = 0.0
+        losses: list[float] = []
+        norms: list[float] = []
         for batch in batches:
             if deadline is not None and time.monotonic() > deadline:
                 stopped = "time"
@@ -175,4 +178,5 @@ def _check_finite(loss: float, norm: float, norms: Sequence[float], step: int, e
     what = f"The loss became {loss:g}" if not math.isfinite(loss) else f"The gradient norm became {norm:g}"
     before = f", gradient norm {norms[-1]:.3g} one step before" if norms else ""
     clip = "" if training.clip_norm is not None and training.clip_norm <= 1 else " and clip_norm=1.0"
-    raise TrainingError(f"{what} at step {step + 1:,} (epoch {epoch}, learning rate {rate:.3g}{before}). Try learning_rate={training.learning_rate / 10:.2g}{clip}.")
+    lower = training.learning_rate / 10
+    raise TrainingError(f"{what} at step {step + 1:,} (epoch {epoch}, learning rate {rate:.3g}{before}). Try learning_rate={lower:.2g}{clip}.")
