@@ -78,7 +78,7 @@ def plan_folds(series: Series, horizon: int, folds: int, step: int) -> tuple[lis
         raise SeriesError(
             f"Comparing at horizon {horizon} needs {needed} rows: {horizon} to test, {horizon} to choose by and {FEWEST} observations before them. "
             f'"{series.ids[i]}" has {series.lengths[i]} rows with {known[i]} observations before the last {2 * horizon}. '
-            "Use a shorter horizon, or fit one model with `inorder fit`."
+            "Use a shorter horizon, or fit one model by its name: inorder fit forecast … --model naive."
         )
     if not enough.all():
         left_out = [series.ids[i] for i in np.flatnonzero(~enough)]

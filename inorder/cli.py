@@ -92,7 +92,7 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 Task = Annotated[str, typer.Argument(help="forecast", show_default=False)]
 Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample.', show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
-Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead.")]
+Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead; if not given, what was compared, or one season, or a tenth of the data.")]
 Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]
 Intervals = Annotated[str, typer.Option(help="auto, analytic or conformal.")]
 Budget = Annotated[str | None, typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
@@ -175,6 +175,8 @@ def compare(
         for note in result.notes:
             say(f"  {note}")
         say(f"\nbest: {result.winner}, fitted to everything and saved in {saved}")
+        if result.kept:
+            say(f"others:   {saved / 'candidates'}")
         say(f"report:   {saved / 'report.html'}")
         say(f"forecast: inorder predict {saved} --horizon {result.horizon}")
 
@@ -260,12 +262,15 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast with a saved model, after taking in newer rows if there are any."""
+    from inorder.bundle import read_header
     from inorder.output import write_forecast
     from inorder.verbs import load, newer
 
     fitted = load(bundle)
     if data is not None:
         new = newer(fitted, data, **reading.keywords())
+        for note in new.notes if new is not None and not quiet else ():
+            complain(f"  {note}")
         if new is not None:
             fitted = fitted.update(new)
         elif not quiet:
@@ -274,7 +279,7 @@ def predict(
     if not quiet:
         for name, reason in forecast.errors.items():
             complain(f"{name}: {reason}")
-    write_forecast(forecast, out, as_json)
+    write_forecast(dataclasses.replace(forecast, model=read_header(bundle).get("candidate", forecast.model)), out, as_json)
 
 
 @app.command()

@@ -101,7 +101,7 @@ class Comparison:
             "best": self.winner,
             "table": list(self.table),
             "signatures": dict(self.signatures),
-            "notes": list(self.notes),
+            "notes": [*self.series.notes, *self.notes],
         }
 
     def report(self) -> str:
@@ -199,7 +199,7 @@ def compare(
         if on_row:
             on_row(table)
     if table[0]["error"] is not None:
-        raise ForecastError("No model could be fitted. " + " ".join(f"{row['model']}: {row['error']}" for row in table))
+        raise ForecastError("No model could be fitted. " + told(table))
 
     if all(row["selection"] is None for row in table):
         notes.append(unranked(by, absolute))
@@ -317,6 +317,14 @@ def mean_of(values: Sequence[float]) -> float | None:
 def reason(error: Exception) -> str:
     """Why a model failed: our own sentence, or the kind and text of a foreign error."""
     return str(error) if isinstance(error, InorderError) else f"{type(error).__name__}: {error}"
+
+
+def told(table: Table) -> str:
+    """Every reason once, with the models that gave it."""
+    by_reason: dict[str, list[str]] = {}
+    for row in table:
+        by_reason.setdefault(str(row["error"]), []).append(row["model"])
+    return " ".join(f"{', '.join(models)}: {error}" for error, models in by_reason.items())
 
 
 def plain(value: float) -> float | None:

@@ -113,10 +113,7 @@ def verdict(comparison: Comparison) -> list[str]:
     if best["smape"] is not None:
         sentences.append(f"On {steps}{unit}, which played no part in that choice, its forecasts were off by {best['smape']:.1f} % on average (sMAPE).")
     if best["mase"] is not None:
-        word = "smaller" if best["mase"] < 1 else "larger"
-        sentences.append(
-            f"That error is {best['mase']:.2f} times (MASE) the one that repeating the last season makes one step at a time inside the training part: {word}."
-        )
+        sentences.append(f"That is {best['mase']:.2f} times the error that repeating the last season made, one step at a time, in the training part (MASE).")
     ranked = sorted((row for row in rows if row[comparison.by] is not None), key=lambda row: row[comparison.by])
     if ranked and ranked[0]["model"] != best["model"]:
         better, own = ranked[0][comparison.by], best[comparison.by]

@@ -6,20 +6,23 @@ model.save("runs/sales");  inorder.load("runs/sales").predict(12)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inorder.backtest import Clock
+from inorder.backtest import DECILES, Clock, Fold, naive2_means, score
 from inorder.bundle import read_bundle
 from inorder.comparison import compare, seeded
-from inorder.data.series import Series, read_series
+from inorder.data.continuing import newer_rows, positions, read_like
+from inorder.data.series import Series, extend, read_series
 from inorder.errors import BundleError, ConfigError, SeriesError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecaster, Progress
-from inorder.metrics.forecast import score_forecast
-from inorder.metrics.score import Score
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecaster, Progress, check_whole
+from inorder.forecast.intervals import check_levels
+from inorder.metrics.score import Score, signature
 from inorder.tasks.forecast import restore
 from inorder.typing import Floats
 
@@ -45,7 +48,7 @@ def fit(
     Further keywords go to `read_series`.
 
     >>> fit("forecast", "air-passengers", model="drift").predict(2).mean.round(1).tolist()
-    [434.2, 436.4]
+    [434.2, 436.5]
     """
     if task not in TASKS:
         raise unknown("task", task, TASKS)
@@ -67,33 +70,22 @@ def load(path: str | Path) -> Fitted:
 
 
 def newer(model: Fitted, data: Any, **reading: Any) -> Series | None:
-    """The rows of `data` that come after the model's history, for the series that it knows; None where there is none.
+    """The rows of `data` that come after the model's history, of each series that it knows after its own last row; None where there is none.
 
-    Raises SeriesError where `data` hold none of its series, or lack one of them.
+    A file or frame is read as the history was; `reading` says what is different. Raises SeriesError where `data` lack a series of
+    the model, or have another kind of stamps, another frequency or another column of values.
     """
-    series = read_series(data, **reading)
     history = model.history
-    if history.frequency is None or series.index.dtype.kind != history.index.dtype.kind:
-        raise SeriesError(f"{series.source} has other stamps than {history.source}, which the model was fitted to.")
-    if len(history) == len(series) == 1:
-        order = [0]
-    else:
-        missing = [name for name in history.ids if name not in series.ids]
-        if missing:
-            raise SeriesError(f'{series.source} has no series "{missing[0]}"; the model was fitted to {len(history)} series and needs them all.')
-        place = {name: i for i, name in enumerate(series.ids)}
-        order = [place[name] for name in history.ids]
-    series = series.take(order)
-    last = history.index[history.offsets[1:] - 1]
-    counts = np.array([(series.stamps(i) > last[i]).sum() for i in range(len(series))])
-    if not counts.any():
-        return None
-    if (counts != counts[0]).any():
-        i = int(np.argmin(counts))
-        most = int(np.argmax(counts))
-        rows = f'{counts[i]} newer rows of "{series.ids[i]}" and {counts[most]} of "{series.ids[most]}"'
-        raise SeriesError(f"{series.source} has {rows}; they must end together.")
-    return series.tail(int(counts[0]))
+    array = isinstance(data, Series | np.ndarray | list | tuple | range)
+    new = read_series(data, **reading) if array else read_like(history, data, reading)
+    kinds = (history.index.dtype.kind, new.index.dtype.kind)
+    if history.frequency is None or (kinds[0] != kinds[1] and kinds != ("f", "i")):
+        raise SeriesError(f"{new.source} has other stamps than {history.source}, which the model was fitted to.")
+    known = positions(history, new)
+    missing = [name for i, name in enumerate(history.ids) if i not in known]
+    if missing:
+        raise SeriesError(f'{new.source} has no series "{missing[0]}"; the model was fitted to {len(history)} series and needs them all.')
+    return newer_rows(history, new)
 
 
 def evaluate(
@@ -102,35 +94,52 @@ def evaluate(
     """Scores of a fitted model on rows that it has not seen: those of `data` that come after its history.
 
     horizon: steps ahead; None = all newer rows in one forecast.   step: rows between origins, None = horizon; at each later
-    origin the rows before it are taken in by `update`, without fitting again.   Raises SeriesError where nothing is newer.
+    origin the rows before it are taken in by `update`, without fitting again. The scores are those of the leaderboard, and like there
+    means over the origins. Where a series of a panel has fewer newer rows than another, what it lacks counts as missing.
+    Raises SeriesError where nothing is newer.
     """
-    from inorder.forecast.baselines import Naive2
-
     fitted = model if isinstance(model, Fitted) else load(model)
     new = newer(fitted, data, **reading)
     if new is None:
         raise SeriesError(f"Nothing to evaluate on: no row of the data comes after {fitted.history.describe()}, which the model was fitted to.")
-    rows = int(new.lengths[0])
-    horizon = rows if horizon is None else horizon
-    if not 1 <= horizon <= rows:
+    whole = extend(fitted.history, new)
+    newest = whole.lengths - fitted.history.lengths  # (series,) rows that the model has not seen
+    rows = int(newest.max())
+    horizon = rows if horizon is None else check_whole("horizon", horizon, 1)
+    if horizon > rows:
         raise ConfigError(f"`horizon` is {horizon}, but there are {rows} newer rows.")
-    truths, means, rivals, training = [], [], [], fitted.history
-    bounds: dict[float, tuple[list[Floats], list[Floats]]] = {level: ([], []) for level in levels}
-    for origin in range(0, rows - horizon + 1, step or horizon):
-        at = fitted if origin == 0 else fitted.update(new.head(rows - origin))
-        made, rival = at.predict(horizon, levels), Naive2().fit(at.history).predict(horizon)
-        truths.append(np.stack([y[origin : origin + horizon] for y in new]))
-        means.append(np.atleast_2d(made.mean))
-        rivals.append(np.atleast_2d(rival.mean))
-        for level in levels:
-            bounds[level][0].append(np.atleast_2d(made.lower[level]))
-            bounds[level][1].append(np.atleast_2d(made.upper[level]))
-    return score_forecast(
-        np.hstack(truths),
-        np.hstack(means),
-        train=training,
-        season_length=training.season_length,
-        naive2=np.hstack(rivals),
-        lower={level: np.hstack(lower) for level, (lower, _) in bounds.items()},
-        upper={level: np.hstack(upper) for level, (_, upper) in bounds.items()},
-    )
+    origins = range(0, rows - horizon + 1, horizon if step is None else check_whole("step", step, 1))
+    levels = check_levels(levels)
+    plan, forecasts = [], []
+    for origin in origins:
+        seen = np.minimum(newest, origin)
+        training = whole.head(newest - seen)
+        if origin:
+            at = fitted.update(training.tail(seen))
+        else:
+            at = replace(fitted, history=training) if training.ahead else fitted  # future covariates are known at the origin
+        plan.append(Fold(f"origin {origin}", rows - origin, training, _truth(whole, training, horizon, origin)))
+        forecasts.append(at.predict(horizon, sorted({*DECILES, *levels})))
+    scores = [score(fold, made, levels, rival) for fold, made, rival in zip(plan, forecasts, naive2_means(plan), strict=True)]
+    return {key: _mean([one[key] for one in scores]) for key in scores[0]}
+
+
+def _truth(whole: Series, training: Series, horizon: int, origin: int) -> Floats:
+    """(series, horizon) what came after the origin; NaN where a series has no row."""
+    truth = np.full((len(whole), horizon), np.nan)
+    for i, y in enumerate(whole):
+        came = y[training.lengths[i] :][:horizon]
+        truth[i, : len(came)] = came
+    return truth
+
+
+def _mean(scores: Sequence[Score]) -> Score:
+    """The mean of one score over the origins where it is defined; the signature counts them."""
+    if len(scores) == 1:
+        return scores[0]
+    known = [one.value for one in scores if math.isfinite(one.value)]
+    parts: dict[str, Any] = dict(scores[0].parts)
+    parts.pop("inorder", None)
+    if missing := sum(int(one.parts.get("missing", 0)) for one in scores):
+        parts["missing"] = missing
+    return Score(scores[0].name, sum(known) / len(known) if known else math.nan, signature(origins=len(known), **parts))

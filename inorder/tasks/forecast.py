@@ -162,10 +162,10 @@ def default_models(series: Series) -> tuple[list[str], list[str]]:
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """From `key=value` texts; a value is JSON (3, 0.5, true, null, [1, 2]) or else plain text.
+    """From `key=value` texts; a value is JSON (3, 0.5, true, null, [1, 2]), None, True or False as Python writes them, or else plain text.
 
-    >>> parse_settings(["alpha=0.3", "trend=additive", "damped=true"])
-    {'alpha': 0.3, 'trend': 'additive', 'damped': True}
+    >>> parse_settings(["alpha=0.3", "trend=additive", "damped=true", "seasonal=None"])
+    {'alpha': 0.3, 'trend': 'additive', 'damped': True, 'seasonal': None}
     """
     import json
 
@@ -175,7 +175,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         if not equals or not key.isidentifier():
             raise ConfigError(f'A setting is written key=value, not "{pair}".')
         try:
-            settings[key] = json.loads(text)
+            settings[key] = json.loads({"None": "null", "none": "null", "True": "true", "False": "false"}.get(text, text))
         except ValueError:
             settings[key] = text
     return settings
