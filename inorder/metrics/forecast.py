@@ -29,7 +29,7 @@ from inorder.data.series import Series, check_season_length
 from inorder.errors import ConfigError, InputError, ShapeError
 from inorder.metrics.averaging import average, floats, like, probability, stacked, truth
 from inorder.metrics.score import Score as Score
-from inorder.metrics.score import signature
+from inorder.metrics.score import level_name, signature
 from inorder.typing import Floats
 
 
@@ -359,7 +359,7 @@ def score_forecast(
         quantiles = np.array([lower[level] for level in reversed(levels)] + [forecast] + [upper[level] for level in levels])
         scores |= {"pinball": pinball(y, quantiles, probabilities), "crps": crps(y, quantiles, probabilities)}
     for level in levels:
-        name = f"{100 * level:g}"
+        name = level_name(level)
         scores[f"coverage_{name}"] = coverage(y, lower[level], upper[level], level)
         scores[f"width_{name}"] = interval_width(y, lower[level], upper[level], level)
         scores[f"interval_score_{name}"] = interval_score(y, lower[level], upper[level], level)
@@ -383,11 +383,11 @@ def _pinball(y: Floats, p: Floats, q: Floats) -> Floats:
 
 
 def _listed(p: Floats) -> str:
-    return ",".join(f"{value:g}" for value in p)
+    return ",".join(f"{value:.12g}" for value in p)
 
 
 def _level(level: float | None) -> str | None:
-    return None if level is None else f"{probability('level', level):g}"
+    return None if level is None else repr(probability("level", level))
 
 
 def _interval(y: Any, lower: Any, upper: Any) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -56,6 +57,15 @@ def plain_number(value: float) -> str:
     ['1,234.568', '0.500', '0.000123', '0.000', 'nan']
     """
     return f"{value:.3g}" if math.isfinite(value) and 0 < abs(value) < 0.001 else f"{value:,.3f}"
+
+
+def level_name(level: float) -> str:
+    """The level of an interval in per cent, as columns and scores name it: no two levels share a name.
+
+    >>> [level_name(level) for level in (0.8, 0.57, 0.955, 0.9999999, 0.99999999)]
+    ['80', '57', '95.5', '99.99999', '99.999999']
+    """
+    return f"{Decimal(repr(float(level))).scaleb(2):f}"  # the shortest decimal of the number, its point moved
 
 
 def signature(**parts: object) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from importlib.metadata import PackageNotFoundError, version
 
+import numpy as np
 import pytest
 
-from inorder.metrics.forecast import mae, mase
-from inorder.metrics.score import Score, plain_number, signature
+from inorder.metrics.forecast import mae, mase, score_forecast
+from inorder.metrics.score import Score, level_name, plain_number, signature
 
 
 def installed() -> str:
@@ -57,3 +59,13 @@ def test_a_score_is_a_number():
 )
 def test_numbers_are_short_and_never_rounded_to_nothing(value, text):
     assert plain_number(value) == text
+
+
+def test_no_two_levels_share_a_name():
+    levels = [0.1, 0.8, math.nextafter(0.8, 1), 0.9999999, 0.99999999, math.nextafter(1, 0), 1e-12]
+    assert len({level_name(level) for level in levels}) == len(levels)
+    assert [level_name(level) for level in (0.57, 0.07, 0.29, np.float64(0.8))] == ["57", "7", "29", "80"]  # 100 · 0.57 is 56.99999999999999
+    bounds = {level: [3.0] for level in levels[3:5]}
+    scores = score_forecast([1.0], [2.0], train=[1.0, 3.0], lower={level: [0.0] for level in bounds}, upper=bounds)
+    assert {"coverage_99.99999", "coverage_99.999999"} < set(scores)
+    assert scores["coverage_99.99999"].signature != scores["coverage_99.999999"].signature
