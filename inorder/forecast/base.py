@@ -6,8 +6,8 @@ A classical model is a recurrence over one series (a `Model`): its parameters ar
 
     state₀ = init()            forecast of yₜ, stateₜ = step(yₜ, stateₜ₋₁)
 
-and `run` is the fast path over a whole stretch that gives the same numbers. From these four come the residuals, the
-forecasts, point-in-time updates, streaming and backtests, for every model alike.
+and `run` is the fast path over a whole stretch that gives the same numbers, as `forecasts` is for the forecasts made along it.
+From these come the residuals, the forecasts, point-in-time updates, streaming and backtests, for every model alike.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy as np
 from inorder.data.series import Series, as_series, check_season_length
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
+from inorder.metrics.score import level_name
 from inorder.typing import Floats, Index, Mean, Values
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Forecast:
     lower, upper: level -> array like `mean`; `lower[0.8]` and `upper[0.8]` enclose a new observation with probability 0.8.
     index: stamps, like `mean`.   ids: one per series.   history: the series that it continues.   model: its name.
     intervals: "analytic", "conformal", "normal" or some of them ("analytic and conformal"): how the intervals were made; "none" where there are none.
-    errors: series id -> why its forecast is the last value repeated, or why it has no intervals (NaN): a panel goes on where one series cannot be fitted.
+    errors: series id -> why its forecast is the last value repeated or, where there is none, NaN; or why it has no intervals (NaN):
+        a panel goes on where one series cannot be fitted.
     """
 
     mean: Mean
@@ -79,8 +81,8 @@ class Forecast:
         columns[names.time] = self.index.reshape(-1)
         columns["mean"] = self.mean.reshape(-1)
         for level in self.levels:
-            columns[f"lower_{100 * level:.10g}"] = self.lower[level].reshape(-1)
-            columns[f"upper_{100 * level:.10g}"] = self.upper[level].reshape(-1)
+            columns[f"lower_{level_name(level)}"] = self.lower[level].reshape(-1)
+            columns[f"upper_{level_name(level)}"] = self.upper[level].reshape(-1)
         return columns
 
     def to_frame(self) -> Any:
@@ -123,6 +125,14 @@ class Model(ABC):
             fitted[t], state = self.step(value, state)
         return fitted, state
 
+    def forecasts(self, y: Values, state: State, horizon: int) -> Floats:
+        """(time, horizon) means along a stretch: row t is made just before y[t], so it forecasts y[t], y[t+1], … Override with a faster equal."""
+        made = np.empty((len(y), horizon))
+        for t, value in enumerate(y.tolist()):
+            made[t] = self.forecast(state, horizon)
+            _, state = self.step(value, state)
+        return made
+
     def quantiles(self, state: State, horizon: int, probabilities: Floats) -> Floats | None:
         """(probabilities, horizon) of the predictive distribution where a formula is known, else None: then intervals are conformal."""
         return None
@@ -138,6 +148,13 @@ class Model(ABC):
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of these parameters, in plain sentences: a fit that is not stationary, …"""
         return ()
+
+
+class FlatModel(Model):
+    """A model whose forecast is the same number for every step ahead."""
+
+    def forecasts(self, y: Values, state: State, horizon: int) -> Floats:
+        return np.repeat(self.run(y, state)[0][:, None], horizon, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,8 +415,7 @@ class LocalFitted(Fitted):
         for i, (model, run) in enumerate(zip(self.models, self._runs, strict=True)):
             if model is None or run.error:
                 mean[i] = run.last
-                if not math.isnan(run.last):
-                    errors[self.history.ids[i]] += " Its last value stands in."
+                errors[self.history.ids[i]] += " It has no forecast." if math.isnan(run.last) else " Its last value stands in."
                 continue
             mean[i] = model.forecast(run.state, horizon)
             try:
@@ -443,11 +459,8 @@ class LocalFitted(Fitted):
             return np.column_stack([residuals, np.full((len(residuals), horizon - 1), np.nan)])
         _, state = model.run(y[:cut])
         padded = np.concatenate([y[cut:], np.full(horizon, np.nan)])
-        errors = np.empty((count, horizon))
-        for k in range(count):
-            errors[k] = padded[k : k + horizon] - model.forecast(state, horizon)
-            _, state = model.step(float(padded[k]), state)
-        return errors
+        came = np.lib.stride_tricks.sliding_window_view(padded, horizon)[:count]
+        return np.asarray(came - model.forecasts(y[cut:], state, horizon))
 
     def update(self, new: Any) -> LocalFitted:
         return replace(self, history=self._new_rows(new))
@@ -488,9 +501,16 @@ def check_regular(series: Series) -> None:
     """Refuse irregular sampling, with a spacing that would do."""
     if series.frequency is not None:
         return
+    dated = series.index.dtype.kind == "M"
+    if series.lengths.max(initial=0) < 2:
+        rows = f"{len(series):,} series of one row" if len(series) > 1 else "one row"
+        raise SeriesError(
+            f"{series.source} has {rows}, so the spacing is not known. Say it, for example with --frequency {'monthly' if dated else 'step'}, "
+            "or `frequency=` in Python."
+        )
     gaps = np.concatenate([np.diff(series.stamps(i)).astype(np.float64) for i in range(len(series))])  # microseconds where stamps are dates
-    typical = max(float(np.median(gaps)), float(np.mean(gaps)) / 4) if len(gaps) else 1.0  # so that three rows of four at most are empty
-    if series.index.dtype.kind == "M":
+    typical = max(float(np.median(gaps)), float(np.mean(gaps)) / 4)  # so that three rows of four at most are empty
+    if dated:
         seconds = typical / 1e6
         size, unit = next((size, unit) for size, unit in ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "min"), (0, "s")) if seconds >= size)
         every = f"{max(1, round(seconds / max(size, 1)))}{unit}"

@@ -24,12 +24,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from inorder.errors import ForecastError
-from inorder.forecast.base import LocalForecaster, Model
+from inorder.forecast.base import FlatModel, LocalForecaster, Model
 from inorder.forecast.intervals import deviation, student_quantiles
 from inorder.typing import Floats, Offsets, Values
 
@@ -42,7 +42,7 @@ class MeanState(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class MeanModel(Model):
+class MeanModel(FlatModel):
     """sigma: standard deviation of the values.   degrees: of freedom of that estimate, observations − 1."""
 
     sigma: float
@@ -106,7 +106,7 @@ class NaiveState(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class NaiveModel(Model):
+class NaiveModel(FlatModel):
     """sigma: standard deviation of one step.   degrees: of freedom of that estimate, observations − 1."""
 
     sigma: float
@@ -196,6 +196,11 @@ class SeasonalNaiveModel(Model):
     def forecast(self, state: SeasonState, horizon: int) -> Floats:
         return np.resize(state.values, horizon)
 
+    def forecasts(self, y: Values, state: SeasonState, horizon: int) -> Floats:
+        values, _ = self._carried(y, state)
+        places = np.arange(horizon) % self.season_length
+        return np.asarray(values[np.arange(len(y))[:, None] + places])
+
     def quantiles(self, state: SeasonState, horizon: int, probabilities: Floats) -> Floats | None:
         if self.degrees < 1:
             return None
@@ -272,22 +277,14 @@ class DriftModel(Model):
 
     def run(self, y: Values, state: DriftState | None = None) -> tuple[Floats, DriftState]:
         before = self.init() if state is None else state
-        present = np.flatnonzero(~np.isnan(y))
-        if math.isnan(before.first):
-            if len(present) == 0:
-                return np.full(len(y), np.nan), before
-            first, elapsed = float(y[present[0]]), np.arange(len(y) + 1) - int(present[0]) - 1
-        else:
-            first, elapsed = before.first, np.arange(len(y) + 1) + before.steps + before.age
-        carried, older = carry_forward(np.concatenate([[before.last], y])[:, None], np.array([before.age]))
-        last, age = carried[:, 0], older[:, 0]
-        steps = elapsed - age
-        slope = np.divide(last - first, steps, out=np.full(len(last), np.nan), where=steps > 0)
-        expected = last + slope * (age + 1)
-        return expected[:-1], DriftState(first, float(last[-1]), int(steps[-1]), int(age[-1]))
+        first, last, steps, age = lines_so_far(y, before)
+        return self.forecasts(y, before, 1)[:, 0], DriftState(first, float(last[-1]), int(steps[-1]), int(age[-1]))
 
     def forecast(self, state: DriftState, horizon: int) -> Floats:
         return np.asarray(state.last + state.slope * (state.age + np.arange(1, horizon + 1)), dtype=np.float64)
+
+    def forecasts(self, y: Values, state: DriftState, horizon: int) -> Floats:
+        return continued_lines(*lines_so_far(y, state), np.arange(1, horizon + 1))
 
     def quantiles(self, state: DriftState, horizon: int, probabilities: Floats) -> Floats | None:
         if self.degrees < 1:
@@ -351,15 +348,23 @@ class Naive2Model(Model):
 
     def run(self, y: Values, state: Naive2State | None = None) -> tuple[Floats, Naive2State]:
         before = self.init() if state is None else state
-        season = self.season[(before.position + np.arange(len(y))) % len(self.season)]
-        adjusted = np.concatenate([[before.adjusted], y / season if self.multiplicative else y - season])
-        carried = carry_forward(adjusted[:, None], np.zeros(1, dtype=np.int64))[0][:, 0]
-        fitted = carried[:-1] * season if self.multiplicative else carried[:-1] + season
-        return fitted, Naive2State((before.position + len(y)) % len(self.season), float(carried[-1]))
+        last = float(self._adjusted(y, before)[-1])
+        return self.forecasts(y, before, 1)[:, 0], Naive2State((before.position + len(y)) % len(self.season), last)
+
+    def _adjusted(self, y: Values, state: Naive2State) -> Floats:
+        """(time + 1,) the last value known before each step and after the last, without its season."""
+        season = self.season[(state.position + np.arange(len(y))) % len(self.season)]
+        adjusted = np.concatenate([[state.adjusted], y / season if self.multiplicative else y - season])
+        return carry_forward(adjusted[:, None], np.zeros(1, dtype=np.int64))[0][:, 0]
 
     def forecast(self, state: Naive2State, horizon: int) -> Floats:
         season = self.season[(state.position + np.arange(horizon)) % len(self.season)]
         return state.adjusted * season if self.multiplicative else state.adjusted + season
+
+    def forecasts(self, y: Values, state: Naive2State, horizon: int) -> Floats:
+        carried, position = self._adjusted(y, state)[:-1, None], state.position + np.arange(len(y))[:, None]
+        season = self.season[(position + np.arange(horizon)) % len(self.season)]
+        return np.asarray(carried * season if self.multiplicative else carried + season)
 
     def describe(self) -> dict[str, Any]:
         if len(self.season) == 1:
@@ -409,6 +414,43 @@ def carry_forward(rows: Floats, ages: Offsets) -> tuple[Floats, Offsets]:
     number = np.arange(len(rows))[:, None]
     origin = np.maximum.accumulate(np.where(np.isnan(rows), 0, number), axis=0)
     return np.take_along_axis(rows, origin, axis=0), number - origin + np.where(origin == 0, ages, 0)
+
+
+class Line(Protocol):
+    """The straight line from a first point to a last one.   steps: between them.   age: steps since the last."""
+
+    @property
+    def first(self) -> float: ...
+    @property
+    def last(self) -> float: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def age(self) -> int: ...
+
+
+def lines_so_far(points: Values, before: Line) -> tuple[float, Floats, Offsets, Offsets]:
+    """`before` as it goes on over a stretch of points: first, then (time + 1,) last, steps and age, before each point and after all.
+
+    >>> first, last, steps, age = lines_so_far(np.array([3.0, 5.0, np.nan, 4.0]), DriftModel(1.0, 1).init())
+    >>> first, last.tolist(), steps[2:].tolist(), age[2:].tolist()
+    (3.0, [nan, 3.0, 5.0, 5.0, 4.0], [1, 1, 3], [0, 1, 0])
+    """
+    first, elapsed = before.first, np.arange(len(points) + 1) + before.steps + before.age
+    if math.isnan(first):
+        present = np.flatnonzero(~np.isnan(points))
+        if len(present) == 0:
+            nothing = np.zeros(len(points) + 1, dtype=np.int64)
+            return math.nan, np.full(len(points) + 1, np.nan), nothing, nothing
+        first, elapsed = float(points[present[0]]), np.arange(len(points) + 1) - int(present[0]) - 1
+    last, age = carry_forward(np.concatenate([[before.last], points])[:, None], np.array([before.age]))
+    return first, last[:, 0], elapsed - age[:, 0], age[:, 0]
+
+
+def continued_lines(first: float, last: Floats, steps: Offsets, age: Offsets, ahead: Floats | Offsets) -> Floats:
+    """(time, horizon) the lines of `lines_so_far` before each point, `ahead` steps further on; NaN where there is no line yet."""
+    slope = np.divide(last - first, steps, out=np.full(len(last), np.nan), where=steps > 0)
+    return np.asarray((last[:, None] + slope[:, None] * (age[:, None] + ahead))[:-1], dtype=np.float64)
 
 
 def is_seasonal(y: Values, season_length: int) -> bool:

@@ -89,23 +89,21 @@ def conformal_radii(errors: Floats, levels: Sequence[float]) -> tuple[Floats, st
     A step with fewer than 8 errors borrows the radius of the last step that has as many (the first step, where none has), grown by
     √steps as in a random walk: "normal".   Raises ForecastError where no error is known for the first step.
     """
-    horizon = errors.shape[1]
-    radii, kinds, last = np.empty((2 * len(levels), horizon)), set(), 0
-    for step in range(horizon):
-        known = np.sort(np.abs(errors[~np.isnan(errors[:, step]), step]))
-        if step == 0 and len(known) == 0:
-            raise ForecastError("The series is too short to judge errors by its last part, so no interval is known.")
-        if step > 0 and len(known) < FEWEST:
-            radii[:, step] = radii[:, last] * math.sqrt((step + 1) / (last + 1))
-            kinds.add("normal")
-            continue
-        last, root_mean_square = step, deviation(known, len(known))
-        for i, level in enumerate(levels):
-            rank = math.ceil((len(known) + 1) * level - 1e-9)  # 20 · 0.55 is 11, not a little more
-            if rank <= len(known):
-                radius = float(known[rank - 1])
-            else:  # never narrower than the interval of a lower level, whichever others are asked for
-                radius = max(float(known[-1]), -_NORMAL.inv_cdf((1 - level) / 2) * root_mean_square)
-            kinds.add("conformal" if rank <= len(known) else "normal")
-            radii[2 * i : 2 * i + 2, step] = -radius, radius
-    return radii, " and ".join(sorted(kinds))
+    sizes = np.sort(np.abs(errors), axis=0)  # NaN last
+    counts = np.sum(~np.isnan(sizes), axis=0)
+    if counts[0] == 0:
+        raise ForecastError("The series is too short to judge errors by its last part, so no interval is known.")
+    steps = np.arange(errors.shape[1])
+    lender = np.maximum.accumulate(np.where(counts >= FEWEST, steps, 0))  # the step whose radius each step takes
+    own = lender == steps
+    sizes, counts = sizes[:, own], counts[own]
+    largest = sizes[counts - 1, np.arange(len(counts))]
+    root_mean_square = largest * np.sqrt(np.nansum((sizes / np.where(largest > 0, largest, 1.0)) ** 2, axis=0) / counts)
+    ranks = np.ceil((counts + 1) * np.array(levels)[:, None] - 1e-9).astype(np.int64)  # (levels, steps); 20 · 0.55 is 11, not a little more
+    known = ranks <= counts
+    z = np.array([[-_NORMAL.inv_cdf((1 - level) / 2)] for level in levels])
+    beyond = np.maximum(largest, z * root_mean_square)  # never narrower than the interval of a lower level, whichever others are asked for
+    radii = np.where(known, np.take_along_axis(sizes, np.clip(ranks, 1, counts) - 1, axis=0), beyond)
+    radii = radii[:, np.cumsum(own) - 1] * np.sqrt((steps + 1) / (lender + 1))
+    kinds = ["conformal"] * bool(known.any()) + ["normal"] * bool(not known.all() or not own.all())
+    return np.stack([-radii, radii], axis=1).reshape(2 * len(levels), len(steps)), " and ".join(kinds)

@@ -15,20 +15,18 @@ Source: Brown 1963, Smoothing, Forecasting and Prediction of Discrete Time Serie
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import LocalForecaster, Model, check_whole
-from inorder.forecast.intervals import deviation
+from inorder.forecast.base import FlatModel, LocalForecaster, check_whole
 from inorder.typing import Floats, Values
 
 
 @dataclass(frozen=True, eq=False)
-class AverageModel(Model):
+class AverageModel(FlatModel):
     """weights: (window,) that sum to 1, oldest first. The state is the last `window` values known, oldest first, NaN where there are fewer."""
 
     weights: Floats
@@ -78,7 +76,7 @@ class MovingAverage(LocalForecaster):
 
     def fit_one(self, y: Values, season_length: int) -> AverageModel:
         known = y[~np.isnan(y)]
-        window = best_window(known, _equal, season_length) if self.window is None else self.window
+        window = best_window(known, season_length) if self.window is None else self.window
         if len(known) < window:
             raise ForecastError(f"A moving average over {window} values needs {window} observations; this series has {len(known)}. Set a shorter `window`.")
         return AverageModel(_equal(window))
@@ -117,25 +115,33 @@ class WeightedMovingAverage(LocalForecaster):
 
     def fit_one(self, y: Values, season_length: int) -> AverageModel:
         known = y[~np.isnan(y)]
-        weights = _rising(best_window(known, _rising, season_length)) if self.weights is None else _normalised(np.array(self.weights))
+        weights = _rising(best_window(known, season_length, rising=True)) if self.weights is None else _normalised(np.array(self.weights))
         if len(known) < len(weights):
             raise ForecastError(f"A moving average with {len(weights)} weights needs as many observations; this series has {len(known)}. Give fewer weights.")
         return AverageModel(weights)
 
 
-def best_window(known: Values, weights: Callable[[int], Floats], season_length: int) -> int:
+def best_window(known: Values, season_length: int, *, rising: bool = False) -> int:
     """The window whose average has the least squared error one step ahead, all windows judged on the same steps; the shortest of equals.
 
-    >>> best_window(np.array([1.0, 5.0, 1.0, 5.0, 1.0, 5.0]), lambda k: np.full(k, 1 / k), 1)
+    rising: weights 1, 2, …, k, oldest first; else equal ones.
+
+    >>> best_window(np.array([1.0, 5.0, 1.0, 5.0, 1.0, 5.0]), 1)
     2
     """
     longest = min(len(known) // 2, max(24, season_length))
     if longest <= 2:
         return min(2, len(known))
-    targets = known[longest:]
-    windows = range(2, longest + 1)
-    errors = np.array([deviation(targets - np.correlate(known[longest - window : -1], weights(window), mode="valid"), len(targets)) for window in windows])
-    return windows[int(np.argmax(errors <= errors.min() * (1 + 1e-9)))]  # equal but for rounding is equal
+    scaled = known / (float(np.abs(known).max()) or 1.0)  # so that squares stay in range
+    total = weighted = scaled[longest - 1 : -1]  # Σ y and Σ w·y over a window that grows into the past
+    errors = []
+    for window in range(2, longest + 1):
+        total = total + scaled[longest - window : -window]
+        weighted = weighted + total
+        average = weighted / (window * (window + 1) / 2) if rising else total / window
+        errors.append(float(np.sum((scaled[longest:] - average) ** 2)))
+    equal = (1 + 1e-9) * min(errors)  # but for rounding
+    return 2 + next(i for i, error in enumerate(errors) if error <= equal)
 
 
 def _equal(window: int) -> Floats:

@@ -68,19 +68,20 @@ class SmoothingModel(Model):
         return SmoothingState(self.level, self.trend, self.season)
 
     def step(self, y: float, state: SmoothingState) -> tuple[float, SmoothingState]:
-        level, trend, season = state
-        s, drift = float(season[0]), self.phi * trend
+        forecast, level, trend, s = self._step(y, state.level, state.trend, float(state.season[0]))
+        return forecast, SmoothingState(level, trend, np.append(state.season[1:], s))
+
+    def _step(self, y: float, level: float, trend: float, s: float) -> tuple[float, float, float, float]:
+        """The forecast of y, and the level, the trend and the season's part after it."""
+        drift = self.phi * trend
         base = level + drift
         forecast = base * s if self.multiplicative else base + s
         if math.isnan(y) or (self.multiplicative and forecast == 0):
-            level, trend = base, drift
-        elif self.multiplicative:
-            e = y - forecast
-            level, trend, s = base + self.alpha * e / s, drift + self.alpha * self.beta * e / s, s + self.gamma * e / base
-        else:
-            e = y - forecast
-            level, trend, s = base + self.alpha * e, drift + self.alpha * self.beta * e, s + self.gamma * e
-        return forecast, SmoothingState(level, trend, np.append(season[1:], s))
+            return forecast, base, drift, s
+        e = y - forecast
+        if self.multiplicative:
+            return forecast, base + self.alpha * e / s, drift + self.alpha * self.beta * e / s, s + self.gamma * e / base
+        return forecast, base + self.alpha * e, drift + self.alpha * self.beta * e, s + self.gamma * e
 
     def run(self, y: Values, state: SmoothingState | None = None) -> tuple[Floats, SmoothingState]:
         from inorder.kernels.smoothing import smooth
@@ -93,6 +94,17 @@ class SmoothingModel(Model):
         line = state.level + self._damping(horizon) * state.trend
         season = np.resize(state.season, horizon)
         return np.asarray(line * season if self.multiplicative else line + season)
+
+    def forecasts(self, y: Values, state: SmoothingState, horizon: int) -> Floats:
+        (level, trend), season = state[:2], state.season.tolist()
+        levels, trends = np.empty((len(y), 1)), np.empty((len(y), 1))
+        for t, value in enumerate(y.tolist()):
+            levels[t], trends[t] = level, trend
+            _, level, trend, s = self._step(value, level, trend, season[t])
+            season.append(s)  # for the same place one season later
+        places = np.arange(len(y))[:, None] + np.arange(horizon) % len(state.season)
+        line, seasons = levels + self._damping(horizon) * trends, np.array(season)[places]
+        return np.asarray(line * seasons if self.multiplicative else line + seasons)
 
     def quantiles(self, state: SmoothingState, horizon: int, probabilities: Floats) -> Floats | None:
         if self.multiplicative:

@@ -31,7 +31,7 @@ from numpy.polynomial import Polynomial
 
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import LocalForecaster, Model, check_whole
-from inorder.forecast.baselines import carry_forward
+from inorder.forecast.baselines import continued_lines, lines_so_far
 from inorder.forecast.intervals import deviation, student_quantiles
 from inorder.typing import Floats, Values
 
@@ -286,29 +286,21 @@ class CentredModel(Model):
 
     def run(self, y: Values, state: CentredState | None = None) -> tuple[Floats, CentredState]:
         before = self.init() if state is None else state
-        if len(y) == 0:
-            return np.empty(0), before
-        values = np.concatenate([before.recent[1:], y])
-        averages = np.correlate(values, np.full(self.window, 1 / self.window), mode="valid")
+        first, last, steps, age = lines_so_far(self._averages(y, before), before)
         recent = (*before.recent, *y[-self.window :].tolist())[-self.window :]
-        known = np.flatnonzero(~np.isnan(averages))
-        if math.isnan(before.first):
-            if len(known) == 0:
-                return np.full(len(y), np.nan), before._replace(recent=recent)
-            first, elapsed = float(averages[known[0]]), np.arange(len(y) + 1) - int(known[0]) - 1
-        else:
-            first, elapsed = before.first, np.arange(len(y) + 1) + before.steps + before.age
-        carried, older = carry_forward(np.concatenate([[before.last], averages])[:, None], np.array([before.age]))
-        last, age = carried[:, 0], older[:, 0]
-        steps = elapsed - age
-        change = np.divide(last - first, steps, out=np.full(len(last), np.nan), where=steps > 0)
-        expected = last + change * (age + (self.window - 1) / 2 + 1)
-        return expected[:-1], CentredState(recent, first, float(last[-1]), int(steps[-1]), int(age[-1]))
+        return self.forecasts(y, before, 1)[:, 0], CentredState(recent, first, float(last[-1]), int(steps[-1]), int(age[-1]))
+
+    def _averages(self, y: Values, state: CentredState) -> Floats:
+        """(time,) the average that each value of a stretch completes."""
+        return np.correlate(np.concatenate([state.recent, y]), np.full(self.window, 1 / self.window), mode="valid")[1:]
 
     def forecast(self, state: CentredState, horizon: int) -> Floats:
         change = (state.last - state.first) / state.steps
         centre = state.age + (self.window - 1) / 2  # the last average stands that many steps back
         return np.asarray(state.last + change * (centre + np.arange(1, horizon + 1)), dtype=np.float64)
+
+    def forecasts(self, y: Values, state: CentredState, horizon: int) -> Floats:
+        return continued_lines(*lines_so_far(self._averages(y, state), state), (self.window - 1) / 2 + np.arange(1.0, horizon + 1))
 
     def describe_state(self, state: CentredState) -> dict[str, Any]:
         return {"average": state.last, "change": (state.last - state.first) / state.steps}

@@ -44,6 +44,20 @@ def test_irregular_series_are_refused():
         Naive().fit(series)
 
 
+@pytest.mark.parametrize(
+    ("index", "values", "said"),
+    [
+        (np.array(["2020-01-01"], dtype="datetime64[us]"), [5.0], "array has one row, so the spacing is not known.*--frequency monthly"),
+        (np.array(["2020-01-01"], dtype="datetime64[us]"), [[5.0, 6.0]], "array has 2 series of one row, so the spacing is not known.*--frequency monthly"),
+        (np.array([7.0]), [5.0], "array has one row, so the spacing is not known.*--frequency step"),
+    ],
+)
+def test_one_row_has_no_spacing(index, values, said):
+    with pytest.raises(SeriesError, match=said) as caught:
+        Naive().fit(Series.of(np.array(values), index=index, frequency=None))
+    assert "--every" not in str(caught.value)
+
+
 def test_every_series_is_reported_as_it_is_done():
     seen = []
     Naive().fit(PANEL, progress=lambda done, of: seen.append((done, of)))
@@ -199,6 +213,8 @@ def test_columns_of_one_series_and_of_a_panel():
 def test_levels_that_look_alike_have_their_own_columns():
     columns = Naive().fit(Series.of(Y)).predict(1, [0.9999999, 0.99999999]).columns()
     assert [name for name in columns if name.startswith("lower")] == ["lower_99.99999", "lower_99.999999"]
+    between = [0.8, float(np.nextafter(0.8, 1)), float(np.nextafter(1, 0)), 1e-300]
+    assert len(Naive().fit(Series.of(Y)).predict(1, between).columns()) == 2 + 2 * len(between)
     assert "lower_57" in Naive().fit(Series.of(Y)).predict(1, [0.57]).columns()
 
 

@@ -85,6 +85,21 @@ def test_radius_from_a_known_answer():
     assert conformal_radii(errors, [0.5, 0.8])[0][:, 0].tolist() == [-5, 5, -8, 8]
 
 
+def test_a_level_below_the_least_rank_takes_the_smallest_error():
+    assert conformal_radii(np.arange(1.0, 10)[:, None], [1e-12])[0][1, 0] == 1.0
+
+
+def test_each_step_has_its_own_radius():
+    """As if it were alone, whatever the number of errors at the other steps."""
+    errors = np.random.default_rng(4).standard_t(3, size=(30, 6))
+    errors[25:, 2] = errors[9:, 3] = errors[:12, 5] = np.nan
+    levels = [0.3, 0.8, 0.99]
+    radii, kind = conformal_radii(errors, levels)
+    assert kind == "conformal and normal"
+    for step in range(6):
+        np.testing.assert_allclose(radii[:, step], conformal_radii(errors[:, [step]], levels)[0][:, 0], rtol=1e-12)
+
+
 def test_a_step_with_few_errors_borrows_an_earlier_one():
     errors = np.full((10, 3), np.nan)
     errors[:, 0] = np.arange(1, 11)

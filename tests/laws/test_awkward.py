@@ -123,7 +123,7 @@ def test_a_panel_goes_on_where_one_series_cannot_be_fitted(case):
     forecast = fitted.predict(3)
     assert np.isfinite(forecast.mean[[0, 2]]).all()
     assert np.isnan(forecast.mean[1]).all()
-    assert dict(forecast.errors) == {"y2": 'Series "y2" has no observation: all 80 values are missing.'}
+    assert dict(forecast.errors) == {"y2": 'Series "y2" has no observation: all 80 values are missing. It has no forecast.'}
     with pytest.raises(ForecastError, match="y2.*no observation"):
         fitted.stream("y2")
     assert "y2" in fitted.summary()

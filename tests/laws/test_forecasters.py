@@ -217,6 +217,24 @@ def test_step_by_step_is_the_whole_run(case, name):
 
 
 @each_local
+@each_series
+def test_forecasts_along_a_stretch_are_those_of_each_state(case, name):
+    """Row t is the forecast from the state after t rows; over a gap, over more than two seasons, and over a stretch of nothing."""
+    fitted = local(fit(case, name))
+    model, y = fitted.models[0], fitted.history.y()
+    y = y[int(np.argmax(~np.isnan(y))) :]
+    _, state = model.run(y[:26])
+    made = model.forecasts(y[26:], state, 30)
+    assert made.shape == (len(y) - 26, 30) and made.dtype == np.float64
+    assert model.forecasts(y[:0], state, 30).shape == (0, 30)
+    scale = np.nanmax(np.abs(y))
+    for t in range(len(made)):
+        _, after = model.run(y[26 : 26 + t], state)
+        np.testing.assert_allclose(made[t], model.forecast(after, 30), rtol=1e-9, atol=1e-9 * scale, err_msg=f"after {t} rows")
+    np.testing.assert_allclose(made[:, 0], model.run(y[26:], state)[0], rtol=1e-9, atol=1e-9 * scale)
+
+
+@each_local
 def test_a_panel_is_each_series_by_itself_in_any_order(case):
     panel = sales(60, 3)
     fitted = case.make().fit(panel)
