@@ -139,13 +139,14 @@ def _texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).str.strip_chars() if column.dtype == pl.String else column.cast(pl.String)
 
 
-def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, Values], list[str]]:
-    """Every value column and covariate as float64, and notes on what was assumed."""
+def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, Values], list[str], str | None]:
+    """Every value column and covariate as float64, notes on what was assumed, and the decimal mark, where a comma or a dot was read."""
     named = [((VALUE, name), name) for name in roles.values]
     named += [((role, column), column) for role in ("past", "future", "static") for given in getattr(options, role) for column in existing(table, given)]
     hint = options.decimal or ("," if table.comma else None)
     found: dict[Any, Values] = {}
     notes: list[str] = []
+    mark: str | None = None
     for key, name in named:
         column = table.columns[name]
         try:
@@ -162,8 +163,9 @@ def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, 
             row = int(np.argmax(infinite))
             raise table.refuse(row, name, str(column[row]), "a finite number", "Replace it, or leave the cell empty if it is missing.")
         found[key] = numbers.values
+        mark = mark or numbers.mark
         notes += [f"{name}: {note}" if len(named) > 1 else note for note in numbers.notes]
-    return found, notes
+    return found, notes, mark
 
 
 def stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, columns: Mapping[Any, Values]) -> Rows:

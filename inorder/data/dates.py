@@ -59,6 +59,7 @@ class Stamps:
 
     values: datetime64[us], int64 counts or float64 times.   zone: None = local, without a zone; else the values are UTC, and this is the clock they came with.
     years: they were whole-numbered years.   unit: "year", "quarter", "month" or "week" where the way of writing names such a period.
+    way: what `Options.dates` would have to say for a few of these stamps to be read as all of them were; None where they speak for themselves.
     """
 
     values: Index
@@ -66,6 +67,7 @@ class Stamps:
     years: bool = False
     unit: str | None = None
     notes: tuple[Note, ...] = ()
+    way: str | None = None
 
 
 def written_stamps(column: pl.Series, texts: pl.Series, dates: str | None) -> Stamps:
@@ -77,8 +79,10 @@ def written_stamps(column: pl.Series, texts: pl.Series, dates: str | None) -> St
         raise BadCell(_row(column, texts, place), texts[place], expected)
     parts = {field.name: field for field in texts.str.extract_groups(PATTERNS[way]).struct.unnest().iter_columns()}
     notes: list[Note] = []
+    order = None
     if "one" in parts:
-        notes += _two_numbers(column, texts, parts, dates)
+        order, more = _two_numbers(column, texts, parts, dates)
+        notes += more
     days, wrong = _days(parts, notes)
     micros, zone, mixed = _times(column, texts, parts, wrong)
     if mixed:
@@ -89,7 +93,7 @@ def written_stamps(column: pl.Series, texts: pl.Series, dates: str | None) -> St
     unit: str | None = next((unit for unit in ("quarter", "week") if unit in parts), None)
     if unit is None and "day" not in parts:
         unit = "month"
-    return Stamps(days.astype("datetime64[us]") + micros.astype("timedelta64[us]"), zone, unit=unit, notes=tuple(notes))
+    return Stamps(days.astype("datetime64[us]") + micros.astype("timedelta64[us]"), zone, unit=unit, notes=tuple(notes), way=order)
 
 
 def _way_of_writing(texts: pl.Series) -> tuple[str, pl.Series]:
@@ -177,8 +181,8 @@ def _zone_name(offset: NDArray[np.int64]) -> str:
     return f"Etc/GMT{-offset[0] // 60:+d}" if offset[0] else "UTC"  # POSIX counts hours west of Greenwich
 
 
-def _two_numbers(column: pl.Series, texts: pl.Series, parts: dict[str, Any], dates: str | None) -> list[Note]:
-    """Which of 03/04/2020 is the day: put "day" and "month" among the parts."""
+def _two_numbers(column: pl.Series, texts: pl.Series, parts: dict[str, Any], dates: str | None) -> tuple[str, list[Note]]:
+    """Which of 03/04/2020 is the day: put "day" and "month" among the parts. The order, and notes."""
     import polars as pl
 
     first, second = parts.pop("one").cast(pl.Int64), parts.pop("two").cast(pl.Int64)
@@ -206,7 +210,7 @@ def _two_numbers(column: pl.Series, texts: pl.Series, parts: dict[str, Any], dat
         parts["year"], second, first = first.cast(pl.String).str.zfill(2), second, parts["year"].cast(pl.Int64)
     day, month = (second, first) if order == "month-first" else (first, second)
     parts["day"], parts["month"] = day, month
-    return notes
+    return order, notes
 
 
 def _likelier_order(texts: pl.Series, year: pl.Series, first: pl.Series, second: pl.Series) -> tuple[str, str]:

@@ -56,7 +56,7 @@ def text_table(content: bytes, source: str, options: Options) -> Table:
     comma = separator != "," and any(_has_decimal_comma(column) for column in columns.iter_columns())
     if comments:
         notes.append(f'{comments} line{"s" * (comments > 1)} beginning with "#" left out')
-    return Table(columns, source, notes=tuple(notes), text=text, separator=separator, skipped=int(header) + _blank_lines(text), comma=comma)
+    return Table(columns, source, notes=tuple(notes), text=text, separator=separator, skipped=int(header) + _blank_lines(text), comma=comma, named=header)
 
 
 def _without_comments(text: bytes) -> tuple[bytes, int]:

@@ -17,8 +17,9 @@ def described(series: Series) -> str:
     >>> described(Series.of([1.0, float("nan"), 3.0]))
     '3 steps, 1 to 3, column "y", 1 missing'
     """
-    parts = [_size(series), f"{series.label(series.index[series.offsets[:-1]].min())} to {series.label(series.index[series.offsets[1:] - 1].max())}"]
-    if series.frequency is None:
+    first, last = series.index[series.offsets[:-1]].min(), series.index[series.offsets[1:] - 1].max()
+    parts = [_size(series), series.label(first) if first == last else f"{series.label(first)} to {series.label(last)}"]
+    if series.frequency is None and series.lengths.max() > 1:
         parts.append(f"spacing {_spacing(series)}")
     parts.append(_columns(series))
     if series.season_length > 1:
@@ -46,7 +47,7 @@ def _rows(series: Series, count: str, rows: int) -> str:
     """ "144 months", "4,032 × 30 minutes", "236 irregular times"."""
     many = "s" * (rows != 1)
     if series.frequency is None:
-        return f"{count} irregular time{many}"
+        return f"{count}{' irregular' * (rows > 1)} time{many}"
     if series.frequency.step == 1 or not series.frequency.dated:
         step = "" if series.frequency.step == 1 else f" of {series.frequency.step:g}"
         return f"{count} {series.frequency.unit}{many}{step}"

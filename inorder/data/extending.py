@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inorder.data.frequency import MONTHS
+from inorder.data.continuing import check_steps, positions, read_like
 from inorder.data.series import Series
 from inorder.errors import SeriesError, ShapeError, unknown
 from inorder.typing import Index, Values
@@ -24,13 +24,17 @@ def extended(series: Series, new: Any) -> Series:
     """The work behind `inorder.data.series.extend`, which says what it does."""
     if not isinstance(new, Series):
         array = _plain_array(new)
-        new = _next_rows(series, array) if array is not None else _read_like(series, new)
+        new = _next_rows(series, array) if array is not None else read_like(series, new, {}, following=True)
     if (series.index.dtype.kind, new.index.dtype.kind) == ("f", "i"):
         new = replace(new, index=new.index.astype(np.float64))
     if series.index.dtype.kind != new.index.dtype.kind:
         words = {"M": "dates", "i": "counted steps", "f": "times as numbers"}
         raise SeriesError(
             f"{series.source} has {words[series.index.dtype.kind]}, the new rows have {words[new.index.dtype.kind]}. Give both the same kind of time column."
+        )
+    if new.timezone is not None and series.timezone is None and new.frequency is not None and new.frequency.within_day:
+        raise SeriesError(
+            f"{new.source} has stamps with a time zone ({new.timezone}), {series.source} has none. Read both in one zone: --timezone, or `timezone=` in Python."
         )
     places = _places(series, new)
     pieces = [_joined(series, new, i, places.get(i)) for i in range(len(series))]
@@ -55,48 +59,6 @@ def _plain_array(new: Any) -> Values | None:
         return np.asarray(new, dtype=np.float64)
     except (TypeError, ValueError):
         return None
-
-
-def _read_like(series: Series, new: Any) -> Series:
-    """New rows from a file or frame, its columns named as those of `series`; without a time column they are the next steps."""
-    from inorder.data.columns import existing
-    from inorder.data.options import NONE, Options
-    from inorder.data.reading import read_columns
-    from inorder.data.tables import read_table
-
-    names, kind = series.names, series.index.dtype.kind
-    dates = "years" if series.years else "counts" if kind != "M" else None
-    given: dict[str, Any] = {"frequency": series.frequency or NONE, "season_length": series.season_length, "timezone": series.timezone, "dates": dates}
-    table = read_table(new, Options())
-
-    def there(name: str) -> bool:
-        try:
-            return bool(existing(table, name))
-        except SeriesError:
-            return False
-
-    timed = there(names.time)
-    given["time"] = names.time if timed else (NONE if kind != "M" else None)
-    if there(names.value):
-        given["value"] = names.value
-    if series.panel and there(names.id):
-        given["id"] = names.id
-    elif series.panel and "value" not in given:
-        given["value"] = [name for name in series.ids if there(name)] or None
-    for role in ("past", "future"):
-        given[role] = [name for name in getattr(series, role) if there(name)]
-    if given["time"] == NONE:
-        given |= {"frequency": None, "timezone": None, "dates": None}
-    read = read_columns(table, Options(**given))
-    return read if given["time"] != NONE else _following(series, read)
-
-
-def _following(series: Series, new: Series) -> Series:
-    """Rows without a time column on the steps that come next."""
-    if series.frequency is None:
-        raise SeriesError(f'{series.source} is irregular, so new rows need the time column "{series.names.time}".')
-    index = [series.frequency.advance(series.index[series.offsets[i + 1] - 1], np.arange(1, new.lengths[j] + 1)) for i, j in _places(series, new).items()]
-    return replace(new, index=np.concatenate(index)) if len(index) == len(new) else new
 
 
 def _next_rows(series: Series, array: Values) -> Series:
@@ -129,13 +91,11 @@ def _next_rows(series: Series, array: Values) -> Series:
 
 def _places(series: Series, new: Series) -> dict[int, int]:
     """Position in `series` -> position in `new`."""
-    if len(series) == 1 and len(new) == 1 and not new.panel:
-        return {0: 0}
-    place = {name: i for i, name in enumerate(series.ids)}
-    for name in new.ids:
-        if name not in place:
+    places = positions(series, new)
+    for name, i in zip(new.ids, places, strict=True):
+        if i is None:
             raise unknown("series", name, series.ids[:20])
-    return {place[name]: j for j, name in enumerate(new.ids)}
+    return {i: j for j, i in enumerate(places) if i is not None}
 
 
 def _joined(series: Series, new: Series, i: int, j: int | None) -> dict[Any, NDArray[Any]]:
@@ -145,21 +105,25 @@ def _joined(series: Series, new: Series, i: int, j: int | None) -> dict[Any, NDA
         rows: dict[Any, Any] = {"index": series.index[old], "values": series.values[old]}
         return {**rows, **{(role, name): getattr(series, role)[name][old] for role in ("past", "future") for name in getattr(series, role)}}
     fresh = slice(new.offsets[j], new.offsets[j + 1])
-    index = _in_step(series, i, new.index[fresh])
-    between = _between(series, i, index)
-    gap = np.full(len(between), np.nan)
+    steps = check_steps(series, i, new.source, new.index[fresh])
+    count, place = int(steps[-1]), steps - 1
+
+    def spread(values: Values) -> Values:
+        rows = np.full(count, np.nan)
+        rows[place] = values
+        return rows
+
     rows = {
-        "index": np.concatenate([series.index[old], between, index]),
-        "values": np.concatenate([series.values[old], gap, new.values[fresh]]),
+        "index": np.concatenate([series.index[old], _next_stamps(series, i, count, new.index[fresh])]),
+        "values": np.concatenate([series.values[old], spread(new.values[fresh])]),
     }
     for name, values in series.past.items():
-        rows["past", name] = np.concatenate([values[old], gap, _covariate(new, "past", name)[fresh]])
+        rows["past", name] = np.concatenate([values[old], spread(_covariate(new, "past", name)[fresh])])
     for name, values in series.future.items():
         known = series.ahead.get(name, np.empty((len(series), 0)))[i]
-        steps = len(between) + fresh.stop - fresh.start
-        ahead = np.concatenate([known[:steps], np.full(max(0, steps - len(known)), np.nan)])
+        ahead = np.concatenate([known[:count], np.full(max(0, count - len(known)), np.nan)])
         if name in new.future:
-            ahead[len(between) :] = new.future[name][fresh]
+            ahead[place] = new.future[name][fresh]
         elif np.isnan(ahead).any():
             raise SeriesError(f'The new rows lack the future covariate "{name}". Give a frame that has this column.')
         rows["future", name] = np.concatenate([values[old], ahead])
@@ -173,30 +137,10 @@ def _covariate(new: Series, role: str, name: str) -> Values:
     return values[name]
 
 
-def _in_step(series: Series, i: int, fresh: Index) -> Index:
-    """New stamps on the grid of series `i`: a month is a month, whichever day of it is written."""
-    if series.frequency is None or series.frequency.unit not in MONTHS:
-        return fresh
+def _next_stamps(series: Series, i: int, count: int, fresh: Index) -> Index:
+    """The next `count` stamps of series `i`; the new ones themselves where it has no grid."""
     last = series.index[series.offsets[i + 1] - 1]
-    return np.asarray(series.frequency.advance(last, series.frequency.count(last, fresh)))
-
-
-def _between(series: Series, i: int, fresh: Index) -> Index:
-    """The stamps of the grid between the last row of series `i` and the first new one."""
-    last: Any = series.index[series.offsets[i + 1] - 1]
-    label = series.label
-    if fresh[0] <= last:
-        raise SeriesError(
-            f'The new rows of "{series.ids[i]}" begin at {label(fresh[0])}, but the series already ends at {label(last)}. Give only rows after that.'
-        )
-    if series.frequency is None:
-        return fresh[:0]
-    steps = int(series.frequency.count(last, fresh[:1])[0])
-    if series.frequency.advance(last, np.array([steps]))[0] != fresh[0]:
-        raise SeriesError(
-            f'{label(fresh[0])}, the first new stamp of "{series.ids[i]}", is not a whole number of steps ({series.frequency}) after {label(last)}, the last.'
-        )
-    return np.asarray(series.frequency.advance(last, np.arange(1, steps)))
+    return fresh if series.frequency is None else np.asarray(series.frequency.advance(last, np.arange(1, count + 1)))
 
 
 def _ahead(series: Series, new: Series, places: dict[int, int], grown: Any) -> dict[str, Values]:

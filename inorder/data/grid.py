@@ -23,6 +23,10 @@ from inorder.typing import Offsets, Values
 SPARSEST = 20  # cells of the grid for each row that is there
 
 
+class OffGrid(SeriesError):
+    """Stamps that do not stand on the grid of the frequency that was given."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of all series.
@@ -192,7 +196,7 @@ def _on_given(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speaker
     off = np.abs(expected - index) > (ROUNDING * frequency.step if index.dtype.kind == "f" else 0 * (index[0] - index[0]))
     if off.any():
         place = int(np.argmax(off))
-        raise SeriesError(
+        raise OffGrid(
             f"{speak.source}, {speak.row(int(rows.origin[place]))}: {speak.label(index[place])}{speak.of(int(rows.codes[place]))} is not a whole number "
             f"of steps ({frequency}) after {speak.label(start[place])}. Put the series on a grid with --every, or leave the frequency to be found."
         )
@@ -211,7 +215,7 @@ def _on_months(rows: Rows, frequency: Frequency, offsets: Offsets, speak: Speake
     again = (np.diff(period) == 0) & (np.diff(rows.codes) == 0)
     if again.any():
         place = int(np.argmax(again))
-        raise SeriesError(
+        raise OffGrid(
             f"{speak.source}: {speak.label(rows.index[place])} and {speak.label(rows.index[place + 1])}{speak.of(int(rows.codes[place]))} "
             f"({speak.rows(int(rows.origin[place]), int(rows.origin[place + 1]))}) lie in the same {frequency}. "
             f"Put the series on a grid with --every {frequency.unit}."

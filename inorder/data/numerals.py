@@ -43,10 +43,11 @@ class BadCell(Exception):
 
 @dataclass(frozen=True)
 class Numbers:
-    """(rows,) values with NaN for a missing one, and what was assumed, in plain words."""
+    """(rows,) values with NaN for a missing one, and what was assumed, in plain words.   mark: the decimal mark, where a comma or a dot was read."""
 
     values: Values
     notes: tuple[str, ...] = ()
+    mark: str | None = None
 
 
 def to_numbers(column: pl.Series, missing: tuple[str, ...] = (), decimal: str | None = None, hint: str | None = None) -> Numbers:
@@ -66,11 +67,11 @@ def to_numbers(column: pl.Series, missing: tuple[str, ...] = (), decimal: str | 
     plain = column.cast(pl.Float64, strict=False)
     understood = plain.null_count() == column.null_count()
     if understood and decimal != "," and hint != ",":
-        return Numbers(_floats(plain))
+        return _plain(plain)
     if not understood and decimal != "," and hint != ",":  # often only words for "missing" stand in the way
         absent = column.str.strip_chars().str.to_lowercase().is_in(_words(missing))
         if (plain.is_not_null() | absent | column.is_null()).all():
-            return Numbers(_floats(plain))
+            return _plain(plain)
     return _carefully(column, missing, decimal, hint)
 
 
@@ -96,6 +97,12 @@ def _typed(column: pl.Series) -> Values:
     if column.dtype == pl.Boolean or column.dtype.is_numeric() or column.dtype == pl.Null:
         return _floats(column.cast(pl.Float64))
     raise BadCell(0, str(column[0]), "a number")
+
+
+def _plain(column: pl.Series) -> Numbers:
+    """Numbers that a plain conversion understood: one with a fraction was written with a dot."""
+    values = _floats(column)
+    return Numbers(values, mark="." if (values != np.floor(values))[np.isfinite(values)].any() else None)
 
 
 def _floats(column: pl.Series) -> Values:
@@ -141,7 +148,7 @@ def _carefully(column: pl.Series, missing: tuple[str, ...], decimal: str | None,
         wrong = texts.filter(numbers.is_null())
         row = min(_row_of(column, text) for text in wrong.head(50))
         raise BadCell(row, str(column[row]), f'a number with "{mark}" as the decimal mark' if re.search(r"\d[.,]\d", str(column[row])) else "a number")
-    return Numbers(_spread(column, texts, numbers), tuple(notes))
+    return Numbers(_spread(column, texts, numbers), tuple(notes), mark if bare.str.contains("[.,]").any() else None)
 
 
 def _decimal_mark(bare: pl.Series, decimal: str | None, hint: str | None) -> tuple[str, list[str]]:

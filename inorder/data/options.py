@@ -19,6 +19,8 @@ DUPLICATES = ("error", "mean", "first", "last", "sum")
 SUMMARIES = ("mean", "sum", "median", "min", "max", "first", "last")
 DATE_ORDERS = ("day-first", "month-first", "year-first")
 EPOCHS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1, "nanoseconds": 0}  # microseconds in one; nanoseconds are divided
+# what newer rows are read by as well; frequency, season, time zone and covariates are parts of the Series
+REMEMBERED = ("id", "time", "value", "start", "dates", "decimal", "missing", "duplicates", "layout", "every", "how", "header", "separator", "encoding")
 DATE_WORDS = (*DATE_ORDERS, "years", "counts", *EPOCHS)
 
 

@@ -21,7 +21,7 @@ from inorder.data.dates import Stamps
 from inorder.data.frequency import Frequency
 from inorder.data.grid import Rows, Speaker, complete, find_frequency, in_order, one_row_a_stamp
 from inorder.data.numerals import BadCell
-from inorder.data.options import Options
+from inorder.data.options import NONE, REMEMBERED, Options
 from inorder.data.regularising import cell_size, into_cells
 from inorder.data.roles import Roles
 from inorder.data.season import infer_season_length
@@ -57,7 +57,7 @@ def read_columns(table: Table, options: Options) -> Series:
     notes = [*table.notes, *emptied]
     stamps = stamps_of(table, roles, options)
     codes, ids = codes_of(table, roles)
-    columns, cell_notes = numbers_of(table, roles, options)
+    columns, cell_notes, mark = numbers_of(table, roles, options)
     rows = stacked(table, roles, stamps, codes, columns)
     ids = ids if roles.id or not roles.panel else roles.values
     if roles.id and len(roles.values) > 1 and not roles.across:
@@ -80,7 +80,8 @@ def read_columns(table: Table, options: Options) -> Series:
     notes += [*clock_notes, *order_notes, *grid_notes]
     if frequency is None and zone is not None and not utc:
         rows = replace(rows, index=to_utc(rows.index, zone)[0])
-    return _series(rows, frequency, ids, roles, options, table, zone, stamps, notes)
+    series = _series(rows, frequency, ids, roles, options, table, zone, stamps, notes)
+    return replace(series, reading=_remembered(frequency, roles, options, table, stamps, mark))
 
 
 def _from_array(data: Any, options: Options) -> Series:
@@ -208,6 +209,8 @@ def _on_grid(rows: Rows, options: Options, unit: str | None, zone: str | None, u
         given = None
     frequency, rows, more = find_frequency(rows, given, unit, speak)
     notes += more
+    if frequency is None and given is None and len(rows.offsets) == len(rows.index) + 1:
+        notes.append("one row does not show how far apart the next ones are (--frequency, such as monthly)")
     if frequency is not None:
         rows, more = complete(rows, frequency, speak)
         notes += more
@@ -253,6 +256,22 @@ def _series(
         notes += ahead_notes
     season, season_notes = _season(series, options)
     return replace(series, season_length=season, notes=(*notes, *season_notes))
+
+
+def _remembered(frequency: Frequency | None, roles: Roles, options: Options, table: Table, stamps: Stamps | None, mark: str | None) -> dict[str, Any]:
+    """How the table was read, as JSON values under the names of the options: what was told, and what was found and a shorter file might not show."""
+    kept = {name: getattr(options, name) for name in options.given if name in REMEMBERED}
+    if roles.across == "rows":
+        kept |= {"id": roles.id, "layout": "rows"}
+    elif not roles.across and (table.named or table.text is not None):
+        kept |= {"id": roles.id or NONE, "time": roles.time or NONE, "value": roles.values}
+    if stamps is not None and stamps.way is not None:
+        kept.setdefault("dates", stamps.way)
+    if mark is not None:
+        kept.setdefault("decimal", mark)
+    if options.every is not None and frequency is not None:
+        kept["every"] = str(frequency) if frequency.dated else float(frequency.step)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
 def _constant(values: Values, offsets: Offsets, name: str, table: Table, rows: Rows, ids: Sequence[str]) -> Values:

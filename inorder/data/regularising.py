@@ -47,6 +47,7 @@ def regularised(series: Series, every: Any, how: str) -> Series:
         future={name: rows.columns["future", name] for name in series.future},
         ahead={},
         years=False,
+        reading={**series.reading, "every": str(width) if width.dated else float(width.step), "how": how},
         notes=(
             *series.notes,
             f"put on a grid of one row per {width} by {how}",

@@ -44,6 +44,7 @@ class Series:
     ahead: the future covariates after the last row, (series, steps) arrays with the keys of `future`.
     years: the time column was whole-numbered years, and is handed back like that.
     frame: "polars" or "pandas", the kind of frame to hand back.   notes: what reading inferred or mended, in plain words.
+    reading: how the file was read, as options of `read_series`, so that newer rows are read in the same way.
 
     >>> y = Series.of([112, 118, 132, 129], season_length=12)
     >>> len(y), y.values.tolist(), y.frequency.unit
@@ -67,6 +68,7 @@ class Series:
     frame: str = "polars"
     source: str = "array"
     notes: tuple[str, ...] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -133,23 +135,31 @@ class Series:
         rows = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in which]) if len(which) else np.zeros(0, np.int64)
         return self._rows(rows, self.lengths[which], which, {name: values[which] for name, values in self.ahead.items()})
 
-    def head(self, leave: int) -> Series:
-        """All but the last `leave` rows of every series: what was known that many steps ago. Future covariates of the rows left out stay known."""
-        if leave == 0:
+    def head(self, leave: int | Offsets) -> Series:
+        """All but the last `leave` rows: what was known that many steps ago. Future covariates of the rows left out stay known.
+
+        leave: one number, or (series,) one for each.
+        """
+        leave = np.broadcast_to(np.asarray(leave, dtype=np.int64), (len(self),))
+        if not leave.any():
             return self
         if (self.lengths <= leave).any():
-            i = int(np.argmin(self.lengths))
-            raise SeriesError(f'Series "{self.ids[i]}" has {self.lengths[i]} rows; {leave + 1} are needed to leave out the last {leave}.')
-        rows = _ranges(self.offsets[:-1], self.offsets[1:] - leave)
-        cut = _ranges(self.offsets[1:] - leave, self.offsets[1:])
-        ahead = {name: values[cut].reshape(len(self), leave) for name, values in self.future.items()}
-        ahead = {name: np.concatenate([values, self.ahead[name]], axis=1) if name in self.ahead else values for name, values in ahead.items()}
-        return self._rows(rows, self.lengths - leave, np.arange(len(self)), ahead)
+            i = int(np.argmin(self.lengths - leave))
+            raise SeriesError(f'Series "{self.ids[i]}" has {self.lengths[i]} rows; {leave[i] + 1} are needed to leave out the last {leave[i]}.')
+        end = self.offsets[1:] - leave
+        later = {name: [values[a:b] for a, b in zip(end, self.offsets[1:], strict=True)] for name, values in self.future.items()}
+        ahead = {
+            name: _side_by_side([np.concatenate([rows, known]) for rows, known in zip(cut, self.ahead.get(name, [[]] * len(self)), strict=True)])
+            for name, cut in later.items()
+        }
+        return self._rows(_ranges(self.offsets[:-1], end), self.lengths - leave, np.arange(len(self)), ahead)
 
-    def tail(self, keep: int) -> Series:
-        """The last `keep` rows of every series, fewer where a series is shorter."""
+    def tail(self, keep: int | Offsets) -> Series:
+        """The last `keep` rows of every series, fewer where a series is shorter.   keep: one number, or (series,) one for each; a series with 0 is left out."""
         begin = np.maximum(self.offsets[1:] - keep, self.offsets[:-1])
-        return self._rows(_ranges(begin, self.offsets[1:]), self.offsets[1:] - begin, np.arange(len(self)), dict(self.ahead))
+        which = np.flatnonzero(begin < self.offsets[1:])
+        end = self.offsets[1:][which]
+        return self._rows(_ranges(begin[which], end), end - begin[which], which, {name: values[which] for name, values in self.ahead.items()})
 
     def _rows(self, rows: Offsets, lengths: Offsets, which: Offsets, ahead: Mapping[str, Values]) -> Series:
         return replace(
@@ -214,6 +224,14 @@ def _ranges(begin: Offsets, end: Offsets) -> Offsets:
     lengths = end - begin
     shift = np.repeat(begin - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
     return np.asarray(np.arange(lengths.sum()) + shift)
+
+
+def _side_by_side(rows: Sequence[Values]) -> Values:
+    """(series, steps) from rows that may differ in length: NaN behind the shorter ones."""
+    table = np.full((len(rows), max(map(len, rows))), np.nan)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
 
 
 def as_series(data: Any) -> Series:
@@ -293,8 +311,9 @@ def extend(series: Series, new: Any) -> Series:
     """`series` with newer observations: its index goes on, what lies between becomes missing, what overlaps is refused.
 
     new: a Series; a number, or an array (time,) or (time, series), which continue the index step by step; or anything that `read_series` reads,
-        under the same column names. Of a panel, only the series named in `new` grow.
-    Raises SeriesError where `new` begins at or before the last stamp, names a series that is not there, or lacks a covariate.
+        under the same column names; it is read as `series` was (`Series.reading`). Of a panel, only the series named in `new` grow.
+    Raises SeriesError where `new` begins at or before the last stamp, has another frequency, names a series or a column of values that is
+    not there, or lacks a covariate.
 
     >>> y = Series.of([1.0, 2.0])
     >>> extend(y, [3.0, 4.0]).values.tolist(), extend(y, 3).index.tolist()

@@ -18,6 +18,8 @@ MICRO = {unit: round(seconds * 1e6) for unit, seconds in SECONDS.items()}
 DAY = MICRO["day"]
 FAIR_SHARE = 0.2  # of the steps that must be exactly one step of the grid
 ROUNDING = 0.01  # of a step, by which times that are numbers may be off
+FEWEST_SPARSE = 3  # new rows, no two of them one step apart, from which they may have a frequency of their own
+FILLED = 0.8  # share of the rows of a wider grid that must be there for it to be theirs; else they are rows with gaps
 LONG_ENOUGH = 8  # rows from which a series shows a frequency of its own
 
 

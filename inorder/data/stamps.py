@@ -124,7 +124,7 @@ def _numbers(column: pl.Series, dates: str | None, name: str) -> Stamps:
         whole, values = True, values.astype(np.int64)
     low, high = values.min(), values.max()
     if dates == "counts":
-        return Stamps(values)
+        return Stamps(values, way="counts")
     if dates in EPOCHS:
         return _epoch(values, dates)
     if dates == "years":
@@ -146,7 +146,7 @@ def _numbers(column: pl.Series, dates: str | None, name: str) -> Stamps:
     for unit, factor in (("seconds", 1), ("milliseconds", 1_000), ("microseconds", 1_000_000), ("nanoseconds", 1_000_000_000)):
         if low >= EPOCH_RANGE[0] * factor and high <= EPOCH_RANGE[1] * factor:
             return _epoch(values, unit)
-    return Stamps(values) if whole else _parts_of_years(values, name)
+    return Stamps(values, way="counts") if whole else _parts_of_years(values, name)
 
 
 def _calendar(year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64]) -> Index | None:
@@ -167,7 +167,7 @@ def _look_like_years(values: NDArray[np.int64], name: str) -> bool:
 
 
 def _years(values: NDArray[np.int64]) -> Stamps:
-    return Stamps((values - 1970).astype("datetime64[Y]").astype("datetime64[us]"), years=True, unit="year")
+    return Stamps((values - 1970).astype("datetime64[Y]").astype("datetime64[us]"), years=True, unit="year", way="years")
 
 
 def _epoch(values: NDArray[Any], unit: str) -> Stamps:
@@ -183,7 +183,7 @@ def _epoch(values: NDArray[Any], unit: str) -> Stamps:
 def _parts_of_years(values: NDArray[np.float64], name: str) -> Stamps:
     """1949.0833 as February 1949, where all times are twelfths or quarters of years, one after the other."""
     if name.lower() not in ("time", "date", "t", "ds", *YEAR_NAMES) or values.min() < DATED_YEARS[0] or values.max() > DATED_YEARS[1]:
-        return Stamps(values)
+        return Stamps(values, way="counts")
     for parts, unit in ((4, "quarter"), (12, "month")):
         counts = np.round(values * parts)
         distinct = np.unique(counts)
@@ -191,4 +191,4 @@ def _parts_of_years(values: NDArray[np.float64], name: str) -> Stamps:
             months = (counts * (12 // parts)).astype(np.int64) - 1970 * 12
             stamps = months.astype("datetime64[M]").astype("datetime64[us]")
             return Stamps(stamps, unit=unit, notes=((f"times such as {values[1]:.6g} read as years and {unit}s (--dates counts to change)", None),))
-    return Stamps(values)
+    return Stamps(values, way="counts")

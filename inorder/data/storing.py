@@ -39,6 +39,7 @@ def series_header(series: Series) -> dict[str, Any]:
         "frame": series.frame,
         "source": series.source,
         "notes": list(series.notes),
+        "reading": dict(series.reading),
     }
 
 
@@ -98,6 +99,7 @@ def restore_series(header: Any, arrays: Mapping[str, NDArray[Any]]) -> Series:
         frame=header.one_of("frame", ("polars", "pandas")),
         source=header.text("source"),
         notes=tuple(header.texts("notes")),
+        reading=header.reading(),
     )
 
 
@@ -163,6 +165,24 @@ class _Header:
         if not isinstance(given, dict) or set(given) != {"id", "time", "value"} or not all(isinstance(name, str) for name in given.values()):
             raise self._wrong("names", "an object with the texts id, time, value")
         return Names(**given)
+
+    def reading(self) -> dict[str, Any]:
+        from inorder.data.options import REMEMBERED, Options
+
+        given = self.given.get("reading", {})
+        wrong = self._wrong("reading", "an object with options of read_series")
+        if not isinstance(given, dict) or not set(given) <= set(REMEMBERED):
+            raise wrong
+        kinds: dict[str, Any] = {"header": bool, "every": (str, float), "missing": list, "id": (str, list), "time": (str, list), "value": (str, list)}
+        if not all(isinstance(value, kinds.get(name, str)) for name, value in given.items()):
+            raise wrong
+        try:
+            every = given.get("every", 1.0)
+            Frequency.parse(every) if isinstance(every, str) else Frequency("step", every)
+            Options(**{name: value for name, value in given.items() if name != "start"})
+        except (TypeError, ValueError, ConfigError):
+            raise wrong from None
+        return given
 
     def timezone(self) -> str | None:
         from zoneinfo import ZoneInfo

@@ -30,6 +30,7 @@ class Table:
     source: the name of the file.   frame: the kind of frame to hand back.
     text: the file itself where it was text; `skipped` rows stand above the first data row.
     origin: (rows,) where each row stood before empty ones were left out.   comma: whether "," seems to be the decimal mark of the file.
+    named: whether the columns have names of their own: a header, a named Series.
     """
 
     columns: pl.DataFrame
@@ -40,6 +41,7 @@ class Table:
     separator: str = ","
     skipped: int = 0
     comma: bool = False
+    named: bool = True
     origin: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def row(self, i: int) -> str:
@@ -107,8 +109,9 @@ def _frame_table(data: Any) -> Table:
     """A frame or Series of pandas, polars or another library that narwhals knows."""
     import polars as pl
 
+    named = not hasattr(data, "to_frame") or getattr(data, "name", None) not in (None, "")  # a frame, or a Series with a name
     if type(data).__module__.partition(".")[0] == "pandas":
-        return Table(_flat(_from_pandas(data)), f"the pandas {type(data).__name__}", frame="pandas")
+        return Table(_flat(_from_pandas(data)), f"the pandas {type(data).__name__}", frame="pandas", named=named)
     if isinstance(data, pl.LazyFrame):
         data = data.collect()
     if isinstance(data, pl.Series):
@@ -120,7 +123,7 @@ def _frame_table(data: Any) -> Table:
             data = nw.from_native(data, eager_only=True).to_polars()
         except TypeError:
             raise SeriesError(f"A series is read from a file, a frame (pandas, polars) or an array of numbers, not from {type(data).__name__}.") from None
-    return Table(_flat(data), "the polars frame")
+    return Table(_flat(data), "the polars frame", named=named)
 
 
 def _flat(columns: pl.DataFrame) -> pl.DataFrame:

@@ -67,10 +67,13 @@ class TestRecord:
     def test_describe(self, months: Series, panel: Series, read: Reader) -> None:
         assert months.describe() == '144 months, 1949-01 to 1960-12, column "passengers", season 12'
         assert panel.describe() == '2 series of 3 days, 2020-01-01 to 2020-01-03, column "y", season 7, past x, future f, static s'
-        assert Series.of([1.0]).describe() == '1 step, 1 to 1, column "y"'
+        assert Series.of([1.0]).describe() == '1 step, 1, column "y"'
         assert read("t,y\n0,1\n0.5,2\n1,3\n").describe() == '3 steps of 0.5, 0 to 1, column "y"'
         assert "2 series, 1 to 2 steps each" in read("id,t,y\nA,1,5\nB,1,6\nB,2,7\n").describe()
-        assert read("ds,y\n2020-01-01,1\n").describe() == '1 irregular time, 2020-01-01 to 2020-01-01, spacing unknown, column "y"'
+        one = read("ds,y\n2020-01-01,1\n")
+        assert one.describe() == '1 time, 2020-01-01, column "y"' and any("--frequency" in note for note in one.notes)
+        month = read("ds,y\n2020-01,1\n")
+        assert month.describe() == '1 month, 2020-01, column "y", season 12' and not month.notes
 
 
 class TestExtend:
@@ -270,7 +273,7 @@ class TestStoring:
         for field in ("values", "index", "offsets"):
             np.testing.assert_array_equal(getattr(back, field), getattr(series, field))
         assert back.index.dtype == series.index.dtype
-        same = ("ids", "frequency", "season_length", "panel", "names", "timezone", "years", "frame", "source", "notes")
+        same = ("ids", "frequency", "season_length", "panel", "names", "timezone", "years", "frame", "source", "notes", "reading")
         assert all(getattr(back, field) == getattr(series, field) for field in same)
 
     def test_covariates_come_back(self, panel: Series) -> None:
@@ -298,6 +301,15 @@ class TestStoring:
             ("frame", "excel"),
             ("notes", [1]),
             ("source", None),
+            ("reading", ["id"]),
+            ("reading", {"color": "red"}),
+            ("reading", {"dates": 7}),
+            ("reading", {"dates": "backwards"}),
+            ("reading", {"header": "yes"}),
+            ("reading", {"missing": "x"}),
+            ("reading", {"value": [1]}),
+            ("reading", {"every": "now and then"}),
+            ("reading", {"every": -1.0}),
         ],
     )
     def test_a_damaged_header_is_refused(self, key: str, value: Any, panel: Series) -> None:
