@@ -27,6 +27,7 @@ from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, InorderError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
 from inorder.forecast.intervals import check_levels
+from inorder.metrics.score import level_name
 from inorder.tasks.forecast import candidate, default_models
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def default_horizon(series: Series) -> int:
 
 def score_names(levels: Sequence[float]) -> list[str]:
     """The scores of a row, in the order of the table."""
-    return [*SCORES, *(f"coverage_{100 * level:g}" for level in levels)]
+    return [*SCORES, *(f"coverage_{level_name(level)}" for level in levels)]
 
 
 def rank(row: Mapping[str, Any], absolute: Mapping[str, float | None]) -> tuple[bool, bool, float]:

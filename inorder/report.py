@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast
+from inorder.metrics.score import level_name
 from inorder.tasks.forecast import CANDIDATES
 from inorder.typing import Floats
 
@@ -55,7 +56,7 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
     example_id = example_series(fitted, comparison)
     example = series.ids.index(example_id)
     environment = Environment(loader=PackageLoader("inorder"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "level_name": level_name}
     models = [row["model"] for row in comparison.table] if comparison else [fitted.forecaster.name]
     return environment.get_template("report.html").render(
         title=f"Forecast of {series.source}",
@@ -71,7 +72,7 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
         comparison=comparison,
         verdict=verdict(comparison) if comparison else None,
         columns=COLUMNS,
-        coverage_columns=[(f"coverage_{100 * level:g}", f"{100 * level:g} %") for level in levels],
+        coverage_columns=[(f"coverage_{level_name(level)}", f"{level_name(level)} %") for level in levels],
         models=[(name, CANDIDATES[name]) for name in models if name in CANDIDATES],
         made_by=made_by,
         versions={
@@ -120,9 +121,9 @@ def verdict(comparison: Comparison) -> list[str]:
         scores = f"{better:.3g} against {own:.3g}" if own is not None else f"{better:.3g}"
         sentences.append(f"On that last part {ranked[0]['model']} happened to do better ({scores}); choosing by it would be choosing after the fact.")
     for level in comparison.levels:
-        share = best.get(f"coverage_{100 * level:g}")
+        share = best.get(f"coverage_{level_name(level)}")
         if share is not None:
-            sentences.append(f"{100 * share:.0f} % of what came lay inside the {100 * level:g} % intervals.")
+            sentences.append(f"{100 * share:.0f} % of what came lay inside the {level_name(level)} % intervals.")
     return sentences
 
 
