@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, cast
 import numpy as np
 
 from inorder.errors import unknown
-from inorder.metrics.score import level_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +130,7 @@ def plot_forecast(
     ax.plot(x, y, color=INK, label="history")
     for k, level in enumerate(sorted(forecast.levels, reverse=True)):
         lower, upper = np.atleast_2d(forecast.lower[level])[i], np.atleast_2d(forecast.upper[level])[i]
-        ax.fill_between(ahead, lower, upper, color=BLUE, alpha=0.16 + 0.12 * k, linewidth=0, label=f"{level_name(level)} % interval")
+        ax.fill_between(ahead, lower, upper, color=BLUE, alpha=0.16 + 0.12 * k, linewidth=0, label=f"{100 * level:.12g} % interval")
     marker = "o" if forecast.horizon == 1 else None
     ax.plot(ahead, mean, color=BLUE, linewidth=1.8, marker=marker, markersize=4, label="forecast")
     if truth is not None:
