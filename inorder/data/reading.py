@@ -262,7 +262,7 @@ def _remembered(frequency: Frequency | None, roles: Roles, options: Options, tab
     """How the table was read, as JSON values under the names of the options: what was told, and what was found and a shorter file might not show."""
     kept = {name: getattr(options, name) for name in options.given if name in REMEMBERED}
     if roles.across == "rows":
-        kept |= {"id": roles.id, "layout": "rows"}
+        kept |= {"id": roles.id, "layout": "rows"} | ({"header": table.named} if table.text is not None else {})  # one year alone looks like data
     elif not roles.across and (table.named or table.text is not None):
         kept |= {"id": roles.id or NONE, "time": roles.time or NONE, "value": roles.values}
     if stamps is not None and stamps.way is not None:

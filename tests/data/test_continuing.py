@@ -104,7 +104,6 @@ class TestFrequency:
         with pytest.raises(SeriesError, match="9000-01.*83,7"):
             extend(monthly, Series.of([1.0], index=far, frequency=Frequency("month")))
 
-
     def test_months_are_no_days(self, read: Reader, tmp_path: Path) -> None:
         y = read(rows("date,sales", DAYS))
         months = np.arange("2020-03", "2020-08", dtype="datetime64[M]")
@@ -183,6 +182,17 @@ class TestReading:
         history = read("id,V1,V2,V3,V4,V5\nA,1,2,3,4,5\nB,1,2,3,4,\n")
         new = newer_rows(history, like(tmp_path, history, "id,V1,V2,V3,V4,V5,V6\nA,1,2,3,4,5,6\nB,1,2,3,4,5,6\n"))
         assert new is not None and extend(history, new).lengths.tolist() == [6, 6]
+
+    def test_one_more_year_in_columns(self, read: Reader, tmp_path: Path) -> None:
+        history = read("id,2018,2019,2020,2021\nA,1,2,3,4\nB,1,2,3,4\n")
+        y = extend(history, like(tmp_path, history, "id,2022\nA,5\nB,6\n"))
+        assert y.lengths.tolist() == [5, 5] and y.label(y.index[-1]) == "2022"
+
+    def test_years_with_their_months_in_columns(self, read: Reader, tmp_path: Path) -> None:
+        header = "YEAR,JAN,FEB,MAR,APR,MAY,JUN,JUL,AUG,SEP,OCT,NOV,DEC\n"
+        history = read(header + "1950," + ",".join(map(str, range(12))) + "\n1951," + ",".join(map(str, range(12, 24))) + "\n")
+        new = newer_rows(history, like(tmp_path, history, header + "1951," + ",".join(["0"] * 12) + "\n1952," + ",".join(map(str, range(24, 36))) + "\n"))
+        assert new is not None and extend(history, new).values.tolist() == list(range(36))
 
 
 class TestNames:
