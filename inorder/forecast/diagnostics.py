@@ -14,7 +14,7 @@ Harvey 1989, §5.4 (variance); Hyndman & Athanasopoulos, Forecasting: principles
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from inorder.data.series import Series, check_season_length
 from inorder.errors import ConfigError, SeriesError, unknown
 from inorder.features.panel import Rows, check_count, flat
 from inorder.features.rolling import centred_mean
+from inorder.forecast.intervals import power_of_two
 from inorder.typing import Floats, Values
 
 KINDS = ("auto", "additive", "multiplicative")
@@ -150,18 +151,29 @@ def decompose(y: Rows, season_length: int, kind: str = "auto", *, window: int | 
     window = season_length if season_length > 1 else max(3, span // 20 * 2 + 1) if window is None else check_count("window", window)
     if window > span:
         raise ConfigError(f"`window` is {window}, but the observations span {span} rows.")
-    positive = bool((values[seen] > 0).all())
+    unit = power_of_two(values)
+    scaled = values / unit
+    positive = bool((scaled[seen] > 0).all())
     if kind == "multiplicative" and not positive:
         worst = seen[np.argmin(values[seen])]
-        raise SeriesError(f'A multiplicative decomposition needs values above 0; row {worst + 1} is {values[worst]:g}. Use kind="additive".')
+        beside = f", too little beside {np.nanmax(values):g}" if values[worst] > 0 else ""
+        raise SeriesError(f'A multiplicative decomposition needs values above 0; row {worst + 1} is {values[worst]:g}{beside}. Use kind="additive".')
     if kind != "auto":
-        return _decompose(values, season_length, kind, window)
-    additive = _decompose(values, season_length, "additive", window)
+        return _in_units(_decompose(scaled, season_length, kind, window), unit)
+    additive = _decompose(scaled, season_length, "additive", window)
     if season_length == 1 or not positive:
-        return additive
-    multiplicative = _decompose(values, season_length, "multiplicative", window)
+        return _in_units(additive, unit)
+    multiplicative = _decompose(scaled, season_length, "multiplicative", window)
     left = multiplicative.trend * multiplicative.seasonal * (multiplicative.remainder - 1)
-    return multiplicative if np.nansum(left**2) < np.nansum(additive.remainder**2) else additive
+    return _in_units(multiplicative if np.nansum(left**2) < np.nansum(additive.remainder**2) else additive, unit)
+
+
+def _in_units(parts: Decomposition, unit: float) -> Decomposition:
+    """The parts of y from those of y / unit; a number beyond the range of floats is the end of that range."""
+    limit = np.finfo(np.float64).max
+    names = ("trend",) if parts.kind == "multiplicative" else ("trend", "seasonal", "remainder")
+    with np.errstate(over="ignore"):
+        return replace(parts, **{name: np.clip(getattr(parts, name) * unit, -limit, limit) for name in names})
 
 
 def _decompose(values: Values, season_length: int, kind: str, window: int) -> Decomposition:
@@ -264,14 +276,16 @@ def equal_variance(residuals: Rows) -> Significance:
 
     values = _trimmed(_one(residuals))
     third = round(len(values) / 3)
-    first, last = (part[~np.isnan(part)] ** 2 for part in (values[:third], values[len(values) - third :]))
-    if min(len(first), len(last)) < 2 or (first.sum() == 0 and last.sum() == 0):
+    scaled = values / power_of_two(values)
+    first, last = (part[~np.isnan(part)] ** 2 for part in (scaled[:third], scaled[len(scaled) - third :]))
+    before, after = float(first.sum()), float(last.sum())
+    if min(len(first), len(last)) < 2 or before == after == 0:
         return Significance(1.0, 1.0)
-    if first.sum() == 0:
+    if before == 0:
         return Significance(math.inf, 0.0)
-    statistic = float(last.sum() / first.sum())
-    scaled = statistic * len(first) / len(last)
-    p_value = 2 * min(float(fdtr(len(last), len(first), scaled)), float(fdtrc(len(last), len(first), scaled)))
+    statistic = after / before
+    ratio = statistic * len(first) / len(last)
+    p_value = 2 * min(float(fdtr(len(last), len(first), ratio)), float(fdtrc(len(last), len(first), ratio)))
     return Significance(statistic, min(p_value, 1.0))
 
 
@@ -322,8 +336,10 @@ def residual_checks(residuals: Rows, season_length: int = 1, *, fitted_parameter
 def _centred(known: Values) -> Check:
     from scipy.special import stdtr
 
-    mean, deviation = float(known.mean()), float(known.std(ddof=1))
+    unit = power_of_two(known)
+    mean, deviation = float((known / unit).mean()), float((known / unit).std(ddof=1))
     statistic = mean / (deviation / math.sqrt(len(known)))
+    mean *= unit
     p_value = 2 * float(stdtr(len(known) - 1, -abs(statistic)))
     if p_value >= SIGNIFICANCE:
         sentence = f"The errors average {mean:.3g}, which chance explains (t-test, {_p(p_value)}): forecasts are neither too high nor too low as a rule."
@@ -402,7 +418,8 @@ def _trimmed(values: Values) -> Values:
 
 
 def _deviation(values: Values) -> Values:
-    """Observations less their mean; 0 where missing, and throughout for a constant."""
+    """Observations less their mean, in a unit that keeps them in range; 0 where missing, and throughout for a constant."""
+    values = values / power_of_two(values)
     known = values[~np.isnan(values)]
     if len(known) == 0 or known.min() == known.max():
         return np.zeros(len(values))

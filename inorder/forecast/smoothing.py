@@ -28,7 +28,7 @@ import numpy as np
 
 from inorder.errors import ConfigError, ForecastError
 from inorder.forecast.base import LocalForecaster, Model
-from inorder.forecast.intervals import normal_quantiles
+from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.typing import Floats, Values
 
 LONGEST_SEASON = 52  # whose initial states are estimated unasked; the work grows with its square
@@ -192,7 +192,7 @@ class ExponentialSmoothing(LocalForecaster):
         known = y[~np.isnan(y)]
         estimated = self._estimated(season)
         self._check(known, season, estimated)
-        scale = _power_of_two(known)  # so that squares stay in the range of floats; changes no digit
+        scale = power_of_two(known)
         fixed = [math.nan if value is None else float(value) for value in (self.alpha, self.beta, self.gamma, self.phi)]
         search = self.initial == "estimated" or (self.initial == "auto" and len(known) >= PER_NUMBER * estimated and season <= LONGEST_SEASON)
         multiplicative = self.seasonal == "multiplicative"
@@ -235,9 +235,3 @@ class ExponentialSmoothing(LocalForecaster):
             raise ForecastError(f'Estimating the {season} initial states of so long a season takes hours and gigabytes. Use initial="heuristic".')
         if self.seasonal == "multiplicative" and not known.min() > 0:
             raise ForecastError(f'A multiplicative season needs values above zero; the smallest here is {known.min():g}. Use seasonal="additive".')
-
-
-def _power_of_two(known: Values) -> float:
-    """The largest power of two that is not above the largest size among the values; 1 where all are zero."""
-    largest = float(np.abs(known).max())
-    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest > 0 else 1.0

@@ -32,7 +32,7 @@ from numpy.polynomial import Polynomial
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import LocalForecaster, Model, check_whole
 from inorder.forecast.baselines import continued_lines, lines_so_far
-from inorder.forecast.intervals import deviation, student_quantiles
+from inorder.forecast.intervals import deviation, power_of_two, student_quantiles
 from inorder.typing import Floats, Values
 
 KINDS = ("linear", "polynomial", "exponential")
@@ -149,12 +149,6 @@ def curves_so_far(y: Values, degree: int) -> Floats:
     expected = np.full(len(y), np.nan)
     expected[degree + 1 :] = np.clip(ahead, -limit / max(unit, 1.0), limit / max(unit, 1.0)) * unit + y[0]
     return expected
-
-
-def power_of_two(y: Values) -> float:
-    """The size of the largest value as a power of two: dividing by it costs no digit, and no sum of squares or powers leaves the range of floats."""
-    largest = float(np.abs(y).max())
-    return 2.0 ** min(math.frexp(largest)[1], 1000) if largest > 0 else 1.0
 
 
 def rotated_in(system: tuple[tuple[float, ...], ...], row: list[float]) -> tuple[tuple[float, ...], ...]:

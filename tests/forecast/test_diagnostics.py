@@ -379,3 +379,78 @@ def test_the_errors_of_a_naive_forecast_show_the_season(shared_data: Path) -> No
     checks = by_name(np.r_[np.nan, np.diff(y)], 12)
     assert "a season of 12" in checks["uncorrelated"].sentence
     assert "grown" in checks["equal variance"].sentence
+
+
+# --- values of any size ---
+
+NAN = math.nan
+WAVE = np.array([1.0, -1.3, 0.7, -1.1, 0.9] * 8)
+ODD = {
+    "huge": 1e300 * WAVE,
+    "huge and positive": 1e300 * np.abs(WAVE),
+    "the ends of the range": np.finfo(np.float64).max * np.sign(WAVE),
+    "tiny": 1e-300 * WAVE,
+    "tiny and positive": 1e-300 * np.abs(WAVE),
+    "the least there are": 5e-324 * np.sign(WAVE),
+    "constant": np.full(40, 3.0),
+    "huge and constant": np.full(40, 1.7e308),
+    "zeros": np.zeros(40),
+    "none": np.zeros(0),
+    "one": np.array([5.0]),
+    "two": np.array([5.0, 7.0]),
+    "all missing": np.full(40, NAN),
+    "one among missing": np.array([NAN] * 20 + [5.0] + [NAN] * 20),
+    "huge with gaps": np.where(np.arange(40) % 3 == 0, NAN, 1e300 * WAVE),
+    "huge and tiny": np.array([1e300, 1e-300] * 20),
+    "from tiny to huge": np.array([1e-300] * 20 + [1e300] * 20),
+    "one huge": np.array([0.0] * 39 + [1e308]),
+    "growth": 10.0 ** np.arange(-290, 310, 10),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_values_end_in_numbers_or_a_sentence(name):
+    """And in no warning, which would be an error here."""
+    y = ODD[name]
+
+    def or_a_sentence(function: Callable, *arguments):
+        try:
+            return function(y, *arguments)
+        except (SeriesError, ConfigError) as error:
+            assert str(error).endswith(".")
+            return None
+
+    for function in (acf, pacf, acf_band):
+        found = or_a_sentence(function, 2)
+        assert found is None or np.isfinite(found).all()
+    for found in (or_a_sentence(ljung_box, 2), jarque_bera(y), equal_variance(y)):
+        assert found is None or (0 <= found.p_value <= 1 and found.statistic >= 0)
+    for season_length in (1, 4):
+        assert all(check.sentence.endswith(".") for check in residual_checks(y, season_length))
+        for kind in ("additive", "multiplicative", "auto"):
+            parts = or_a_sentence(decompose, season_length, kind)
+            if parts is not None:
+                assert not any(np.isinf(part).any() for part in (parts.trend, parts.seasonal, parts.remainder))
+                assert 0 <= parts.trend_strength <= 1 and 0 <= parts.seasonal_strength <= 1
+
+
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1000])
+def test_units_change_no_judgement(unit):
+    y = autoregressive(120, 0.5) + 10
+    np.testing.assert_array_equal(acf(y * unit, 12), acf(y, 12))
+    np.testing.assert_array_equal(pacf(y * unit, 12), pacf(y, 12))
+    assert ljung_box(y * unit, 12) == ljung_box(y, 12)
+    assert jarque_bera(y * unit) == jarque_bera(y)
+    assert equal_variance(y * unit) == equal_variance(y)
+    assert [check.p_value for check in residual_checks((y - 10) * unit, 4)] == [check.p_value for check in residual_checks(y - 10, 4)]
+    for kind in ("additive", "multiplicative"):
+        parts, wanted = decompose(y * unit, 4, kind), decompose(y, 4, kind)
+        np.testing.assert_array_equal(parts.trend, wanted.trend * unit)
+        np.testing.assert_array_equal(parts.remainder, wanted.remainder * (unit if kind == "additive" else 1))
+        assert (parts.trend_strength, parts.seasonal_strength) == (wanted.trend_strength, wanted.seasonal_strength)
+
+
+def test_values_too_uneven_for_factors():
+    with pytest.raises(SeriesError, match=r'row 2 is 1e-300, too little beside 1e\+300. Use kind="additive"'):
+        decompose(ODD["huge and tiny"], 4, "multiplicative")
+    assert decompose(ODD["huge and tiny"], 4).kind == "additive"
