@@ -124,13 +124,15 @@ class LSTMForecaster(Forecaster):
         began, allowed = time.monotonic(), math.inf if seconds is None else seconds
         season = usable_season(history, self.season_of(history))
         failures = too_short(history)
+        if len(failures) == len(history):
+            raise ForecastError(next(iter(failures.values())))
         with reproducible(self.seed, self.threads):
             cut = _validation_begin(history, self.validation_share)
             row = np.arange(len(history.values))
             earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
             scaling = fit_scaling(earlier, season, self.transform)
             encoded = encode(history, scaling)
-            first, second = _halves(progress) if self.refit else (progress, None)
+            first, second, most = _parts(progress, self.max_epochs, self.refit)
             share = FIRST_SHARE if self.refit else 1.0
             network, record = self._train(encoded, scaling, cut, deadline=began + share * allowed, progress=first)
             if record.epochs[-1].epoch == 0:
@@ -143,6 +145,8 @@ class LSTMForecaster(Forecaster):
                 repeated, run = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=began + allowed, progress=second)
                 whole = run.stopped != "time"
                 network, scaling = (repeated, again) if whole else (network, scaling)
+        if progress:
+            progress(most, most)
         return LSTMFitted(self, history, network, scaling, calibration, record, whole, failures)
 
     def _train(
@@ -371,11 +375,12 @@ class LSTMSession(Session):
         return known[None] if self.future.shape[1] else np.zeros((1, steps, 0))
 
 
-def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
-    """Progress of two runs, each half of the whole."""
+def _parts(progress: Progress | None, epochs: int, refit: bool) -> tuple[Progress | None, Progress | None, int]:
+    """Progress of the first training and of the second, which counts as many epochs as the first may take; and all of both."""
+    most = epochs * (1 + refit)
     if progress is None:
-        return None, None
-    return lambda done, most: progress(done, 2 * most), lambda done, most: progress(most + done, 2 * most)
+        return None, None, most
+    return lambda done, _: progress(done, most), lambda done, of: progress(epochs + done * epochs // of, most), most
 
 
 def start_from_line(network: RecurrentForecaster, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> None:
@@ -452,6 +457,8 @@ def _check_scaling(scaling: Scaling, history: Series, network: RecurrentForecast
         rows = {"future": len(history.future), "static": len(history.static)}.get(f.name.split("_")[0], count)
         if array.ndim != axes or len(array) != rows or not np.isfinite(array).all():
             raise BundleError(f'The weights hold "scaling.{f.name}" with the shape {array.shape}; {axes} axes of finite numbers for {rows} rows were expected.')
-    inputs = len(scaling.lags) + 1 + 2 * (scaling.season_length > 1) + len(history.future) + len(history.static)
-    if network.line.in_features != inputs or calibration.ndim != 2:
+    inputs = len(scaling.lags) + 1 + 2 * (scaling.season_length > 1) + 2 * len(history.future) + len(history.static)
+    if calibration.ndim != 2:
+        raise BundleError(f'The weights hold "calibration" with the shape {calibration.shape}; the axes (rows, steps) were expected.')
+    if network.line.in_features != inputs:
         raise BundleError(f"The network has {network.line.in_features} inputs; the series and scaling of this bundle give {inputs}.")

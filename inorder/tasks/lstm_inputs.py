@@ -92,7 +92,7 @@ class Scaling:
         """(rows, features) what the network sees at each row.
 
         recent: (rows, lags) u at `lags`.   level, known, phase, which: (rows,) of the newest value.
-        future: (rows, covariates) of the step to be forecast; static: (rows, covariates); both standardised.
+        future: (rows, 2 · covariates) of this step and of the one to be forecast; static: (rows, covariates); both standardised.
         """
         columns = [(recent - level[:, None]) / self.scale[which, None], known[:, None]]
         if self.season_length > 1:
@@ -140,10 +140,15 @@ class Levels:
 
 @dataclass(frozen=True, eq=False)
 class Encoded(Levels):
-    """A history as the network sees it.   inputs: (rows, features).   targets: (rows,) z of the next value; NaN where it is missing."""
+    """A history as the network sees it.
+
+    inputs: (rows, features).   targets: (rows,) z of the next value; NaN where it is missing.
+    future: (rows, covariates) of the step after each row, standardised.
+    """
 
     inputs: NDArray[np.float32]
     targets: Floats
+    future: Floats
 
 
 def levels_of(history: Series, scaling: Scaling) -> Levels:
@@ -166,9 +171,10 @@ def encode(history: Series, scaling: Scaling) -> Encoded:
     recent = np.stack([back(rows.filled, position, lag) for lag in scaling.lags], axis=1)
     recent = np.where(np.isnan(recent), first[:, None], recent)  # before the first observation
     future = scaling.standard_future(_next_future(history))
+    both = np.concatenate([scaling.standard_future(future_columns(history)), future], axis=1)
     static = scaling.standard_static(history)[series]
-    inputs = scaling.inputs(recent, rows.level, ~np.isnan(rows.u), rows.phase, future, static, series)
-    return Encoded(**vars(rows), inputs=inputs, targets=rows.ahead / scaling.scale[series])
+    inputs = scaling.inputs(recent, rows.level, ~np.isnan(rows.u), rows.phase, both, static, series)
+    return Encoded(**vars(rows), inputs=inputs, targets=rows.ahead / scaling.scale[series], future=future)
 
 
 def fit_scaling(history: Series, season_length: int, transform: str) -> Scaling:
@@ -243,8 +249,10 @@ def _logarithms(history: Series, season_length: int, transform: str) -> Whole:
     logarithm = np.zeros(len(history), dtype=np.int64)
     which = np.flatnonzero(positive)
     if len(which):
-        powers = BoxCox(season_length=max(season_length, 4)).fit(history.take(which)).power
-        logarithm[which] = powers < 0.5
+        chosen = history.take(which)
+        unit = np.repeat([np.exp(np.mean(np.log(y[~np.isnan(y)]))) if (~np.isnan(y)).any() else 1.0 for y in chosen], chosen.lengths)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a series from 1e-300 to 1e300 has no power, and stays as it is
+            logarithm[which] = BoxCox(season_length=max(season_length, 4)).fit(replace(chosen, values=chosen.values / unit)).power < 0.5
     return logarithm
 
 

@@ -30,7 +30,7 @@ class Memory(NamedTuple):
     """What is known after an observation of each of some series.
 
     recent: (series, count) the last filled values, oldest first.   level, phase: (series,) of the last row.   state: of the network.
-    location: (series,) z of the next value, as forecast.
+    location: (series,) z of the next value, as forecast.   future: (series, covariates) of the next step, standardised.
     """
 
     recent: Floats
@@ -38,19 +38,20 @@ class Memory(NamedTuple):
     phase: Whole
     state: LSTMState
     location: Floats
+    future: Floats
 
 
 def take(memory: Memory, which: Whole) -> Memory:
     """The memory of some of the series."""
     state = LSTMState(memory.state.hidden[:, which], memory.state.cell[:, which])
-    return Memory(memory.recent[which], memory.level[which], memory.phase[which], state, memory.location[which])
+    return Memory(memory.recent[which], memory.level[which], memory.phase[which], state, memory.location[which], memory.future[which])
 
 
 def join(memories: Sequence[Memory]) -> Memory:
     """The series of all, one after the other."""
-    recent, level, phase, state, location = zip(*memories, strict=True)
+    recent, level, phase, state, location, future = zip(*memories, strict=True)
     together = LSTMState(torch.cat([one.hidden for one in state], dim=1), torch.cat([one.cell for one in state], dim=1))
-    return Memory(np.concatenate(recent), np.concatenate(level), np.concatenate(phase), together, np.concatenate(location))
+    return Memory(np.concatenate(recent), np.concatenate(level), np.concatenate(phase), together, np.concatenate(location), np.concatenate(future))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ class Recurrence:
     def memory(self, encoded: Encoded, location: Floats, end: Whole, state: LSTMState) -> Memory:
         """The memory of each series when row `end` − 1 was its last, from the network's state there."""
         rows = np.minimum(np.maximum(end - 1, encoded.begin), len(encoded.u) - 1)
-        return Memory(encoded.recent(rows, max(self.scaling.lags) + 1), encoded.level[rows], encoded.phase[rows], state, location[rows])
+        return Memory(encoded.recent(rows, max(self.scaling.lags) + 1), encoded.level[rows], encoded.phase[rows], state, location[rows], encoded.future[rows])
 
     def step(self, u: Floats, memory: Memory, future: Floats, which: Whole) -> Memory:
         """Take one value each of the series `which`.   u: (series,), NaN = missing.   future: (series, covariates) of the step after, standardised."""
@@ -98,10 +99,11 @@ class Recurrence:
         recent = np.concatenate([memory.recent[:, 1:], filled[:, None]], axis=1)
         phase = (memory.phase + 1) % self.scaling.season_length
         lagged = recent[:, [-1 - lag for lag in self.scaling.lags]]
-        x = self.scaling.inputs(lagged, level, known, phase, future, self.static[which], which)
+        both = np.concatenate([memory.future, future], axis=1)
+        x = self.scaling.inputs(lagged, level, known, phase, both, self.static[which], which)
         with torch.no_grad():
             ahead, state = self.network.step(torch.from_numpy(x), memory.state)
-        return Memory(recent, level, phase, state, self._within(ahead.location.numpy().astype(np.float64), which))
+        return Memory(recent, level, phase, state, self._within(ahead.location.numpy().astype(np.float64), which), future)
 
     def free_run(self, memory: Memory, horizon: int, future: Floats, which: Whole) -> Floats:
         """(series, horizon) forecasts of u: each is taken for the next observation.
