@@ -126,25 +126,25 @@ class LSTMForecaster(Forecaster):
         failures = too_short(history)
         if len(failures) == len(history):
             raise ForecastError(next(iter(failures.values())))
-        with reproducible(self.seed, self.threads):
-            cut = _validation_begin(history, self.validation_share)
-            row = np.arange(len(history.values))
-            earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
-            scaling = fit_scaling(earlier, season, self.transform)
-            encoded = encode(history, scaling)
-            first, second, most = _parts(progress, self.max_epochs, self.refit)
-            share = FIRST_SHARE if self.refit else 1.0
-            network, record = self._train(encoded, scaling, cut, deadline=began + share * allowed, progress=first)
-            if record.epochs[-1].epoch == 0:
-                raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:g} seconds were used up.")
-            recurrence = Recurrence(network, scaling, scaling.standard_static(history))
+        cut = _validation_begin(history, self.validation_share)
+        row = np.arange(len(history.values))
+        earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
+        scaling = fit_scaling(earlier, season, self.transform)
+        encoded = encode(history, scaling)
+        first, second, most = _parts(progress, self.max_epochs, self.refit)
+        share = FIRST_SHARE if self.refit else 1.0
+        network, record = self._train(encoded, scaling, cut, deadline=began + share * allowed, progress=first)
+        if record.epochs[-1].epoch == 0:
+            raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:g} seconds were used up.")
+        recurrence = Recurrence(network, scaling, scaling.standard_static(history))
+        with using_threads(1):
             calibration = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
-            whole = False
-            if self.refit and time.monotonic() + record.epochs[record.best_epoch].seconds < began + allowed:
-                again = fit_scaling(history, season, self.transform)
-                repeated, run = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=began + allowed, progress=second)
-                whole = run.stopped != "time"
-                network, scaling = (repeated, again) if whole else (network, scaling)
+        whole = False
+        if self.refit and time.monotonic() + record.epochs[record.best_epoch].seconds < began + allowed:
+            again = fit_scaling(history, season, self.transform)
+            repeated, run = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=began + allowed, progress=second)
+            whole = run.stopped != "time"
+            network, scaling = (repeated, again) if whole else (network, scaling)
         if progress:
             progress(most, most)
         return LSTMFitted(self, history, network, scaling, calibration, record, whole, failures)
@@ -154,8 +154,6 @@ class LSTMForecaster(Forecaster):
     ) -> tuple[RecurrentForecaster, History]:
         """A network trained on the targets before row `until`, (series,), and judged by the others; with `follow` trained as long as was best there."""
         targets = np.where(trained(encoded, scaling.burn, until), encoded.targets, np.nan).astype(np.float32)
-        network = RecurrentForecaster(encoded.inputs.shape[1], self.hidden_size, self.layers, dropout=self.dropout)
-        start_from_line(network, encoded.inputs, targets)
         context = self.context or int(np.clip(4 * scaling.season_length, 24, 200))
         windows = self._windows(encoded, targets, until, context)
         density = LIKELIHOODS[self.likelihood]
@@ -164,14 +162,27 @@ class LSTMForecaster(Forecaster):
             ahead, _ = model(batch.inputs)  # what is computed on padding is left out below
             return density(ahead.location, ahead.scale, batch.targets, batch.valid)
 
-        if follow is not None:
-            return network, train(network, windows, loss, self.training, follow=follow, steps_per_epoch=len(windows), deadline=deadline, progress=progress)
-        held_back = _validation_batch(encoded, until, context)
+        held_back = _validation_batch(encoded, until, context) if follow is None else None
 
         def validate() -> float:
+            assert held_back is not None
             return float(loss(network, held_back))
 
-        return network, train(network, windows, loss, self.training, validate=validate, steps_per_epoch=len(windows), deadline=deadline, progress=progress)
+        with reproducible(self.seed, self.threads):
+            network = RecurrentForecaster(encoded.inputs.shape[1], self.hidden_size, self.layers, dropout=self.dropout)
+            start_from_line(network, encoded.inputs, targets)
+            record = train(
+                network,
+                windows,
+                loss,
+                self.training,
+                validate=validate if follow is None else None,
+                follow=follow,
+                steps_per_epoch=len(windows),
+                deadline=deadline,
+                progress=progress,
+            )
+        return network, record
 
     def _windows(self, encoded: Encoded, targets: NDArray[np.float32], until: Whole, context: int) -> Windows:
         rows = np.maximum(until - 1 - encoded.begin, 0)  # the last row before `until` has its target there
