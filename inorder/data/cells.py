@@ -5,6 +5,7 @@ A cell that does not fit its column is refused with its file, row, column and va
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from inorder.data.columns import existing
 from inorder.data.dates import Stamps
 from inorder.data.grid import Rows
 from inorder.data.layouts import are_dates
-from inorder.data.numerals import BadCell, to_numbers
+from inorder.data.marks import Signs, bare, decimal_mark, undecided
+from inorder.data.numerals import BadCell, absent, to_numbers
 from inorder.data.options import Options
 from inorder.data.roles import Roles
 from inorder.data.stamps import to_stamps
@@ -143,14 +145,16 @@ def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, 
     """Every value column and covariate as float64, notes on what was assumed, and the decimal mark, where a comma or a dot was read."""
     named = [((VALUE, name), name) for name in roles.values]
     named += [((role, column), column) for role in ("past", "future", "static") for given in getattr(options, role) for column in existing(table, given)]
-    hint = options.decimal or ("," if table.comma else None)
+    hint, signs = options.decimal or table.mark, _signs(table, roles)
+    decimal, notes = options.decimal, list[str]()
+    if roles.across and decimal is None:
+        decimal, notes = _mark_across([table.columns[name] for name in roles.values], tuple(options.missing), hint, signs)
     found: dict[Any, Values] = {}
-    notes: list[str] = []
     mark: str | None = None
     for key, name in named:
         column = table.columns[name]
         try:
-            numbers = to_numbers(column, tuple(options.missing), options.decimal, hint)
+            numbers = to_numbers(column, tuple(options.missing), decimal, hint, signs)
         except BadCell as bad:
             remedy = f'Mend the cell, or pass --missing "{bad.text.strip()}" if it stands for a missing value.'
             if key[0] != VALUE:
@@ -164,8 +168,29 @@ def numbers_of(table: Table, roles: Roles, options: Options) -> tuple[dict[Any, 
             raise table.refuse(row, name, str(column[row]), "a finite number", "Replace it, or leave the cell empty if it is missing.")
         found[key] = numbers.values
         mark = mark or numbers.mark
-        notes += [f"{name}: {note}" if len(named) > 1 else note for note in numbers.notes]
+        new = numbers.notes if decimal == options.decimal else tuple(note for note in numbers.notes if "thousands" not in note)  # told once, for all columns
+        notes += [f"{name}: {note}" if len(named) > 1 else note for note in new]
     return found, notes, mark
+
+
+def _signs(table: Table, roles: Roles) -> Signs:
+    """What the file says about the marks in its numbers."""
+    times = [table.columns[name].drop_nulls().head(1) for name in roles.time[:1]]
+    dotted = any(len(time) and re.match(r"\s*\d{1,2}\.(?:\d{1,2}\.\d{2}|\d{4})", str(time[0])) is not None for time in times)
+    others = [column for column in table.columns.iter_columns() if column.name not in (*roles.time, *roles.id)]
+    return Signs(table.separator if table.text is not None and table.columns.width > 1 else None, dotted, tuple(others))
+
+
+def _mark_across(columns: Sequence[pl.Series], missing: tuple[str, ...], hint: str | None, signs: Signs) -> tuple[str | None, list[str]]:
+    """The decimal mark of a series that stands in several columns, where one of them leaves a choice, and a note."""
+    import polars as pl
+
+    texts = [column.drop_nulls() for column in columns if column.dtype == pl.String]
+    if not any(undecided(column) or column.str.contains(",", literal=True).any() for column in texts):
+        return None, []
+    together = pl.concat([column.alias("") for column in texts]).unique(maintain_order=True)
+    mark, note = decimal_mark(bare(together.filter(~absent(together, missing))), hint, signs)
+    return mark, [] if note is None else [note]
 
 
 def stacked(table: Table, roles: Roles, stamps: Stamps | None, codes: Offsets, columns: Mapping[Any, Values]) -> Rows:

@@ -50,7 +50,7 @@ def read_like(history: Series, data: Any, given: Mapping[str, Any], *, following
     mark = kept.pop("decimal", None)  # a proof of the other mark in the new file is stronger
     table = read_table(data, Options(**{name: value for name, value in {**kept, **given}.items() if name in TEXT_OPTIONS}))
     if mark is not None:
-        table = replace(table, comma=mark == ",")
+        table = replace(table, mark=mark)
     known = {**kept, **_names(history, table, given, following), **_times(history)}
     for role in ("past", "future"):
         known[role] = [name for name in getattr(history, role) if _there(table, name)]

@@ -18,7 +18,8 @@ import numpy as np
 from inorder.data.dates import CLOCK, DATED
 from inorder.data.files import to_text
 from inorder.data.layouts import FEWEST, are_dates
-from inorder.data.numerals import NUMERIC, absent, evidence
+from inorder.data.marks import evidence
+from inorder.data.numerals import NUMERIC, absent
 from inorder.data.options import Options
 from inorder.data.tables import Table, checked_names
 from inorder.errors import SeriesError
@@ -53,10 +54,10 @@ def text_table(content: bytes, source: str, options: Options) -> Table:
     if not header and options.header is None:
         called = f"columns are called {names[0]} to {names[-1]}" if len(names) > 1 else f"column is called {names[0]}"
         notes.append(f"no header: the {called} (--header if the first row names them)")
-    comma = separator != "," and any(_has_decimal_comma(column) for column in columns.iter_columns())
+    mark = "," if separator != "," and any(_has_decimal_comma(column) for column in columns.iter_columns()) else None
     if comments:
         notes.append(f'{comments} line{"s" * (comments > 1)} beginning with "#" left out')
-    return Table(columns, source, notes=tuple(notes), text=text, separator=separator, skipped=int(header) + _blank_lines(text), comma=comma, named=header)
+    return Table(columns, source, notes=tuple(notes), text=text, separator=separator, skipped=int(header) + _blank_lines(text), mark=mark, named=header)
 
 
 def _without_comments(text: bytes) -> tuple[bytes, int]:
@@ -219,4 +220,4 @@ def _slow_table(body: bytes, text: bytes, source: str, separator: str) -> pl.Dat
 
 def _has_decimal_comma(column: pl.Series) -> bool:
     commas = column.filter(column.str.contains(r"\d,\d").fill_null(False))
-    return len(commas) > 0 and bool(commas.str.strip_chars().str.contains(NUMERIC).all()) and evidence(commas) in (",", None)
+    return len(commas) > 0 and bool(commas.str.strip_chars().str.contains(NUMERIC).all()) and evidence(commas) == ","

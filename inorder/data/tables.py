@@ -29,7 +29,7 @@ class Table:
 
     source: the name of the file.   frame: the kind of frame to hand back.
     text: the file itself where it was text; `skipped` rows stand above the first data row.
-    origin: (rows,) where each row stood before empty ones were left out.   comma: whether "," seems to be the decimal mark of the file.
+    origin: (rows,) where each row stood before empty ones were left out.   mark: the decimal mark that its numbers, or those read before, prove.
     named: whether the columns have names of their own: a header, a named Series.
     """
 
@@ -40,7 +40,7 @@ class Table:
     text: bytes | None = field(default=None, repr=False)
     separator: str = ","
     skipped: int = 0
-    comma: bool = False
+    mark: str | None = None
     named: bool = True
     origin: NDArray[np.int64] | None = field(default=None, repr=False)
 

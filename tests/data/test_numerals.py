@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inorder.data.numerals import BadCell, evidence, to_numbers
+from inorder.data.marks import evidence
+from inorder.data.numerals import BadCell, to_numbers
 
 nan = float("nan")
 
@@ -49,7 +50,7 @@ def test_more_words_for_missing() -> None:
 
 @pytest.mark.parametrize(
     "texts, row, text",
-    [(["1", "oops"], 1, "oops"), (["0.5", "0,5"], 1, "0,5"), (["1", "1_000"], 1, "1_000"), (["12,34,5", "1"], 0, "12,34,5"), (["(3)"], 0, "(3)")],
+    [(["1", "oops"], 1, "oops"), (["0.5", "0,5"], 1, "0,5"), (["1", "1_000"], 1, "1_000"), (["12,34,5", "1"], 0, "12,34,5"), (["((3)"], 0, "((3)")],
 )
 def test_a_cell_that_does_not_fit_is_named(texts: list[str], row: int, text: str) -> None:
     with pytest.raises(BadCell) as error:
