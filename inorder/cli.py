@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -445,17 +446,26 @@ def complain(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def interrupt(number: int, frame: Any) -> None:
+    """Ctrl-C: stop here; and, should a library swallow the exception (an import may), at the next row of the leaderboard."""
+    from inorder import terminal
+
+    terminal.interrupted = True
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ŷ shows a question mark instead of failing
+    signal.signal(signal.SIGINT, interrupt)
     try:
         code = app(standalone_mode=False)
     except (InputError, InorderError) as error:
         complain(f"inorder: {error}")
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     except OSError as error:  # a disk that is full, a folder that must not be written
         complain(f"inorder: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")

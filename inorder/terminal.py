@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LABELS = {"mase": "MASE", "smape": "sMAPE %", "crps": "CRPS", "owa": "OWA", "mae": "MAE", "rmse": "RMSE", "pinball": "pinball", "selection": "selection"}
 
 
+interrupted = False  # set by the command line's handler of Ctrl-C
+
+
 class Board:
     """The leaderboard of a comparison while it runs.   quiet: show nothing."""
 
@@ -47,6 +50,8 @@ class Board:
 
     def show(self, table: Table) -> None:
         """A model has run."""
+        if interrupted:
+            raise KeyboardInterrupt
         self.table, self.running = table, None
         if self.live or self.quiet or sys.stdout.isatty():
             return
