@@ -30,7 +30,7 @@ class Names:
     value: str = "y"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Series:
     """One series, or a panel of many, with its time index.
 
@@ -173,6 +173,9 @@ class Series:
             static={name: values[which] for name, values in self.static.items()},
             ahead=ahead,
         )
+
+    def __repr__(self) -> str:
+        return f"Series({self.describe()})"
 
     def describe(self) -> str:
         """What was read, in one line."""
