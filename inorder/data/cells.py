@@ -17,6 +17,7 @@ from inorder.data.dates import Stamps
 from inorder.data.grid import Rows
 from inorder.data.layouts import are_dates
 from inorder.data.marks import Signs, bare, decimal_mark, undecided
+from inorder.data.months import month_numbers
 from inorder.data.numerals import BadCell, absent, to_numbers
 from inorder.data.options import Options
 from inorder.data.roles import Roles
@@ -98,7 +99,7 @@ def _joined_time(columns: pl.DataFrame, names: Sequence[str], kinds: Sequence[st
             return joined + "-Q" + part["quarter"].str.replace("^[Qq]", "")
         if "week" in part:
             return joined + "-W" + part["week"].str.zfill(2)
-        joined = joined + "-" + part["month"].str.slice(0, 3)
+        joined = joined + "-" + month_numbers(part["month"]).cast(pl.String).fill_null(part["month"])
         if "day" in part:
             joined = joined + "-" + part["day"]
         if "hour" in part:

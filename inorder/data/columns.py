@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inorder.data.dates import DATED, MONTHS
+from inorder.data.dates import DATED
 from inorder.data.kinds import WORDS, kind_of
 from inorder.data.layouts import month_table, row_table
+from inorder.data.months import dotted_months, month_by_month, month_numbers
+from inorder.data.numerals import BadCell
 from inorder.data.options import NONE, Options
 from inorder.data.roles import Roles, left_out, listed
 from inorder.data.spacing import infer_frequency
-from inorder.data.stamps import DATED_YEARS, EPOCH_RANGE, YEAR_NAMES
+from inorder.data.stamps import DATED_YEARS, EPOCH_RANGE, YEAR_NAMES, to_stamps
 from inorder.data.tables import Table
 from inorder.errors import SeriesError
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 VALUE_NAMES = ("y", "value", "values", "target")
 STRONG_TIME_NAMES = tuple("ds date datetime date_time timestamp time t ts stamp period mjd jd hjd bjd datum fecha zeit".split())
 TIME_NAMES = (*STRONG_TIME_NAMES, *YEAR_NAMES, "quarter", "month", "week", "day", "hour", "step", "index", "idx")
+MORE_TIME_NAMES = tuple("periode période periodo período zeitraum months monate yearmonth year_month jahrmonat".split())
 STRONG_ID_NAMES = ("unique_id", "series_id", "series", "id", "item_id", "ts_id", "uid")
 THINGS = (
     "item store shop product sku sensor station meter device machine name symbol ticker region country state city location site customer group entity "
@@ -43,7 +46,7 @@ ID_NAMES = (*STRONG_ID_NAMES, *THINGS, *(f"{thing}_id" for thing in THINGS))
 PART_NAMES = {
     "year": YEAR_NAMES,
     "quarter": ("quarter", "qtr", "q"),
-    "month": ("month", "mon", "mo", "mm", "monat", "mois", "mes"),
+    "month": ("month", "mon", "mo", "mm", "monat", "mois", "mes", "mês", "mese", "maand"),
     "week": ("week", "isoweek", "iso_week", "wk"),
     "day": ("day", "dd", "mday", "day_of_month", "dayofmonth", "tag", "jour", "dia"),
     "hour": ("hour", "hr", "hh", "stunde", "heure", "hora"),
@@ -66,6 +69,7 @@ def find_roles(table: Table, options: Options) -> Roles:
     columns = table.columns
     covariates = [name for given in options.covariates for name in existing(table, given)]
     kinds = {name: kind_of(columns[name], options.missing) for name in columns.columns}
+    kinds |= {name: "date" for name, kind in kinds.items() if kind == "number" and _are_months(columns[name])}
     id = _named(table, options.id)
     time = _named(table, options.time)
     values = _named(table, options.value) if options.value is not None else ()
@@ -81,7 +85,10 @@ def find_roles(table: Table, options: Options) -> Roles:
         raise SeriesError(f"{table.source} has no series in its rows: a column of texts that names each row, and columns of numbers, were expected.")
     parts: tuple[str, ...] = ()
     if time is None:
-        time, parts = _find_time(columns, kinds, [name for name in free if name not in (id or ())], bool(id))
+        left = [name for name in free if name not in (id or ())]
+        time, parts = _find_time(columns, kinds, left, bool(id))
+        if not time and options.dates is not None:
+            time = _time_by_dates(table, kinds, left, options)
         free = [name for name in free if name not in time]
     elif len(time) > 1:
         known = {name: part for part, names in PART_NAMES.items() for name in time if name.lower() in names}
@@ -165,6 +172,32 @@ def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]
     return (), ()
 
 
+def _are_months(column: pl.Series) -> bool:
+    """Whether numbers such as 01.2019 or 2019.01 are months: all of them could be, and they rise month by month or the column is called so."""
+    if column.dtype != _text():
+        return False
+    texts = column.drop_nulls().str.strip_chars()
+    texts = texts.head(-1) if len(texts) > 1 and not texts[-1][:1].isdigit() else texts  # a total below
+    months = dotted_months(texts)
+    named = column.name.lower() in (*TIME_NAMES, *PART_NAMES["month"], *MORE_TIME_NAMES)
+    return months is not None and (named or month_by_month(months))
+
+
+def _time_by_dates(table: Table, kinds: dict[str, str], free: Sequence[str], options: Options) -> tuple[str, ...]:
+    """The first column, where it can be read as `dates` says although nothing else shows that it is the time."""
+    if not free:
+        return ()
+    name, beside = free[0], [other for other in free[1:] if kinds[other] != "text"]
+    column = table.columns[name]
+    try:
+        if beside and not column.null_count() and (to_stamps(column, options.dates, name).values.dtype.kind == "M" or options.dates == "counts"):
+            return (name,)
+        what = f'the first column, "{name}", holds {WORDS[kinds[name]]}'
+    except BadCell as bad:
+        what = f'in {table.row(bad.row)} of the first column, "{name}", "{bad.text}" is not {bad.expected}'
+    raise SeriesError(f'{table.source} has no column of dates that could be read as `dates` says ("{options.dates}"): {what}. Name the column with --time.')
+
+
 def _partly_dates(column: pl.Series) -> bool:
     """Some cells are dates: the others will be named."""
     return column.dtype == _text() and float(column.head(1000).str.strip_chars().str.contains(DATED).mean() or 0.0) > 0.3  # type: ignore[arg-type]
@@ -203,8 +236,7 @@ def _date_parts(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str
         if name is None:
             continue
         if part == "month" and kinds[name] == "text":
-            short = columns[name].cast(pl.String).str.strip_chars().str.to_lowercase().str.slice(0, 3).drop_nulls()
-            if short.is_in(list(MONTHS)).all():
+            if month_numbers(columns[name].cast(pl.String).drop_nulls()).null_count() == 0:
                 found[part] = name
         elif kinds[name] in ("whole", "flag"):
             numbers = columns[name].cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inorder.data.months import ANY, ENGLISH, month_numbers
 from inorder.data.numerals import BadCell
 from inorder.data.options import DATE_ORDERS
 from inorder.data.spacing import completeness
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 Note = tuple[str, int | None]  # a sentence, and the row that goes into its "{row}"
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-MONTH = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+MONTH = rf"(?P<name>{ANY})\.?"
 WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
 ZONE = r"(?P<zone>z|utc|gmt|[+-]\d{2}(?::?\d{2})?)"
 CLOCK_TIME = r"(?P<hour>\d{1,2})(?::?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?\s*(?P<half>[ap]\.?m\.?)?"
@@ -39,9 +39,10 @@ PATTERNS = {
         "year-month": r"(?P<year>\d{4})\s?[-/.:m]\s?(?P<month>\d{1,2})",
         "month-year": r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})",
         "two numbers and a year": rf"(?P<one>\d{{1,2}})[-/. ](?P<two>\d{{1,2}})[-/. ]{YEAR}{TIME}",
-        "day month year": rf"{WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[-/. ]*{MONTH}[-/., ]*{YEAR}{TIME}",
+        "day month year": rf"{WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|º)?[-/. ]*(?:de )?{MONTH}[-/., ]*(?:de )?{YEAR}{TIME}",
         "month day year": rf"{WEEKDAY}{MONTH}[-/. ]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[-/, ]+{YEAR}{TIME}",
-        "month year": rf"{MONTH}[-/., ']*{YEAR}",
+        "month year": rf"(?P<name>{ENGLISH})\.?[-/., ']*{YEAR}",
+        "month and year": rf"{MONTH}[-/., ']+(?:de )?{YEAR}",  # in any language, set apart: out10 is more often a tenth column
         "year month day": rf"(?P<year>\d{{4}})[-/. ]*{MONTH}(?:[-/. ]*(?P<day>\d{{1,2}}))?{TIME}",
         "year quarter": r"(?P<year>\d{4})[-/.: ]*q(?P<quarter>[1-4])",
         "quarter year": r"(?:q(?P<quarter>[1-4])|(?P<quarter_>[1-4])q)[-/.: ']*(?P<year>\d{4})",
@@ -129,7 +130,7 @@ def _days(parts: dict[str, Any], notes: list[Note]) -> tuple[Any, NDArray[np.boo
         notes.append(("years of two digits are taken from 1969 to 2068", None))
     month, day = _whole(parts.get("month"), 1, rows), _whole(parts.get("day"), 1, rows)
     if "name" in parts:
-        month = parts["name"].str.slice(0, 3).str.to_lowercase().replace_strict(MONTHS, range(1, 13)).to_numpy()
+        month = month_numbers(parts["name"]).to_numpy().copy()
     if "quarter" in parts:
         quarter = parts["quarter"].fill_null(parts["quarter_"]) if "quarter_" in parts else parts["quarter"]
         month = 3 * _whole(quarter, 1, rows) - 2

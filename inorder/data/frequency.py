@@ -35,6 +35,7 @@ ALIASES = {
     "microsecond": "microsecond microseconds us u",
     "step": "step steps",
 }
+FORTNIGHTS = ("fortnight", "fortnights", "fortnightly")  # two weeks
 UNIT_OF = {word: unit for unit, words in ALIASES.items() for word in words.split()}
 
 
@@ -64,11 +65,13 @@ class Frequency:
 
     @classmethod
     def parse(cls, text: str | Frequency) -> Frequency:
-        """From "monthly", "30min", "2 weeks", "QS", "business-day", …"""
+        """From "monthly", "30min", "2 weeks", "fortnightly", "QS", "business-day", …"""
         if isinstance(text, Frequency):
             return text
         match = re.fullmatch(r"\s*(\d+)?\s*([a-z -]+?)(-(?!day)[a-z]{3})?\s*", text.lower())
         word = match.group(2).replace(" ", "-") if match else ""
+        if match is not None and word in FORTNIGHTS:
+            return cls("week", 2 * int(match.group(1) or 1))
         if match is None or word not in UNIT_OF:
             raise ConfigError(f'Frequency "{text}" is not understood. Write for example "monthly", "30min", "2 weeks", "business-day".')
         return cls(UNIT_OF[word], int(match.group(1) or 1))

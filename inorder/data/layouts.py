@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from inorder.data.dates import DATED, MONTHS
+from inorder.data.dates import DATED
+from inorder.data.months import NUMBERS
 from inorder.data.roles import Roles, left_out
 from inorder.data.stamps import DATED_YEARS
 
@@ -35,8 +36,8 @@ def month_table(columns: pl.DataFrame, kinds: dict[str, str]) -> Roles | None:
     quarters: dict[int, str] = {}
     for name in others:
         low = name.lower().strip()
-        if low[:3] in MONTHS and re.fullmatch("[a-z]+", low):
-            by_month.setdefault(MONTHS.index(low[:3]), name)
+        if (number := NUMBERS.get(low.removesuffix("."))) is not None:
+            by_month.setdefault(number - 1, name)
         elif match := re.fullmatch(r"(?:m|month[ _]?)?(\d{1,2})", low):
             by_month.setdefault(int(match.group(1)) - 1, name)
         elif match := re.fullmatch(r"(?:q|qtr|quarter)[ _]?([1-4])|([1-4])q", low):

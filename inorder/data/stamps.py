@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inorder.data.dates import Stamps, written_stamps
+from inorder.data.months import dotted_months
 from inorder.data.numerals import BadCell
 from inorder.data.options import EPOCHS
 from inorder.typing import Index
@@ -58,6 +59,10 @@ def to_stamps(column: pl.Series, dates: str | None = None, name: str = "") -> St
     plain = None if dates in ("counts", "years", *EPOCHS) else _plain(column)
     if plain is not None:
         return Stamps(plain)
+    months = None if dates in ("counts", "years", *EPOCHS) else dotted_months(column.str.strip_chars())
+    if months is not None:
+        note = (f'times such as "{column[0].strip()}" read as month and year (--dates counts to change)', None)
+        return Stamps(months.str.to_date("%Y-%m").cast(pl.Datetime("us")).to_numpy(), unit="month", notes=(note,))
     numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
     if numbers.null_count() == 0 and not numbers.is_infinite().any() and not numbers.is_nan().any():
         whole = column.str.strip_chars().cast(pl.Int64, strict=False)
