@@ -1,7 +1,7 @@
 """Fits and predicts with whatever inorder is installed, writes the numbers, and compares them with those of another install.
 
-    python -P .ci/smoke.py compiled      OUT.json
-    python -P .ci/smoke.py pure-python   OUT.json EXPECTED.json
+python -P .ci/smoke.py compiled      OUT.json
+python -P .ci/smoke.py pure-python   OUT.json EXPECTED.json
 """
 
 import json
