@@ -135,7 +135,7 @@ class LSTMForecaster(Forecaster):
         share = FIRST_SHARE if self.refit else 1.0
         network, record = self._train(encoded, scaling, cut, deadline=began + share * allowed, progress=first)
         if record.epochs[-1].epoch == 0:
-            raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:g} seconds were used up.")
+            raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:.1f} seconds were used up. Give it more time, with --budget.")
         recurrence = Recurrence(network, scaling, scaling.standard_static(history))
         with using_threads(1):
             calibration = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
