@@ -75,7 +75,7 @@ class Slow(LocalForecaster):
 
 
 def test_a_budget_is_kept():
-    with pytest.raises(BudgetError, match=r"slow had fitted 1 of 3 series when its 0 seconds were used up"):
+    with pytest.raises(BudgetError, match=r"slow had fitted 1 of 3 series when its 0.0 seconds were used up"):
         Slow().fit(PANEL, seconds=0.01)
     assert len(Slow().fit(PANEL, seconds=60).models) == 3
 

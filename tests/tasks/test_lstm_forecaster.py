@@ -221,7 +221,7 @@ def test_a_forecast_cannot_explode():
 
 
 def test_time_is_kept():
-    with pytest.raises(BudgetError, match=r"had not finished one epoch when its 1e-06 seconds"):
+    with pytest.raises(BudgetError, match=r"had not finished one epoch when its 0.0 seconds"):
         LSTMForecaster().fit(wave(), seconds=1e-6)
     long = LSTMForecaster(max_epochs=100_000, patience=100_000, hidden_size=8, schedule="constant").fit(wave(), seconds=0.8)
     assert long.training.stopped == "time"
