@@ -23,6 +23,7 @@ from inorder.data.options import Options
 from inorder.data.roles import Roles
 from inorder.data.stamps import to_stamps
 from inorder.data.tables import Table
+from inorder.data.totals import ends_in_total, looks_like_total
 from inorder.errors import SeriesError
 from inorder.typing import Offsets, Values
 
@@ -66,6 +67,8 @@ def stamps_of(table: Table, roles: Roles, options: Options) -> Stamps | None:
         except BadCell as bad:
             raise SeriesError(f'{table.source}: the name of the column "{bad.text}" is not {bad.expected}.') from None
     if not roles.time:
+        if not roles.across and ends_in_total(table.columns.drop(*roles.id)):
+            raise _a_total(table, len(table.columns) - 1)
         if options.timezone is not None:
             raise SeriesError(f"{table.source} has no time column, so the time zone {options.timezone} has no use. Name the column with --time.")
         return None
@@ -74,7 +77,9 @@ def stamps_of(table: Table, roles: Roles, options: Options) -> Stamps | None:
     for part, column in zip(roles.time, columns, strict=True):
         if column.null_count():
             row = int(column.is_null().arg_max() or 0)
-            remedy = "Complete or remove the row, or take the order of the rows with --time none."
+            if looks_like_total(table.columns, row, roles.values):
+                raise _a_total(table, row)
+            remedy = "Complete or remove the row" + (", or take the order of the rows with --time none." if row < len(column) - 1 else ".")
             raise SeriesError(f'{table.source}, {table.row(row)}, column "{part}" is empty; every row needs its time. {remedy}')
     try:
         column = columns[0] if len(columns) == 1 else _joined_time(table.columns, roles.time, roles.parts)
@@ -83,8 +88,15 @@ def stamps_of(table: Table, roles: Roles, options: Options) -> Stamps | None:
             raise BadCell(row, str(column[row]), "a time")
         return to_stamps(column, options.dates, name)
     except BadCell as bad:
+        row = len(column) - 1 if ends_in_total(table.columns) else bad.row
+        if looks_like_total(table.columns, row, roles.values):
+            raise _a_total(table, row) from None
         remedy = "Say how dates are written with --dates, such as day-first or %d.%m.%Y." if "exists in" not in bad.expected else ""
         raise table.refuse(bad.row, name, bad.text, bad.expected, remedy) from None
+
+
+def _a_total(table: Table, row: int) -> SeriesError:
+    return SeriesError(f"{table.source}, {table.row(row)} looks like a total: remove it, so that every row is one time.")
 
 
 def _joined_time(columns: pl.DataFrame, names: Sequence[str], kinds: Sequence[str]) -> pl.Series:

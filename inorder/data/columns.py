@@ -28,6 +28,7 @@ from inorder.data.roles import Roles, left_out, listed
 from inorder.data.spacing import infer_frequency
 from inorder.data.stamps import DATED_YEARS, EPOCH_RANGE, YEAR_NAMES, to_stamps
 from inorder.data.tables import Table
+from inorder.data.totals import is_total
 from inorder.errors import SeriesError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def find_roles(table: Table, options: Options) -> Roles:
     """The role of every column that is used.   Raises SeriesError where a named column is not there, or no value column is clear."""
     columns = table.columns
     covariates = [name for given in options.covariates for name in existing(table, given)]
-    kinds = {name: kind_of(columns[name], options.missing) for name in columns.columns}
+    kinds = {name: kind_of(_without_total(columns[name]), options.missing) for name in columns.columns}
     kinds |= {name: "date" for name, kind in kinds.items() if kind == "number" and _are_months(columns[name])}
     id = _named(table, options.id)
     time = _named(table, options.time)
@@ -172,13 +173,16 @@ def _find_time(columns: pl.DataFrame, kinds: dict[str, str], free: Sequence[str]
     return (), ()
 
 
+def _without_total(column: pl.Series) -> pl.Series:
+    """A column without a last cell that names a total: the row will be refused where it is no row of a series."""
+    return column.head(-1) if len(column) > 1 and is_total(column[-1]) else column
+
+
 def _are_months(column: pl.Series) -> bool:
     """Whether numbers such as 01.2019 or 2019.01 are months: all of them could be, and they rise month by month or the column is called so."""
     if column.dtype != _text():
         return False
-    texts = column.drop_nulls().str.strip_chars()
-    texts = texts.head(-1) if len(texts) > 1 and not texts[-1][:1].isdigit() else texts  # a total below
-    months = dotted_months(texts)
+    months = dotted_months(_without_total(column).drop_nulls().str.strip_chars())
     named = column.name.lower() in (*TIME_NAMES, *PART_NAMES["month"], *MORE_TIME_NAMES)
     return months is not None and (named or month_by_month(months))
 

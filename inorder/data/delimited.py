@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inorder.data.dates import CLOCK, DATED
 from inorder.data.files import to_text
+from inorder.data.headings import data_like, without_titles
 from inorder.data.layouts import FEWEST, are_dates
 from inorder.data.marks import evidence
-from inorder.data.numerals import NUMERIC, absent
+from inorder.data.numerals import NUMERIC
 from inorder.data.options import Options
 from inorder.data.tables import Table, checked_names
 from inorder.errors import SeriesError
@@ -39,10 +39,13 @@ def text_table(content: bytes, source: str, options: Options) -> Table:
     lines = text[:SAMPLE_BYTES].decode(errors="ignore").splitlines()
     lines = (lines[:-1] if len(text) > SAMPLE_BYTES and len(lines) > 1 else lines)[: SAMPLE_LINES + 1]
     separator = options.separator
-    if separator is None and (told := re.match(r"(?i)sep=(.)$", lines[0])):  # a line that Excel writes and reads
-        separator, lines = told.group(1), lines[1:]
+    if separator is None and (told := re.match(r'(?i)"?sep=(.)"?\s*$', lines[0])):  # a line that Excel writes and reads
+        separator, lines = told.group(1), ["", *lines[1:]]
         text = text[text.find(b"\n") :]
     separator = separator or _separator([line for line in lines if line.strip()])
+    if separator != " ":
+        text, above, titles = without_titles(text, lines, separator)
+        lines, notes = lines[above:], [*notes, *titles]
     if separator == " ":
         text, separator = re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", text)), "\t"
         lines = [re.sub(r"\s+", "\t", line.strip()) for line in lines]
@@ -107,7 +110,7 @@ def _is_header(records: Sequence[Sequence[str]]) -> bool:
     import polars as pl
 
     first, rest = records[0], records[1:]
-    named = _data_like(pl.Series(first, dtype=pl.String)).to_list()
+    named = data_like(pl.Series(first, dtype=pl.String)).to_list()
     if not rest:
         return not any(named)
     if len(first) > 1 and not first[0].strip() and all(record[0].strip() for record in rest):
@@ -119,16 +122,11 @@ def _is_header(records: Sequence[Sequence[str]]) -> bool:
     any_data = False
     for i, is_data in enumerate(named):
         below = pl.Series([record[i] for record in rest if i < len(record) and record[i].strip()], dtype=pl.String)
-        like = bool(len(below)) and float(_data_like(below).mean() or 0.0) > 0.95  # type: ignore[arg-type]
+        like = bool(len(below)) and float(data_like(below).mean() or 0.0) > 0.95  # type: ignore[arg-type]
         if like and not is_data and first[i].strip():
             return True
         any_data |= is_data and bool(first[i].strip())
     return not any_data
-
-
-def _data_like(texts: pl.Series) -> pl.Series:
-    bare = texts.str.strip_chars()
-    return bare.str.contains(NUMERIC) | bare.str.contains(DATED) | bare.str.contains(CLOCK) | absent(bare)
 
 
 def _columns(text: bytes, source: str, separator: str, header: bool) -> tuple[pl.DataFrame, list[str]]:
