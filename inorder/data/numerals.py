@@ -11,7 +11,7 @@ looked at, and the whole column decides what a comma or a dot means (`marks`):
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +70,10 @@ def to_numbers(column: pl.Series, missing: tuple[str, ...] = (), decimal: str | 
             understood = (plain.is_not_null() | absent(column, missing)).all()
         if understood and (decimal == "." or not undecided(column)):
             return _plain(plain)
+        if understood:
+            mark, note = decimal_mark(_written(column, missing), hint, signs)
+            if mark == ".":
+                return replace(_plain(plain), notes=() if note is None else (note,))
     return _carefully(column, missing, decimal, hint, signs)
 
 
@@ -98,6 +102,12 @@ def _plain(column: pl.Series) -> Numbers:
 
 def _floats(column: pl.Series) -> Values:
     return column.fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _written(column: pl.Series, missing: tuple[str, ...]) -> pl.Series:
+    """The distinct numbers of a column that a plain conversion understands, bare."""
+    texts = column.unique(maintain_order=True).drop_nulls()
+    return texts.filter(~absent(texts, missing)).str.strip_chars()
 
 
 def _carefully(column: pl.Series, missing: tuple[str, ...], decimal: str | None, hint: str | None, signs: Signs) -> Numbers:
