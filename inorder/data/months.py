@@ -26,9 +26,7 @@ NAMES = {
         "gennaio/genn/gen febbraio/febbr/feb marzo/mar aprile/apr maggio/magg/mag giugno/giu luglio/lugl/lug agosto/ago settembre/sett/set ottobre/ott "
         "novembre/nov dicembre/dic"
     ),
-    "Portuguese": (
-        "janeiro/jan fevereiro/fev março/mar abril/abr maio/mai junho/jun julho/jul agosto/ago setembro/set outubro/out novembro/nov dezembro/dez"
-    ),
+    "Portuguese": ("janeiro/jan fevereiro/fev março/mar abril/abr maio/mai junho/jun julho/jul agosto/ago setembro/set outubro/out novembro/nov dezembro/dez"),
     "Dutch": (
         "januari/jan februari/febr/feb maart/mrt/maa april/apr mei juni/jun juli/jul augustus/aug september/sept/sep oktober/okt november/nov december/dec"
     ),
