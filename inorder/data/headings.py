@@ -1,9 +1,9 @@
 """Rows above a table that are no part of it: a title, a line below it, empty rows.
 
-    Umsatzbericht 2024;;         a title, filled up to the width of the table
-                                 an empty row
-    Monat;Umsatz;Kosten          the header
-    2024-01;12;7
+Umsatzbericht 2024;;         a title, filled up to the width of the table
+                             an empty row
+Monat;Umsatz;Kosten          the header
+2024-01;12;7
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a comma or a dot means in the numbers of a column: the decimal mark, or a mark of thousands.
 
-    1,234,567.8    1.234.567,8    0,5    12.25    1234.567       proved by one number
-    364  980  1.064                                              groups of three, and no number of four digits without a mark: thousands
-    3.001  2.764                                                 nothing in the column proves it: the file decides, and a note says so
+1,234,567.8    1.234.567,8    0,5    12.25    1234.567       proved by one number
+364  980  1.064                                              groups of three, and no number of four digits without a mark: thousands
+3.001  2.764                                                 nothing in the column proves it: the file decides, and a note says so
 """
 
 from __future__ import annotations

@@ -331,7 +331,9 @@ class LocalForecaster(Forecaster):
         errors: dict[str, str] = {}
         for i, y in enumerate(history):
             if deadline is not None and time.monotonic() > deadline:
-                raise BudgetError(f"{self.name} had fitted {i} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget.")
+                raise BudgetError(
+                    f"{self.name} had fitted {i} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget."
+                )
             try:
                 models.append(self.fit_one(observed(y, history.ids[i]), season))
             except ForecastError as error:
