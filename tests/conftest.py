@@ -7,7 +7,11 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side; many threads on tiny layers are far slower than one
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("inorder", deadline=None)  # no test depends on how busy the machine is
+hypothesis.settings.load_profile("inorder")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
