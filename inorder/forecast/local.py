@@ -70,7 +70,7 @@ class LocalForecaster(Forecaster):
     ) -> LocalFitted:
         """As `Forecaster.fit`; the series of a panel are shared by `workers`, and the results do not depend on their number.
 
-        workers: None = one a core.   engine: "threads", or a backend of joblib for processes or a cluster: "loky", "dask", "ray", "spark".
+        workers: None = one a core.   engine: "threads", or a backend of joblib for processes or a cluster: "loky", "dask", or any that was registered (Ray, Spark).
         """
         history = as_series(series)
         check_regular(history)
