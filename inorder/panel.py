@@ -23,10 +23,10 @@ import numpy as np
 
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Forecast, check_horizon, check_regular, check_whole
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, check_horizon, check_regular, check_whole
 from inorder.forecast.fitting import check_workers, run_each
 from inorder.forecast.intervals import check_levels
-from inorder.forecast.local import LocalForecaster
+from inorder.forecast.local import LocalFitted, LocalForecaster
 from inorder.tasks.forecast import candidate
 
 if TYPE_CHECKING:
@@ -105,38 +105,43 @@ def fit_chunk(chunk: Series, plan: Plan) -> polars.DataFrame:
     try:
         forecast = plan.forecaster().fit(chunk, workers=1).predict(plan.horizon, plan.levels, intervals=plan.intervals, seed=plan.seed)
     except ForecastError as error:  # none of them can be fitted
-        forecast = _last_values(chunk, plan, error)
+        forecast = _last_values(chunk, check_levels(plan.levels), plan.horizon, plan.model, _reasons(chunk, plan, error))
     frame = make_frame(forecast.columns(), chunk)
     frame = frame if isinstance(frame, polars.DataFrame) else polars.from_pandas(frame)
     reasons = [forecast.errors.get(name) for name in chunk.ids]
     return frame.with_columns(polars.Series("error", np.repeat(np.array(reasons, dtype=object), plan.horizon).tolist(), dtype=polars.String))
 
 
-def _last_values(chunk: Series, plan: Plan, error: ForecastError) -> Forecast:
-    """What stands in where no series of a chunk can be fitted: each is asked for its own reason."""
-    forecaster = plan.forecaster()
-    reasons: dict[str, str] = {}
-    last = np.full(len(chunk), np.nan)
-    for i, y in enumerate(chunk):
-        known = y[~np.isnan(y)]
-        last[i] = known[-1] if len(known) else np.nan
+def _reasons(chunk: Series, plan: Plan, error: ForecastError) -> dict[str, str]:
+    """Why each series of a chunk of which none can be fitted was not."""
+    forecaster, reasons = plan.forecaster(), {}
+    for i, name in enumerate(chunk.ids):
+        reasons[name] = str(error)
         try:
             forecaster.fit(chunk[i], workers=1)
-            reasons[chunk.ids[i]] = str(error)
         except ForecastError as own:
-            reasons[chunk.ids[i]] = str(own)
-        reasons[chunk.ids[i]] += " Its last value stands in." if len(known) else " It has no forecast."
-    nothing = np.full((len(chunk), plan.horizon), np.nan)
-    levels = check_levels(plan.levels)
+            reasons[name] = str(own)
+    return reasons
+
+
+def _last_values(history: Series, levels: tuple[float, ...], horizon: int, model: str, reasons: Mapping[str, str]) -> Forecast:
+    """What stands in where no series has a forecast."""
+    known = [y[~np.isnan(y)] for y in history]
+    last = np.array([values[-1] if len(values) else np.nan for values in known])
+    shape = (len(history), horizon) if history.panel else (horizon,)
+    nothing = np.full(shape, np.nan)
     return Forecast(
-        mean=np.repeat(last[:, None], plan.horizon, axis=1),
+        mean=np.repeat(last, horizon).reshape(shape),
         lower=dict.fromkeys(levels, nothing),
         upper=dict.fromkeys(levels, nothing),
-        index=chunk.future_index(plan.horizon),
-        history=chunk,
-        model=plan.model,
+        index=history.future_index(horizon).reshape(shape),
+        history=history,
+        model=model,
         intervals="none",
-        errors=reasons,
+        errors={
+            name: reasons[name] + (" It has no forecast." if math.isnan(value) else " Its last value stands in.")
+            for name, value in zip(history.ids, last.tolist(), strict=True)
+        },
     )
 
 
@@ -159,7 +164,8 @@ def forecast_panel(
     """Fit `model` to each of many series and forecast it: a polars frame with one row a step, or a folder of shards.
 
     data: whatever `read_series` reads; further keywords go to it.   model, settings: as for `fit`; models that are fitted series by series.
-    workers: how many series at a time, None = one a core.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", or any that was registered (Ray, Spark).
+    workers: how many series at a time, None = one a core.
+    engine: "threads", or a backend of joblib: "loky" (processes), "dask", or one that was registered (Ray, Spark).
     chunk: series in a piece of work, and in a shard.
     out: a folder; each chunk is written there as Parquet as soon as it is ready, whole or not at all. Called again with the same data and
         settings it goes on where it was stopped, with others it is refused. The folder is returned; polars.read_parquet(folder / "*.parquet") reads it.
@@ -204,6 +210,40 @@ def _work(chunks: Chunks, plan: Plan, workers: int | None, engine: str) -> Itera
     for i, table in run_each(partial(fit_chunk, plan=plan), chunks, workers=workers, engine=engine):
         done += len(table) // plan.horizon
         yield i, table, done
+
+
+def predict_to_parquet(
+    fitted: Fitted, path: str | Path, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", seed: int = 0, chunk: int = 1000
+) -> dict[str, str]:
+    """Write the forecast of a fitted panel as one Parquet file, in memory that does not grow with the number of series; the errors by series.
+
+    The rows are those of `fitted.predict(…).to_frame()`. The file is written whole or not at all.
+    """
+    import polars
+
+    path = Path(path)
+    check_whole("chunk", chunk, 1)
+    errors: dict[str, str] = {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = fitted.parts(chunk) if isinstance(fitted, LocalFitted) else [fitted]
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        for i, part in enumerate(parts):
+            try:
+                forecast = part.predict(horizon, levels, intervals=intervals, seed=seed)
+            except ForecastError as error:  # none of this part has a forecast
+                if not isinstance(part, LocalFitted) or len(part.errors) < len(part.history):
+                    raise
+                forecast = _last_values(
+                    part.history, check_levels(levels), horizon, part.forecaster.name, {name: part.errors.get(name, str(error)) for name in part.history.ids}
+                )
+            errors.update(forecast.errors)
+            frame = forecast.to_frame()
+            frame = frame if isinstance(frame, polars.DataFrame) else polars.from_pandas(frame)
+            frame.write_parquet(Path(folder) / f"{i:08d}.parquet")
+        whole = Path(folder) / "whole"
+        polars.scan_parquet(Path(folder) / "*.parquet").sink_parquet(whole)
+        os.replace(whole, path)
+    return errors
 
 
 def _shard(folder: Path, i: int) -> Path:

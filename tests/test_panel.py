@@ -16,7 +16,7 @@ import pytest
 import inorder
 from inorder.data.series import Series
 from inorder.errors import ConfigError, SeriesError
-from inorder.panel import PLAN, Plan, digest, fit_chunk, forecast_panel
+from inorder.panel import PLAN, Plan, digest, fit_chunk, forecast_panel, predict_to_parquet
 
 HORIZON = 4
 RNG = np.random.default_rng(8)
@@ -147,6 +147,33 @@ def test_a_file_that_is_not_there_writes_nothing(tmp_path):
     with pytest.raises(SeriesError):
         forecast_panel("no-such-file.csv", "holt", horizon=3, out=tmp_path / "f")
     assert not (tmp_path / "f").exists()
+
+
+# --- a fitted panel to Parquet ---
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+def test_a_forecast_in_parts_is_the_whole(tmp_path, chunk):
+    fitted = inorder.fit("forecast", PANEL, "holt-winters")
+    forecast = fitted.predict(HORIZON)
+    errors = predict_to_parquet(fitted, tmp_path / "f.parquet", HORIZON, chunk=chunk)
+    assert pl.read_parquet(tmp_path / "f.parquet").equals(forecast.to_frame(), null_equal=True)
+    assert errors == dict(forecast.errors)
+    assert [path.name for path in tmp_path.iterdir()] == ["f.parquet"]
+
+
+def test_a_single_series_too(tmp_path):
+    fitted = inorder.fit("forecast", PANEL["y1"], "drift")
+    predict_to_parquet(fitted, tmp_path / "one.parquet", 3)
+    assert pl.read_parquet(tmp_path / "one.parquet").equals(fitted.predict(3).to_frame())
+
+
+def test_a_forecast_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "f.parquet"
+    path.write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="`horizon`"):
+        predict_to_parquet(inorder.fit("forecast", PANEL, "holt"), path, 0)
+    assert path.read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")  # of the cluster's own
