@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import Any
 
-from inorder.errors import BudgetError, ConfigError
+from inorder.errors import BudgetError, ConfigError, MissingExtra
 
 CHUNKS = 8  # a worker, so that none waits long for the last; and a chunk holds LONGEST at most
 LONGEST = 50
@@ -72,7 +72,7 @@ def run_each(
 ) -> Iterator[tuple[int, Any]]:
     """The position of an item and its result, as they become ready.
 
-    work: pure; what it raises is raised here.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", "ray", "spark".
+    work: pure; what it raises is raised here.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", or any that was registered (Ray, Spark).
     workers: how many at a time; None = one a core (a cluster counts its own).   deadline: of time.monotonic(), after which BudgetError is raised.
     """
     if engine != "threads":
@@ -110,14 +110,20 @@ def _check(deadline: float | None) -> None:
 
 
 def _by_joblib(work: Callable[[Any], Any], items: Sequence[Any], workers: int | None, engine: str, deadline: float | None) -> Iterator[tuple[int, Any]]:
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
     from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
 
     if engine not in {*BACKENDS, *EXTERNAL_BACKENDS}:
         known = ", ".join(sorted({"threads", *BACKENDS, *EXTERNAL_BACKENDS}))
         raise ConfigError(f'`engine` is "threads" or a backend of joblib, not "{engine}". Known: {known}.')
     chunks = in_chunks(len(items), cores() if workers is None else check_workers(workers))
-    parallel = Parallel(n_jobs=-1 if workers is None else workers, backend=engine, return_as="generator")
+    try:
+        with parallel_config(backend=engine, n_jobs=-1 if workers is None else workers):  # which registers the backends of clusters
+            parallel = Parallel(return_as="generator")
+    except ImportError as error:
+        raise MissingExtra(f'engine="{engine}" needs a package that is not installed ({error}). For Dask: pip install "inorder[cluster]".') from None
+    except ValueError as error:  # no cluster to speak to
+        raise ConfigError(f'engine="{engine}" cannot be used: {error}') from None
     i = 0
     for part in parallel(delayed(_work_on)(work, [items[i] for i in chunk]) for chunk in chunks):
         for result in part:

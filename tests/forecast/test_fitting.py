@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 
+import joblib
 import numpy as np
 import pytest
 
 from inorder.data.series import Series
-from inorder.errors import BudgetError, ConfigError
+from inorder.errors import BudgetError, ConfigError, MissingExtra
 from inorder.forecast.fitting import check_workers, cores, in_chunks, run_all
 from inorder.forecast.smoothing import ExponentialSmoothing
 
@@ -70,6 +71,21 @@ def test_workers_and_engines_are_checked():
             check_workers(wrong)
     with pytest.raises(ConfigError, match='"threads" or a backend of joblib, not "dusk"'):
         run_all(square, [1, 2], engine="dusk")
+
+
+def test_a_cluster_that_is_not_there_is_told():
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with pytest.raises(ConfigError, match='engine="dask" cannot be used: .*Client'):
+        run_all(square, [1, 2], engine="dask")
+
+
+def test_a_cluster_whose_package_is_missing_is_told(monkeypatch):
+    def register() -> None:
+        raise ImportError("No module named 'elsewhere'")
+
+    monkeypatch.setitem(joblib.parallel.EXTERNAL_BACKENDS, "elsewhere", register)
+    with pytest.raises(MissingExtra, match="engine=\"elsewhere\" needs a package that is not installed .No module named 'elsewhere'"):
+        run_all(square, [1, 2], engine="elsewhere")
 
 
 @pytest.mark.parametrize(("engine", "workers"), [("threads", 1), ("threads", 2), ("threads", 5), ("loky", 2)])
