@@ -45,10 +45,11 @@ constexpr double INF = std::numeric_limits<double>::infinity();
 constexpr double PI = 3.14159265358979323846;
 constexpr double EPSILON = std::numeric_limits<double>::epsilon();
 constexpr double LOWEST_BASE = 0.01;  // a multiplicative model seeks no forecast below this share of the smallest observation
-constexpr int STARTS = 3;             // grid points that a few steps are taken from, beside the solution of a model before
-constexpr int FINALISTS = 2;          // starts that are followed to the end
-constexpr int FIRST_STEPS = 4;
+constexpr int STARTS = 6;             // grid points that a few steps are taken from, beside the solution of a model before
+constexpr int FINALISTS = 3;          // starts that are followed to the end
+constexpr int FIRST_STEPS = 3;
 constexpr int STEPS = 100;            // Gauss-Newton steps at most, from one start
+constexpr double SAME_VALLEY = 0.01;  // weights that differ by less, in a search that has not ended, will end at the same point
 constexpr double ENOUGH = 1e-11;      // a smaller relative gain counts as none
 
 struct Kind {
@@ -77,6 +78,7 @@ struct Path {
 // One correction by y. `floor` >= 0 is a search: false where the model leaves the range in which it can be sought.
 template <Part TREND_, Part SEASON_>
 inline bool correct(double y, double f, double q, double B, double alpha, double beta, double gamma, double floor, double& l, double& b, double& s) {
+    if (SEASON_ == MULTIPLICATIVE && floor >= 0 && !(q > floor && s > SMALLEST)) return false;
     const double e = y - f, u = SEASON_ == MULTIPLICATIVE ? e / s : e, level = q + alpha * u;
     if (TREND_ == MULTIPLICATIVE) {
         const double growth = B + beta * u / l;
@@ -95,7 +97,6 @@ inline bool correct(double y, double f, double q, double B, double alpha, double
     if (SEASON_ == MULTIPLICATIVE) {
         const double factor = s + gamma * e / q;
         if (q > 0 && factor > 0) s = factor;
-        return floor < 0 || (q > floor && s > SMALLEST);
     }
     return true;
 }
@@ -414,7 +415,11 @@ class Search {
         for (Start& start : starts) descend(start, FIRST_STEPS);
         std::stable_sort(starts.begin(), starts.end(), lower);
         if (starts.size() > FINALISTS) starts.resize(FINALISTS);
-        for (Start& start : starts) descend(start, STEPS);
+        std::vector<std::vector<double>> ends;
+        for (Start& start : starts) {
+            descend(start, STEPS, ends);
+            ends.push_back(start.z);
+        }
         std::stable_sort(starts.begin(), starts.end(), lower);
         return {point(starts[0].z), starts[0].value};
     }
@@ -468,7 +473,7 @@ class Search {
 
     // Coarse weights with the initial states as they are.
     std::vector<Start> grid() {
-        static const std::vector<double> values[4] = {{0.05, 0.2, 0.5, 0.9}, {0.01, 0.1, 0.5}, {0.05, 0.3, 0.7}, {0.9, 0.98}};
+        static const std::vector<double> values[4] = {{0.05, 0.2, 0.5, 0.9}, {0.01, 0.1, 0.5}, {0.01, 0.3, 0.7}, {0.9, 0.98}};
         std::size_t count = 1;
         for (int i = 0; i < weights_; ++i) count *= values[kinds_[i]].size();
         std::vector<Start> starts;
@@ -493,13 +498,13 @@ class Search {
         return starts;
     }
 
-    // The best grid points that differ in one of the first two weights.
+    // The best grid points that differ in alpha or gamma: between learning by the level and learning by the season lie valleys.
     void keep_different(std::vector<Start>& starts) const {
         std::vector<Start> kept;
         for (Start& start : starts) {
             const bool seen = std::any_of(kept.begin(), kept.end(), [&](const Start& other) {
-                for (int i = 0; i < std::min(weights_, 2); ++i) {
-                    if (other.z[i] != start.z[i]) return false;
+                for (int i = 0; i < weights_; ++i) {
+                    if ((kinds_[i] == ALPHA || kinds_[i] == GAMMA) && other.z[i] != start.z[i]) return false;
                 }
                 return true;
             });
@@ -509,15 +514,25 @@ class Search {
         starts = std::move(kept);
     }
 
+    // Whether the weights of z are those of an end that was reached before, so that going on would lead there again.
+    bool known(const std::vector<double>& z, const std::vector<std::vector<double>>& ends) const {
+        return std::any_of(ends.begin(), ends.end(), [&](const std::vector<double>& end) {
+            for (int i = 0; i < weights_; ++i) {
+                if (std::fabs(z[i] - end[i]) > SAME_VALLEY) return false;
+            }
+            return weights_ > 0;
+        });
+    }
+
     // Levenberg-Marquardt from a start, in place.
-    void descend(Start& start, int steps) {
+    void descend(Start& start, int steps, const std::vector<std::vector<double>>& ends = {}) {
         const int p = static_cast<int>(start.z.size());
         const double n = static_cast<double>(problem_.observations);
         if (p == 0 || !std::isfinite(start.value)) return;
         std::vector<double> trial(p);
         double damping = 1e-3;
         int idle = 0;
-        for (int step = 0; step < steps && idle < 2; ++step) {
+        for (int step = 0; step < steps && idle < 2 && !known(start.z, ends); ++step) {
             const Sums sums = linearise(problem_, point(start.z), season_, derivatives_);
             if (!(sums.squares > n * EPSILON * EPSILON)) return;  // a perfect fit
             reduce(start.z);
