@@ -133,6 +133,19 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]",
         "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6",
     ),
+    "ets": Candidate(
+        "forecast.ets:ETS",
+        "A state space model of exponential smoothing: error, trend and season, each none, additive or multiplicative.",
+        "y[t] = ŷ[t] + e[t] or ŷ[t]·(1 + r[t]);  ŷ[t+h] = l[t] + h·b[t] with the default components",
+        "Hyndman, Koehler, Ord & Snyder 2008, ch. 2, 5, 6",
+        usual=False,
+    ),
+    "auto-ets": Candidate(
+        "forecast.ets:AutoETS",
+        "The state space model of exponential smoothing with the least AICc, of 15.",
+        "ETS(error, trend, season) with the least −2·log L + 2·k·n/(n − k − 1)",
+        "Hyndman, Koehler, Snyder & Grose 2002; Hyndman et al. 2008, ch. 5",
+    ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
         "One recurrent network with gated memory, trained on all series together.",

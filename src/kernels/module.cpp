@@ -3,10 +3,12 @@
 #include <nanobind/nanobind.h>
 
 namespace inorder {
+void bind_ets(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
     m.doc() = "Compiled loops. Their faces, with checks and documentation, are the modules of inorder.kernels.";
+    inorder::bind_ets(m);
     inorder::bind_smoothing(m);
 }

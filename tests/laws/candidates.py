@@ -33,6 +33,12 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ar", {"order": 2}),
     ("ar", {"order": 0}),
     ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
+    ("ets", {"components": "MAM", "damped": True}),
+    ("ets", {"components": "AMN", "phi": 0.9, "damped": True}),
+    ("ets", {"components": "ANM", "initial": "heuristic"}),
+    ("ets", {"components": "MAA", "bounds": "admissible", "season_length": 4}),
+    ("ets", {"components": "AAA", "gamma": 0.1, "bounds": "both"}),
+    ("auto-ets", {"criterion": "bic", "allow_multiplicative_trend": True, "restrict": False, "season_length": 4}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
 ]
 
