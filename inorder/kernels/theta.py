@@ -87,6 +87,25 @@ def forecasts(y: Values, constants: ThetaConstants, state: ThetaState, horizon: 
     return means
 
 
+def paths(innovations: Floats, constants: ThetaConstants, state: ThetaState) -> Floats:
+    """(paths, horizon) observations to come, from (paths, horizon) errors to come.
+
+    >>> paths(np.array([[1.0, 0.0, -2.0]]), ThetaConstants(0.5, 0.0, 0.0, 0.0, False), ThetaState(4, 10.0, 0.0, 0.0)).tolist()
+    [[11.0, 10.5, 8.5]]
+    """
+    innovations = np.asarray(innovations, dtype=np.float64, order="C")
+    if innovations.ndim != 2:
+        raise ShapeError(f"`innovations` has the shape {innovations.shape}; (paths, horizon) was expected.")
+    if extension is None:
+        warn_uncompiled()
+        from inorder.textbook import theta as textbook
+
+        return textbook.paths(innovations, *constants, *state)
+    values = np.empty(innovations.shape)
+    extension.theta_paths(innovations, np.array(constants[:4]), constants.dynamic, state.time, np.array(state[1:], dtype=np.float64), values)
+    return values
+
+
 def variances(constants: ThetaConstants, time: int, horizon: int) -> Floats:
     """(horizon,) variance of the next observations given `time` of them, where the errors have the variance 1.
 
@@ -112,8 +131,8 @@ def fit(
     Raises ShapeError where there is no observation, ConfigError for settings out of range.
 
     >>> found = fit(np.arange(10.0, 20.0), kappa=0.5)
-    >>> round(found.constants.slope, 6), round(found.squared_error, 6)
-    (1.0, 0.0)
+    >>> round(found.constants.slope, 6), round(found.constants.intercept, 6), round(found.squared_error, 3)
+    (1.0, 9.0, 2.254)
     """
     y = _line("y", y)
     if np.isnan(y).all():

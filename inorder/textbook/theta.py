@@ -78,6 +78,20 @@ def forecasts(
     return made
 
 
+def paths(
+    innovations: Floats, alpha: float, kappa: float, intercept: float, slope: float, dynamic: bool, rows: int, level: float, mean: float, b: float
+) -> Floats:
+    """(paths, horizon) observations to come: each is its forecast plus its error, and moves the state on."""
+    values = np.empty(innovations.shape)
+    for i, errors in enumerate(innovations.tolist()):
+        state = (rows, level, mean, b)
+        for h, error in enumerate(errors):
+            mu, _ = step(math.nan, alpha, kappa, intercept, slope, dynamic, state)
+            values[i, h] = mu + error
+            _, state = step(mu + error, alpha, kappa, intercept, slope, dynamic, state)
+    return values
+
+
 def variances(alpha: float, kappa: float, dynamic: bool, rows: int, horizon: int) -> Floats:
     """(horizon,) variance of the observations after `rows` of them, where the errors have the variance 1.
 

@@ -91,6 +91,16 @@ void ahead(const Constants& c, State s, std::int64_t horizon, double* mean) {
     }
 }
 
+// What comes when `errors` are the errors to come.
+void path(const Constants& c, State s, std::int64_t horizon, const double* errors, double* values) {
+    Powers powers(c.alpha, s.time);
+    for (std::int64_t h = 0; h < horizon; ++h) {
+        values[h] = forecast_one(c, s, powers) + errors[h];
+        take(c, s, values[h]);
+        powers.advance(c.alpha);
+    }
+}
+
 // Variances of the next observations, for errors of variance 1: the covariance of (l, m, B) carried on.
 void spread(const Constants& c, std::int64_t time, std::int64_t horizon, double* variance) {
     double p[3][3] = {{0}};
@@ -413,6 +423,16 @@ void theta_ahead(Array<const double> y, Array<const double> constants, bool dyna
     }
 }
 
+// errors, values: (paths, horizon).
+void theta_paths(Array<const double> errors, Array<const double> constants, bool dynamic, std::int64_t time, Array<const double> state, Array<double> values) {
+    const double *c = constants.data(), *s = state.data(), *e = errors.data();
+    const State now{time, s[0], s[1], s[2]};
+    const std::int64_t count = static_cast<std::int64_t>(errors.shape(0)), horizon = static_cast<std::int64_t>(errors.shape(1));
+    double* out = values.data();
+    const nb::gil_scoped_release unlocked;
+    for (std::int64_t i = 0; i < count; ++i) path({c[0], c[1], c[2], c[3], dynamic}, now, horizon, e + i * horizon, out + i * horizon);
+}
+
 void theta_spread(Array<const double> constants, bool dynamic, std::int64_t time, Array<double> variance) {
     const double* c = constants.data();
     const nb::gil_scoped_release unlocked;
@@ -451,6 +471,7 @@ void theta_fit(Array<const double> y, bool dynamic, double kappa, double alpha, 
 void bind_theta(nb::module_& m) {
     m.def("theta_run", &theta_run);
     m.def("theta_ahead", &theta_ahead);
+    m.def("theta_paths", &theta_paths);
     m.def("theta_spread", &theta_spread);
     m.def("theta_fit", &theta_fit);
 }

@@ -34,6 +34,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ar", {"order": 0}),
     ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
+    ("theta", {"kind": "optimised", "seasonal": "additive"}),
+    ("theta", {"kind": "dynamic", "seasonal": None}),
+    ("theta", {"kind": "dynamic-optimised", "season_length": 4, "seasonal": "multiplicative"}),
+    ("auto-theta", {"criterion": "aicc", "seasonal": None, "alpha_bounds": (0.001, 0.999)}),
 ]
 
 # small and quick: the laws ask whether the numbers agree, not whether they are good
