@@ -152,6 +152,18 @@ CANDIDATES: dict[str, Candidate] = {
         "c[t] = f⊙c[t−1] + i⊙g;  h[t] = o⊙tanh(c[t]);  ŷ[t+1] from h[t]",
         "Hochreiter & Schmidhuber 1997; global training: Salinas et al. 2020, DeepAR",
     ),
+    "theta": Candidate(
+        "forecast.theta:Theta",
+        "Half a straight line, half a smoothed level, without the season and then with it.",
+        "ŷ[t+h] = ½·(A + B·(t+h)) + ½·Z[t];  Z = 2·y − (A + B·t), smoothed",
+        "Assimakopoulos & Nikolopoulos 2000; Fiorucci et al. 2016",
+    ),
+    "auto-theta": Candidate(
+        "forecast.theta:AutoTheta",
+        "The best of four theta models: θ and the line fixed or learnt.",
+        "ŷ[t+h] = (1 − 1/θ)·(A + B·(t+h)) + 1/θ·Z[t]",
+        "Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",
+    ),
 }
 
 

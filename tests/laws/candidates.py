@@ -40,6 +40,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ets", {"components": "AAA", "gamma": 0.1, "bounds": "both"}),
     ("auto-ets", {"criterion": "bic", "allow_multiplicative_trend": True, "restrict": False, "season_length": 4}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
+    ("theta", {"kind": "optimised", "seasonal": "additive"}),
+    ("theta", {"kind": "dynamic", "seasonal": None}),
+    ("theta", {"kind": "dynamic-optimised", "season_length": 4, "seasonal": "multiplicative"}),
+    ("auto-theta", {"criterion": "aicc", "seasonal": None, "alpha_bounds": (0.001, 0.999)}),
 ]
 
 # small and quick: the laws ask whether the numbers agree, not whether they are good

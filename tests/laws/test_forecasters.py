@@ -320,7 +320,8 @@ def test_frames_and_summary(case):
 
 # --- units: where a change of units is no change of the model ---
 
-NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets"}  # a season or a growth by factors has its zero where the units have it
+# a season or a growth by factors has its zero where the units have it
+NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets", "theta", "auto-theta"}
 
 
 def shifts(case) -> bool:
