@@ -24,9 +24,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inorder.data.series import Series, check_season_length
+from inorder.data.series import check_season_length
 from inorder.errors import ConfigError, SeriesError, ShapeError, unknown
-from inorder.features.panel import Rows, check_count, flat
+from inorder.features.panel import Rows, check_count
+from inorder.forecast.decomposition import one_series
 from inorder.forecast.intervals import power_of_two
 from inorder.typing import Floats, Values
 
@@ -219,7 +220,7 @@ def seasonal_strength(y: Rows, season_length: int) -> float:
     >>> seasonal_strength(np.tile([1.0, 5.0, 2.0, 4.0], 6) + 0.1 * np.arange(24), 4) > 0.99
     True
     """
-    return _strength(_one(y), check_season_length(season_length))
+    return _strength(one_series(y), check_season_length(season_length))
 
 
 def _strength(values: Values, season_length: int) -> float:
@@ -421,7 +422,7 @@ def nsdiffs(y: Rows, season_length: int, test: str = "strength", max_D: int = 1,
     if test not in tests:
         raise unknown("seasonal test", str(test), tests)
     max_D = check_count("max_D", max_D, 0)
-    values = _one(y)
+    values = one_series(y)
     for order in range(max_D + 1):
         known = values[~np.isnan(values)]
         if m == 1 or len(values) <= 2 * m or len(known) == 0 or float(known.min()) == float(known.max()):
@@ -465,18 +466,9 @@ def _long_run_variance(errors: Floats, lags: int) -> float:
     return (covariances[0] + 2 * sum((1 - j / (lags + 1)) * covariances[j] for j in range(1, lags + 1))) / len(errors)
 
 
-def _one(y: Rows) -> Values:
-    if isinstance(y, Series) and len(y) != 1:
-        raise SeriesError(f'A test looks at one series, not at {len(y)}. Choose one: series["{y.ids[0]}"], or series[0].')
-    values = flat(y)[0]
-    if np.isinf(values).any():
-        raise SeriesError(f"Row {int(np.argmax(np.isinf(values))) + 1} is infinite; a test needs finite numbers, or NaN for what is missing.")
-    return values
-
-
 def _known(y: Rows) -> Values:
     """The observations, in a unit that keeps their squares in range."""
-    values = _one(y)
+    values = one_series(y)
     values = values[~np.isnan(values)]
     return np.asarray(values / power_of_two(values))
 
@@ -499,7 +491,7 @@ def _interpolated(values: Values) -> Values:
 
 def _filled(y: Rows) -> Values:
     """From the first observation to the last, gaps filled by straight lines, scaled."""
-    values = _one(y)
+    values = one_series(y)
     if np.isnan(values).all():
         raise SeriesError("There is no observation to test.")
     filled = _interpolated(values / power_of_two(values))
