@@ -133,6 +133,13 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]",
         "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6",
     ),
+    "stl": Candidate(
+        "forecast.decomposed:Decomposed",
+        "The series without its seasons, forecast by another model, and the seasons put back.",
+        "y[t] = n[t] + s[t];  ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]",
+        "Cleveland et al. 1990, STL; Bandara, Hyndman & Bergmeir 2021, MSTL",
+        seasonal=True,
+    ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
         "One recurrent network with gated memory, trained on all series together.",

@@ -33,6 +33,9 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ar", {"order": 2}),
     ("ar", {"order": 0}),
     ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
+    ("stl", {"season_lengths": (4, 12), "inner": "ar", "robust": True}),
+    ("stl", {"inner": "drift", "log": True, "seasonal_window": 0}),
+    ("stl", {"inner": {"home": "smoothing:ExponentialSmoothing", "settings": {"alpha": 0.4}}, "season_length": 4}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
 ]
 

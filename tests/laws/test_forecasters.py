@@ -324,7 +324,12 @@ NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative"}  # 
 
 
 def shifts(case) -> bool:
-    return case.name not in NOT_SHIFTED and case.settings.get("constant", True) and case.settings.get("seasonal") != "multiplicative"
+    return (
+        case.name not in NOT_SHIFTED
+        and case.settings.get("constant", True)
+        and case.settings.get("seasonal") != "multiplicative"
+        and not case.settings.get("log")
+    )
 
 
 @each_local
