@@ -18,6 +18,7 @@ _HOME = {
     "AR": "forecast.autoregressive",
     "AutoETS": "forecast.ets",
     "Comparison": "comparison",
+    "Decomposed": "forecast.decomposed",
     "Drift": "forecast.baselines",
     "ETS": "forecast.ets",
     "ExponentialSmoothing": "forecast.smoothing",

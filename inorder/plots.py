@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from inorder.data.series import Series
     from inorder.forecast.base import Forecast
-    from inorder.forecast.diagnostics import Decomposition
+    from inorder.forecast.decomposition import Decomposition
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
 STYLE: Any = {  # matplotlib's settings by their names
@@ -155,8 +155,9 @@ def plot_folds(folds: Sequence[tuple[str, Forecast, np.ndarray[Any, Any]]], whic
 
 @styled
 def plot_decomposition(parts: Decomposition, index: Any, y: Any, *, season: bool = True) -> Figure:
-    """The series, its trend, its season (if there is one) and what remains, under one another."""
-    rows = [("series", y), ("trend", parts.trend), *([("season", parts.seasonal)] if season else []), ("remainder", parts.remainder)]
+    """The series, its trend, its seasons (if there are any) and what remains, under one another."""
+    seasons = [(f"season {m}", part) for m, part in parts.seasonals.items()] if len(parts.seasonals) > 1 else [("season", parts.seasonal)]
+    rows = [("series", y), ("trend", parts.trend), *(seasons if season else []), ("remainder", parts.remainder)]
     fig, axes = figure(len(rows), height=1.25, left=1.0, share_x=True)
     for ax, (name, values) in zip(axes, rows, strict=True):
         ax.plot(*_thin(_x(index), values), color=INK if name == "series" else BLUE)

@@ -139,7 +139,8 @@ def forecast_rows(forecast: Forecast, example: int) -> list[tuple[str, list[floa
 def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, example: int, season: int) -> dict[str, Figure]:
     """Every picture of the page, by its place."""
     from inorder import plots
-    from inorder.forecast.diagnostics import acf, decompose, pacf
+    from inorder.forecast.decomposition import decompose
+    from inorder.forecast.diagnostics import acf, pacf
 
     series, figures = fitted.history, {}
     y, stamps = series.y(example), series.stamps(example)

@@ -1,69 +1,86 @@
 """Local forecasters by name, for those that are made of others: a combination, a model of what is left after a season.
 
-A member is given as a forecaster, a name, or a name with settings:
+A member is given as a forecaster, a name, or a record of its class and settings:
 
-    "theta"        ("exponential-smoothing", {"trend": "additive"})        Theta()
+    Theta()        "theta"        {"home": "theta:Theta", "settings": {"kind": "dynamic"}}
 
-It is kept as a forecaster, and written into the settings of the whole as name and settings, so that they stay plain JSON values.
+It is kept as a forecaster, and written into the settings of the whole as that record, so that they stay plain JSON values.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import inspect
+import re
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from inorder.errors import ConfigError, unknown
 from inorder.forecast.local import LocalForecaster
 
-# the class of each name, below inorder.forecast; the names are those of the classes
-HOMES = {
-    "naive": "baselines:Naive",
-    "mean": "baselines:Mean",
-    "drift": "baselines:Drift",
-    "seasonal-naive": "baselines:SeasonalNaive",
-    "naive2": "baselines:Naive2",
-    "moving-average": "moving_average:MovingAverage",
-    "weighted-moving-average": "moving_average:WeightedMovingAverage",
-    "exponential-smoothing": "smoothing:ExponentialSmoothing",
-    "trend": "trend:Trend",
-    "moving-average-trend": "trend:MovingAverageTrend",
-    "ar": "autoregressive:AR",
+PACKAGE = "inorder.forecast"
+
+# what a name means: class below inorder.forecast, and settings
+NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "naive": ("baselines:Naive", {}),
+    "mean": ("baselines:Mean", {}),
+    "drift": ("baselines:Drift", {}),
+    "seasonal-naive": ("baselines:SeasonalNaive", {}),
+    "naive2": ("baselines:Naive2", {}),
+    "moving-average": ("moving_average:MovingAverage", {}),
+    "exponential-smoothing": ("smoothing:ExponentialSmoothing", {}),
+    "holt": ("smoothing:ExponentialSmoothing", {"trend": "additive"}),
+    "holt-damped": ("smoothing:ExponentialSmoothing", {"trend": "additive", "damped": True}),
+    "holt-winters": ("smoothing:ExponentialSmoothing", {"trend": "additive", "seasonal": "additive"}),
+    "ets": ("ets:ETS", {}),
+    "auto-ets": ("ets:AutoETS", {}),
+    "theta": ("theta:Theta", {}),
+    "auto-theta": ("theta:AutoTheta", {}),
+    "trend": ("trend:Trend", {}),
+    "ar": ("autoregressive:AR", {}),
+    "seasonal-ar": ("seasonal_autoregressive:SeasonalAR", {}),
+    "stl": ("decomposed:Decomposed", {}),
 }
 
 
-def named(name: str, settings: Mapping[str, Any] | None = None) -> LocalForecaster:
-    """The forecaster of that name with these settings.   Raises ConfigError with the nearest name otherwise.
-
-    >>> named("ar", {"order": 2}).settings["order"]
-    2
-    """
-    if name not in HOMES:
-        raise unknown("model", name, HOMES)
-    module, kind = HOMES[name].split(":")
-    made: LocalForecaster = getattr(import_module(f"inorder.forecast.{module}"), kind)()
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in (settings or {}).items()}
-    changed = made.with_settings(settings)
-    assert isinstance(changed, LocalForecaster)
-    return changed
-
-
 def member(given: Any) -> LocalForecaster:
-    """The forecaster that is meant by a forecaster, a name, or a pair of name and settings.   Raises ConfigError for anything else."""
+    """The forecaster that is meant by a forecaster, a name, or a record of class and settings.   Raises ConfigError for anything else.
+
+    >>> member("holt").settings["trend"]
+    'additive'
+    """
     if isinstance(given, LocalForecaster):
         return given
     if isinstance(given, str):
-        return named(given)
-    if isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], str) and isinstance(given[1], Mapping):
-        return named(*given)
-    raise ConfigError(f'A member is a forecaster, a name such as "ar", or a name with settings such as ("ar", {{"order": 2}}); not {given!r}.')
+        if given not in NAMES:
+            raise unknown("model", given, NAMES)
+        home, settings = NAMES[given]
+        return member({"home": home, "settings": settings})
+    if not isinstance(given, Mapping):
+        raise ConfigError(f'A model inside another is a forecaster or a name such as "ar", not {given!r}.')
+    home, settings = given.get("home"), given.get("settings", {})
+    matched = re.fullmatch(r"([a-z_]+):([A-Za-z0-9]+)", home) if isinstance(home, str) else None
+    kind: Any = None
+    if matched and importlib.util.find_spec(f"{PACKAGE}.{matched[1]}") is not None:  # nothing outside this package is imported
+        kind = getattr(importlib.import_module(f"{PACKAGE}.{matched[1]}"), matched[2], None)
+    if not isinstance(kind, type) or not issubclass(kind, LocalForecaster) or inspect.isabstract(kind) or not isinstance(settings, Mapping):
+        raise ConfigError(f'A model inside another is written {{"home": "module:Class", "settings": …}}, of inorder.forecast; not {dict(given)!r}.')
+    made = kind().with_settings({key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+    assert isinstance(made, LocalForecaster)
+    return made
 
 
-def written(forecaster: LocalForecaster) -> tuple[str, dict[str, Any]]:
-    """Name and settings, as `member` reads them; settings that are the usual ones are left out.
+def written(forecaster: LocalForecaster) -> dict[str, Any]:
+    """Class and settings, as `member` reads them; settings that are the usual ones are left out.
 
-    >>> written(named("ar", {"order": 2}))
-    ('ar', {'order': 2})
+    >>> from inorder.forecast.autoregressive import AR
+    >>> written(AR(order=2))
+    {'home': 'autoregressive:AR', 'settings': {'order': 2}}
     """
-    usual = type(forecaster)().settings
-    return forecaster.name, {key: value for key, value in forecaster.settings.items() if value != usual[key]}
+    kind = type(forecaster)
+    if not kind.__module__.startswith(PACKAGE + "."):
+        raise ConfigError(f"A model around {kind.__name__} cannot be saved, since that class is not part of inorder.forecast.")
+    usual = kind().settings
+    changed = {key: value for key, value in forecaster.settings.items() if value != usual[key]}
+    return {"home": f"{kind.__module__.removeprefix(PACKAGE + '.')}:{kind.__name__}", "settings": changed}

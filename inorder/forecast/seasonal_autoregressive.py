@@ -196,9 +196,7 @@ class SeasonalAR(LocalForecaster):
             lags = lags[:-1]
             x, target = lagged(w - centre, lags)
         if not len(lags):
-            raise ForecastError(
-                f"{self.name} needs 3 steps or more that are known with the value before each; this series of {len(y)} has too few. Use naive."
-            )
+            raise ForecastError(f"{self.name} needs 3 steps or more that are known with the value before each; this series of {len(y)} has too few. Use naive.")
         beta = least_squares(x, target)
         sigma = deviation(target - x @ beta, len(target) - len(lags))
         phi = np.zeros(int(lags[-1]))

@@ -146,6 +146,13 @@ CANDIDATES: dict[str, Candidate] = {
         "ETS(error, trend, season) with the least −2·log L + 2·k·n/(n − k − 1)",
         "Hyndman, Koehler, Snyder & Grose 2002; Hyndman et al. 2008, ch. 5",
     ),
+    "stl": Candidate(
+        "forecast.decomposed:Decomposed",
+        "The series without its seasons, forecast by another model, and the seasons put back.",
+        "y[t] = n[t] + s[t];  ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]",
+        "Cleveland et al. 1990, STL; Bandara, Hyndman & Bergmeir 2021, MSTL",
+        seasonal=True,
+    ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
         "One recurrent network with gated memory, trained on all series together.",

@@ -6,6 +6,7 @@ namespace inorder {
 void bind_ets(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 void bind_theta(nanobind::module_& m);
+void bind_stl(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
@@ -13,4 +14,5 @@ NB_MODULE(_compiled, m) {
     inorder::bind_ets(m);
     inorder::bind_smoothing(m);
     inorder::bind_theta(m);
+    inorder::bind_stl(m);
 }

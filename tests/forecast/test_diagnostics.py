@@ -12,6 +12,7 @@ import pytest
 
 from inorder.data.series import Series
 from inorder.errors import ConfigError, SeriesError
+from inorder.features.rolling import centred_mean
 from inorder.forecast import diagnostics
 from inorder.forecast.diagnostics import acf, acf_band, decompose, equal_variance, jarque_bera, ljung_box, pacf, residual_checks
 from inorder.textbook import diagnostics as textbook
@@ -214,7 +215,7 @@ def test_the_decomposition_of_gaps_beats_straight_lines() -> None:
     inside = ~np.isnan(parts.trend)
     assert np.abs(parts.trend - (100 + t))[inside].max() < 1.5
     straight = np.interp(t, t[~np.isnan(missing)], missing[~np.isnan(missing)])
-    assert np.abs(diagnostics.centred_mean(straight, 12) - (100 + t))[inside].max() > 5
+    assert np.abs(centred_mean(straight, 12) - (100 + t))[inside].max() > 5
 
 
 def test_a_place_of_the_season_that_was_never_seen() -> None:

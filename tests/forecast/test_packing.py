@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
 
 from inorder.errors import BundleError, ConfigError
+from inorder.forecast.autoregressive import AR
 from inorder.forecast.base import Model
 from inorder.forecast.local import LocalForecaster
-from inorder.forecast.named import HOMES, member, named, written
+from inorder.forecast.moving_average import WeightedMovingAverage
+from inorder.forecast.named import NAMES, member, written
 from inorder.forecast.packing import CompositeModel, pack, unpack
-from inorder.tasks.forecast import CANDIDATES
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,22 +116,28 @@ def test_arrays_that_do_not_fit_are_refused():
         unpack(Whole, arrays, 3, Both(depth=0).parts)
 
 
-def test_names_are_those_of_the_classes_and_of_the_candidates():
-    for name in HOMES:
-        assert named(name).name == name
-    assert set(HOMES) == {one.name for one in (each.make() for each in CANDIDATES.values()) if isinstance(one, LocalForecaster)}
+def test_names_make_forecasters_of_that_name_or_kind():
+    for name in NAMES:
+        made = member(name)
+        assert member(written(made)) == made
+        assert made.name == name or name in {"holt", "holt-damped", "holt-winters"}
 
 
 def test_members_as_they_may_be_given():
-    ar = named("ar", {"order": 2})
+    ar = AR(order=2)
     assert member(ar) is ar
-    assert member("ar") == named("ar")
-    assert member(["ar", {"order": 2}]) == member(("ar", {"order": 2})) == ar == member(written(ar))
-    weights = named("weighted-moving-average", {"weights": [1.0, 3.0]})
-    assert member(written(weights)) == weights and hash(weights)
+    assert member("ar") == AR()
+    assert member({"home": "autoregressive:AR", "settings": {"order": 2}}) == ar == member(json.loads(json.dumps(written(ar))))
+    weights = WeightedMovingAverage(weights=(1.0, 3.0))
+    assert member(json.loads(json.dumps(written(weights)))) == weights
     with pytest.raises(ConfigError, match="arr.*Did you mean"):
         member("arr")
-    with pytest.raises(ConfigError, match="A member is a forecaster.*not 3"):
+    with pytest.raises(ConfigError, match="is a forecaster or a name.*not 3"):
         member(3)
     with pytest.raises(ConfigError, match="(?i)setting of ar"):
-        member(("ar", {"ordr": 2}))
+        member({"home": "autoregressive:AR", "settings": {"ordr": 2}})
+    for home in ("os:system", "baselines:np", "local:LocalForecaster", "nowhere:AR", "..data:Series", 3, None):
+        with pytest.raises(ConfigError, match="module:Class"):
+            member({"home": home})
+    with pytest.raises(ConfigError, match="First cannot be saved"):
+        written(First())

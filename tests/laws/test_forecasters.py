@@ -325,7 +325,7 @@ NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "au
 
 
 def shifts(case) -> bool:
-    factors = case.settings.get("seasonal") == "multiplicative" or "M" in case.settings.get("components", "")
+    factors = case.settings.get("seasonal") == "multiplicative" or "M" in case.settings.get("components", "") or case.settings.get("log")
     return case.name not in NOT_SHIFTED and case.settings.get("constant", True) and not factors
 
 
