@@ -3,12 +3,14 @@
 #include <nanobind/nanobind.h>
 
 namespace inorder {
+void bind_ces(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 void bind_theta(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
     m.doc() = "Compiled loops. Their faces, with checks and documentation, are the modules of inorder.kernels.";
+    inorder::bind_ces(m);
     inorder::bind_smoothing(m);
     inorder::bind_theta(m);
 }

@@ -320,7 +320,14 @@ def test_frames_and_summary(case):
 
 # --- units: where a change of units is no change of the model ---
 
-NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "theta", "auto-theta"}  # a season or a growth by factors has its zero where the units have it
+NOT_SHIFTED = {
+    "naive2",
+    "exponential-trend",
+    "holt-winters-multiplicative",
+    "theta",
+    "auto-theta",
+    "ces",
+}  # a season or a growth by factors has its zero where the units have it
 
 
 def shifts(case) -> bool:
