@@ -28,7 +28,7 @@ import numpy as np
 
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import LikelihoodModel
-from inorder.forecast.baselines import is_seasonal, seasonal_indices
+from inorder.forecast.baselines import indices_over_gaps, is_seasonal
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
 from inorder.kernels.theta import ThetaConstants, ThetaState, fit, forecasts, paths, run, variances
@@ -40,7 +40,6 @@ CRITERIA = ("held-out", "aicc", "squared-error")
 ALPHA_BOUNDS = (0.1, 0.99)  # Fiorucci et al. 2016
 BURN_IN = 3  # rows after which a dynamic model's line means something: Fiorucci et al. 2016 count errors from the fourth on
 SMALLEST = 0.01  # index of a multiplicative season
-ROUNDS = 8  # of filling gaps
 ROUNDING = float(np.finfo(np.float64).eps)
 
 
@@ -287,28 +286,6 @@ def seasons(y: Values, season_length: int, seasonal: str | None) -> Season:
             'Use seasonal="additive".'
         )
     return Season(indices_over_gaps(y / scale, season_length, multiplicative=False) * scale, False)
-
-
-def indices_over_gaps(y: Values, season_length: int, multiplicative: bool) -> Floats:
-    """(season,) the indices of a classical decomposition. Missing values are what a straight line between their neighbours without the season says,
-    with the season put back; a few rounds, each with the indices of the one before.
-
-    >>> y = np.tile([1.0, 2.0, 3.0, 2.0], 5)
-    >>> y[[3, 10]] = np.nan
-    >>> indices_over_gaps(y, 4, multiplicative=True).round(3).tolist()
-    [0.5, 1.0, 1.5, 1.0]
-    """
-    known = ~np.isnan(y)
-    if known.all():
-        return seasonal_indices(y, season_length, multiplicative)
-    t, season = np.arange(len(y)), np.full(season_length, 1.0 if multiplicative else 0.0)
-    for _ in range(ROUNDS):
-        index = np.resize(season, len(y))
-        x = np.interp(t, t[known], (y / index if multiplicative else y - index)[known])
-        season = seasonal_indices(np.where(known, y, x * index if multiplicative else x + index), season_length, multiplicative)
-        if multiplicative and not season.min() > 0:
-            break
-    return season
 
 
 def fit_theta(y: Values, kind: str, season: Season, alpha_bounds: tuple[float, float]) -> ThetaModel:

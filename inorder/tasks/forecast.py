@@ -171,6 +171,12 @@ CANDIDATES: dict[str, Candidate] = {
         "ŷ[t+h] = (1 − 1/θ)·(A + B·(t+h)) + 1/θ·Z[t]",
         "Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",
     ),
+    "ces": Candidate(
+        "forecast.ces:CES",
+        "A level smoothed with a complex parameter, perhaps with a season, chosen by AICc.",
+        "l ← l − (1 − α₁)·c + (α₀ − α₁)·e;  c ← l + (1 − α₀)·c + (α₀ + α₁)·e;  ŷ = l + s",
+        "Svetunkov, Kourentzes & Ord 2022",
+    ),
 }
 
 

@@ -4,6 +4,7 @@
 
 namespace inorder {
 void bind_ets(nanobind::module_& m);
+void bind_ces(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 void bind_theta(nanobind::module_& m);
 void bind_stl(nanobind::module_& m);
@@ -12,6 +13,7 @@ void bind_stl(nanobind::module_& m);
 NB_MODULE(_compiled, m) {
     m.doc() = "Compiled loops. Their faces, with checks and documentation, are the modules of inorder.kernels.";
     inorder::bind_ets(m);
+    inorder::bind_ces(m);
     inorder::bind_smoothing(m);
     inorder::bind_theta(m);
     inorder::bind_stl(m);

@@ -47,6 +47,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("theta", {"kind": "dynamic", "seasonal": None}),
     ("theta", {"kind": "dynamic-optimised", "season_length": 4, "seasonal": "multiplicative"}),
     ("auto-theta", {"criterion": "aicc", "seasonal": None, "alpha_bounds": (0.001, 0.999)}),
+    ("ces", {"seasonal": None, "centre": "zero"}),
+    ("ces", {"seasonal": "simple", "season_length": 4}),
+    ("ces", {"seasonal": "partial", "centre": "mean"}),
+    ("ces", {"seasonal": "full", "season_length": 4, "criterion": "bic"}),
 ]
 
 # small and quick: the laws ask whether the numbers agree, not whether they are good

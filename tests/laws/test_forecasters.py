@@ -321,7 +321,7 @@ def test_frames_and_summary(case):
 # --- units: where a change of units is no change of the model ---
 
 # a season or a growth by factors has its zero where the units have it
-NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets", "theta", "auto-theta"}
+NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets", "theta", "auto-theta", "ces"}
 
 
 def shifts(case) -> bool:
