@@ -11,6 +11,7 @@ namespace {
 constexpr double FARTHEST = 5;      // |u| at most: a partial autocorrelation of 0.9999
 constexpr double LONGEST_MOVE = 1;  // of one coordinate in one step
 constexpr double LOG_2PI = 1.8378770664093453;
+constexpr int EXPANDED = 3;         // best models whose neighbours are tried
 constexpr double NUDGE = 1e-5;      // for differences where there is no formula
 
 // c[i] of order j = c[i] - k[j] c[j-1-i] of order j - 1, c[j] = k[j].
@@ -525,17 +526,33 @@ Candidate Search::choose(const Limits& limits) {
         consider(std::min(1, limits.max_p), 0, P, 0, constant, nullptr, limits);
         consider(0, std::min(1, limits.max_q), 0, Q, constant, nullptr, limits);
         if (limits.with && limits.without) consider(0, 0, 0, 0, false, nullptr, limits);
-        int current = best();
-        while (current >= 0) {
+        // more first models than usual, and the neighbours of the best few: a path from one model alone ends in side valleys
+        consider(std::min(1, limits.max_p), 0, 0, Q, constant, nullptr, limits);
+        consider(std::min(1, limits.max_p), std::min(1, limits.max_q), 0, Q, constant, nullptr, limits);
+        consider(std::min(3, limits.max_p), 0, P, 0, constant, nullptr, limits);
+        static constexpr int MOVES[][4] = {{0, 0, -1, 0}, {0, 0, 0, -1}, {0, 0, 1, 0},  {0, 0, 0, 1},  {0, 0, -1, -1}, {0, 0, 1, 1},  {0, 0, -1, 1}, {0, 0, 1, -1},
+                                           {-1, 0, 0, 0}, {0, -1, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}, {-1, -1, 0, 0}, {1, 1, 0, 0}, {-1, 1, 0, 0}, {1, -1, 0, 0}};
+        std::vector<int> expanded;
+        while (true) {
+            std::vector<int> places;
+            for (int i = 0; i < static_cast<int>(trace.size()); ++i) {
+                if (!trace[i].near_root && std::isfinite(trace[i].criterion)) places.push_back(i);
+            }
+            std::stable_sort(places.begin(), places.end(), [&](int x, int y) { return trace[x].criterion < trace[y].criterion; });
+            if (static_cast<int>(places.size()) > EXPANDED) places.resize(EXPANDED);
+            int current = -1;
+            for (const int i : places) {
+                if (std::find(expanded.begin(), expanded.end(), i) == expanded.end()) {
+                    current = i;
+                    break;
+                }
+            }
+            if (current < 0) break;
+            expanded.push_back(current);
             const Candidate from = trace[current];
             const Orders& o = from.orders;
-            static constexpr int MOVES[][4] = {{0, 0, -1, 0}, {0, 0, 0, -1}, {0, 0, 1, 0},  {0, 0, 0, 1},  {0, 0, -1, -1}, {0, 0, 1, 1},  {0, 0, -1, 1}, {0, 0, 1, -1},
-                                               {-1, 0, 0, 0}, {0, -1, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}, {-1, -1, 0, 0}, {1, 1, 0, 0}, {-1, 1, 0, 0}, {1, -1, 0, 0}};
             for (const auto& move : MOVES) consider(o.p + move[0], o.q + move[1], o.P + move[2], o.Q + move[3], from.constant, &from, limits);
             consider(o.p, o.q, o.P, o.Q, !from.constant, &from, limits);
-            const int next = best();
-            if (next == current) break;
-            current = next;
         }
     } else {
         for (int order = 0; order <= limits.max_order; ++order) {  // the small ones first, so that larger ones start from them

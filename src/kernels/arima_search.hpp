@@ -3,7 +3,7 @@
 // The coefficients are those of partial autocorrelations tanh u, so that every u is stationary and invertible; a quasi-Newton descent
 // (BFGS) in u starts from several points, because the likelihood has several modes: the regression of Hannan & Rissanen on the errors of
 // a long autoregression, small values of either sign, and the estimate of a neighbouring model. The search is that of Hyndman &
-// Khandakar: from four models to the best neighbour until none is better; or through all orders.
+// Khandakar: from a few models to the best neighbours until none is better; or through all orders.
 //
 // Source: Jones 1980 (partial autocorrelations); Hannan & Rissanen 1982; Hyndman & Khandakar 2008.
 
