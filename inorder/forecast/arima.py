@@ -254,7 +254,8 @@ class AutoARIMA(LocalForecaster):
     d, D: the number of differences; None = by tests, at most max_d and max_D.   test: "kpss", "adf" or "pp".
     seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1.
     seconds: time for one series, after which the best model so far is taken; None = no limit. (With a limit, a repeated fit may find another model.)
-    Models with a root of modulus below 1.01, each polynomial in powers of its own lag, are refused. `describe()["candidates"]` has all that were tried.
+    Models with a root of modulus below 1.01, each polynomial in powers of its own lag, are refused; seasonal MA parts are held just inside instead,
+    since a season that is almost fixed belongs there. `describe()["candidates"]` has all that were tried.
     Source: Hyndman & Khandakar 2008.
 
     >>> from inorder.data.samples import FOLDER

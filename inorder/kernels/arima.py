@@ -202,7 +202,8 @@ def choose(
 
     largest: the largest numbers of coefficients.   constant: whether the models have one, None = with and without; the last column is it.
     stepwise: from a few models to the best neighbour until none is better; else all up to `largest` and `max_order` coefficients.
-    modulus: models with a root nearer to the unit circle are refused, each polynomial in powers of its own lag; 1 = none is.
+    modulus: models with a root nearer to the unit circle are refused, each polynomial in powers of its own lag, and seasonal MA parts are held
+        inside; 1 = none is.
     """
     columns = _columns(columns, largest, integrated, differencing)
     if criterion not in CRITERIA:

@@ -11,6 +11,7 @@ namespace {
 constexpr double FARTHEST = 5;      // |u| at most: a partial autocorrelation of 0.9999
 constexpr double LONGEST_MOVE = 1;  // of one coordinate in one step
 constexpr double LOG_2PI = 1.8378770664093453;
+constexpr double MARGIN = 0.005;    // of the modulus of roots, within which rounding could go either way
 constexpr int EXPANDED = 3;         // best models whose neighbours are tried
 constexpr double NUDGE = 1e-5;      // for differences where there is no formula
 
@@ -232,8 +233,16 @@ double Objective::through_filter(const Orders& orders, const double* coefficient
 
 // --- descent ---
 
-double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double tolerance, int steps, Clock::time_point deadline) {
+double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double farthest_seasonal, double tolerance, int steps,
+               Clock::time_point deadline) {
     const int k = orders.count();
+    std::vector<double> limit(k, FARTHEST);
+    for (const Block& block : blocks(orders)) {
+        for (int i = block.begin; i < block.begin + block.count; ++i) {
+            if (block.begin == orders.p + orders.q + orders.P) limit[i] = farthest_seasonal;
+            u[i] = std::clamp(u[i], -limit[i], limit[i]);
+        }
+    }
     double f = objective.at(orders, u);
     if (k == 0 || !std::isfinite(f)) return f;
     std::vector<double> g, next_g, next(k), direction(k), moved(k), change(k), product(k), inverse(static_cast<std::size_t>(k) * k, 0.0);
@@ -248,7 +257,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
     for (int step = 0; step < steps; ++step) {
         double largest = 0;
         for (int i = 0; i < k; ++i) {
-            const bool stuck = (u[i] >= FARTHEST && g[i] < 0) || (u[i] <= -FARTHEST && g[i] > 0);
+            const bool stuck = (u[i] >= limit[i] && g[i] < 0) || (u[i] <= -limit[i] && g[i] > 0);
             if (!stuck) largest = std::max(largest, std::fabs(g[i]));
         }
         if (!(largest > tolerance) || Clock::now() > deadline) break;
@@ -256,7 +265,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
         for (int i = 0; i < k; ++i) {
             direction[i] = 0;
             for (int j = 0; j < k; ++j) direction[i] -= inverse[i * k + j] * g[j];
-            if ((u[i] >= FARTHEST && direction[i] > 0) || (u[i] <= -FARTHEST && direction[i] < 0)) direction[i] = 0;
+            if ((u[i] >= limit[i] && direction[i] > 0) || (u[i] <= -limit[i] && direction[i] < 0)) direction[i] = 0;
             along += direction[i] * g[i];
             longest = std::max(longest, std::fabs(direction[i]));
         }
@@ -269,7 +278,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
         double length = longest > LONGEST_MOVE ? LONGEST_MOVE / longest : 1, reached = INFINITE;
         bool found = false;
         for (int trial = 0; trial < 30; ++trial) {
-            for (int i = 0; i < k; ++i) next[i] = std::clamp(u[i] + length * direction[i], -FARTHEST, FARTHEST);
+            for (int i = 0; i < k; ++i) next[i] = std::clamp(u[i] + length * direction[i], -limit[i], limit[i]);
             reached = objective.at(orders, next);
             if (reached <= f + 1e-4 * length * along) {
                 found = true;
@@ -427,18 +436,25 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
         add(u);
     }
     if (k && hannan_rissanen(orders, constant, u)) add(u);
-    const auto level = [&](double ar, double ma) {
+    const auto level = [&](double ar, double ma, double next) {  // next: what a second partial autocorrelation is to the first
         for (const Block& block : blocks(orders)) {
-            for (int i = 0; i < block.count; ++i) u[block.begin + i] = (block.sign > 0 ? ar : -ma) * (i ? 0.3 : 1);
+            for (int i = 0; i < block.count; ++i) u[block.begin + i] = (block.sign > 0 ? ar : -ma) * (i ? next : 1);
         }
         add(u);
     };
     u.assign(k, 0.0);
-    level(0.1, k > 1 ? -0.05 : 0.0);
+    level(0.1, k > 1 ? -0.05 : 0.0, 0.3);
     if (k && (thorough || starts.size() < 2)) {
-        level(0.6, -0.6);
-        level(-0.5, 0.5);
-        level(1.2, -0.3);
+        level(0.6, -0.6, 0.3);
+        level(-0.5, 0.5, 0.3);
+        level(1.2, -0.3, 0.3);
+    }
+    if (k > 2 && thorough) {
+        level(0.5, 0.5, -1);
+        level(-0.5, -0.5, -1);
+        level(0.4, -0.2, -2);
+        level(-0.8, 0.2, 0.6);
+        level(0.8, -1.2, -1);
     }
     Candidate best;
     best.orders = orders;
@@ -446,12 +462,15 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
     if (starts.empty()) return best;
     std::stable_sort(starts.begin(), starts.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
     if (!thorough && starts.size() > 2) starts.resize(2);
-    // A search refuses estimates near a unit root, so there a mode away from it goes before a lower one that would be refused.
+    // A search keeps seasonal MA parts a little inside: a season that is almost fixed has the top of its likelihood at the unit circle,
+    // and refusing it would lose the model, while little is lost just beside.
+    const double farthest_seasonal = limits.root > 1 ? std::atanh(1 / (limits.root + MARGIN)) : FARTHEST;
+    // It refuses other estimates near a unit root, so there a mode away from it goes before a lower one that would be refused.
     Candidate refused;
     double lowest = INFINITE, lowest_refused = INFINITE;
     std::vector<double> coefficients(k);
     for (auto& start : starts) {
-        const double f = descend(objective, orders, start.second, thorough ? 1e-8 : 1e-6, 200, limits.deadline);
+        const double f = descend(objective, orders, start.second, farthest_seasonal, thorough ? 1e-8 : 1e-6, 200, limits.deadline);
         to_coefficients(orders, start.second.data(), coefficients.data());
         const bool near = limits.root > 1 && !roots_beyond(orders, coefficients.data(), limits.root);
         if (f < (near ? lowest_refused : lowest)) {

@@ -105,7 +105,8 @@ private:
     std::vector<double> product_, normal_;
 };
 
-// Minimises from u, in place; returns the value reached.
-double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double tolerance, int steps, Clock::time_point deadline);
+// Minimises from u, in place; returns the value reached.   farthest_seasonal: |u| at most of the seasonal MA part.
+double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double farthest_seasonal, double tolerance, int steps,
+               Clock::time_point deadline);
 
 }  // namespace inorder
