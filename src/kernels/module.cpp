@@ -7,6 +7,7 @@ void bind_ets(nanobind::module_& m);
 void bind_ces(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 void bind_theta(nanobind::module_& m);
+void bind_arima(nanobind::module_& m);
 void bind_stl(nanobind::module_& m);
 }
 
@@ -16,5 +17,6 @@ NB_MODULE(_compiled, m) {
     inorder::bind_ces(m);
     inorder::bind_smoothing(m);
     inorder::bind_theta(m);
+    inorder::bind_arima(m);
     inorder::bind_stl(m);
 }
