@@ -40,7 +40,8 @@ from inorder.forecast import paths
 from inorder.forecast.base import LikelihoodModel
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
-from inorder.kernels.ets import BOUNDS, PHI_BOUNDS, Estimate, Kind, States
+from inorder.kernels.ets import BOUNDS, Estimate, Kind, States
+from inorder.kernels.smoothing import PHI_BOUNDS
 from inorder.typing import Floats, Values
 
 CRITERIA = ("aic", "aicc", "bic")
@@ -105,7 +106,7 @@ class ETSModel(LikelihoodModel):
         return _bounded(done.fitted), done.last
 
     def forecast(self, state: States, horizon: int) -> Floats:
-        return self._ahead(np.array([[state.level]]), np.array([[state.trend]]), np.resize(state.season, horizon))[0]
+        return np.asarray(self._ahead(np.array([[state.level]]), np.array([[state.trend]]), np.resize(state.season, horizon))[0])
 
     def forecasts(self, y: Values, state: States, horizon: int) -> Floats:
         from inorder.kernels.ets import run
@@ -298,8 +299,7 @@ class ETS(LocalForecaster):
 
     @property
     def kind(self) -> Kind:
-        error, trend, season = self.components
-        return Kind(error, trend, self.damped, season)
+        return Kind(self.components[0], self.components[1], self.damped, self.components[2])
 
     def fit_one(self, y: Values, season_length: int) -> ETSModel:
         known, kind = y[~np.isnan(y)], self.kind
@@ -418,6 +418,7 @@ def _fit(
         raise ForecastError(f"{kind} finds no parameters for these values: they are too uneven for its multiplicative parts. Use a model with additive ones.")
     sigma = math.sqrt(estimate.squared_error / (n - counts[best] + 1))
     rows = [[PARTS.index(e), PARTS.index(t), d, PARTS.index(s), counts[i], logliks[i]] for i in order for e, t, d, s in [kinds[i]]]
+    alpha, beta, gamma, phi = estimate.parameters.tolist()
     level, slope, season = estimate.initial
     deviations = _deviations(y / scale, kind, estimate, fixed, seek)
     deviations[4:] *= [scale, 1.0 if kind.trend == "M" else scale]
@@ -429,7 +430,10 @@ def _fit(
         PARTS.index(kind.trend),
         int(kind.damped),
         PARTS.index(kind.season),
-        *estimate.parameters.tolist(),
+        alpha,
+        beta,
+        gamma,
+        phi,
         level * scale,
         slope if kind.trend == "M" else slope * scale,
         season if kind.season == "M" else season * scale,

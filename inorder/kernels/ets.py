@@ -90,10 +90,12 @@ def run(y: Values, kind: Kind, parameters: Sequence[float] | Floats, initial: St
         warn_uncompiled()
         from inorder.textbook.ets import run as twin
 
-        return Filtered(*twin(y, kind, parameters, initial))
+        done = twin(y, kind, parameters, initial)
+        return Filtered(done.fitted, done.level, done.trend, done.season, States(*done.last), done.squared_error, done.log_size, done.loglik)
     path, states, season, sums = np.empty((4, len(y))), np.empty(2), np.empty(len(initial.season)), np.empty(3)
     extension.ets_run(y, _codes([kind]), parameters, *initial, path, states, season, sums)
-    return Filtered(*path, States(float(states[0]), float(states[1]), season), *sums.tolist())
+    squared_error, log_size, loglik = sums.tolist()
+    return Filtered(path[0], path[1], path[2], path[3], States(float(states[0]), float(states[1]), season), squared_error, log_size, loglik)
 
 
 def search(
@@ -133,7 +135,8 @@ def search(
         warn_uncompiled()
         from inorder.textbook.ets import search as twin
 
-        return [Estimate(*found) for found in twin(y, kinds, season_length, given, bounds, phi_bounds, estimate_season)]
+        slow = twin(y, kinds, season_length, given, bounds, phi_bounds, estimate_season)
+        return [Estimate(found.parameters, States(*found.initial), found.loglik, found.squared_error) for found in slow]
     count = len(kinds)
     weights, level, trend, season = np.empty((count, 4)), np.empty(count), np.empty(count), np.empty((count, season_length))
     loglik, squares = np.empty(count), np.empty(count)
@@ -205,18 +208,18 @@ def simulate(kind: Kind, parameters: Sequence[float] | Floats, initial: States, 
     return paths
 
 
-def admissible(kind: Kind, parameters: Sequence[float] | Floats, season_length: int = 1) -> bool:
+def admissible(parameters: Sequence[float] | Floats, season_length: int = 1) -> bool:
     """Whether what an observation did to the states dies out: the roots of the characteristic polynomial lie within the unit circle.
 
-    >>> admissible(Kind("A"), (1.9, 0.0, 0.0, 1.0)), admissible(Kind("A"), (2.1, 0.0, 0.0, 1.0))
+    >>> admissible((1.9, 0.0, 0.0, 1.0)), admissible((2.1, 0.0, 0.0, 1.0))
     (True, False)
     """
     if extension is None:
         warn_uncompiled()
         from inorder.textbook.ets import admissible as twin
 
-        return bool(twin(kind, _parameters(parameters), season_length))
-    return bool(extension.ets_admissible(_codes([kind]), season_length, _parameters(parameters)))
+        return twin(_parameters(parameters), season_length)
+    return bool(extension.ets_admissible(season_length, _parameters(parameters)))
 
 
 def _codes(kinds: Sequence[Kind]) -> Any:

@@ -41,6 +41,9 @@ Floats = NDArray[np.float64]
 NAN = float("nan")
 
 
+Initial = tuple[float, float, Floats]  # level, trend, season: a `States`
+
+
 class Kind(Protocol):
     """error: "A" or "M".   trend, season: "N", "A" or "M".   damped: whether the trend levels off."""
 
@@ -88,7 +91,7 @@ class Estimate(NamedTuple):
 
 def forecast(kind: Kind, level: float, trend: float, season: float, phi: float) -> tuple[float, float, float]:
     """(f, q, B): the forecast of the next observation, its part without the season, and the trend without news."""
-    growth = {"N": lambda: 0.0, "A": lambda: phi * trend, "M": lambda: trend**phi}[kind.trend]()
+    growth = float(trend**phi) if kind.trend == "M" else phi * trend if kind.trend == "A" else 0.0
     base = {"N": level, "A": level + growth, "M": level * growth}[kind.trend]
     return {"N": base, "A": base + season, "M": base * season}[kind.season], base, growth
 
@@ -107,7 +110,7 @@ def step(y: float, kind: Kind, level: float, trend: float, season: float, parame
     error = y - f
     news = error / season if kind.season == "M" else error
     new_level = base + alpha * news
-    new_trend = {"N": trend, "A": growth + beta * news, "M": growth + beta * news / level}[kind.trend]
+    new_trend = growth + beta * news / level if kind.trend == "M" else growth + beta * news if kind.trend == "A" else trend
     if kind.trend == "M" and not (new_level > 0 and new_trend > 0):
         return f, base, growth, season
     if kind.season == "A":
@@ -117,7 +120,7 @@ def step(y: float, kind: Kind, level: float, trend: float, season: float, parame
     return f, new_level, new_trend, season
 
 
-def run(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: States) -> Filtered:
+def run(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: Initial) -> Filtered:
     """The recursion over a stretch of a series, and its likelihood.   y: (time,), NaN = missing.
 
     >>> from types import SimpleNamespace
@@ -125,7 +128,7 @@ def run(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: St
     >>> run(np.array([10.0, 14.0, 12.0]), simple, (0.5, 0.0, 0.0, 1.0), States(10.0, 0.0, np.zeros(1))).fitted.tolist()
     [10.0, 10.0, 12.0]
     """
-    level, trend, season = initial.level, initial.trend, np.array(initial.season, dtype=np.float64)
+    level, trend, season = initial[0], initial[1], np.array(initial[2], dtype=np.float64)
     fitted, levels, trends, seasons = np.empty((4, len(y)))
     for t in range(len(y)):
         place = t % len(season)
@@ -150,9 +153,9 @@ def gaussian(squares: float, count: int, logarithms: float) -> float:
     return -count / 2 * (math.log(2 * math.pi * variance) + 1) - logarithms
 
 
-def gradient(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: States) -> Floats:
+def gradient(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: Initial) -> Floats:
     """(6 + season_length,) derivatives of log L with respect to α, β, γ, φ, level, trend and season: central differences, extrapolated once."""
-    x = np.concatenate([parameters, initial[:2], initial.season])
+    x = np.concatenate([parameters, initial[:2], initial[2]])
 
     def loglik(x: Floats) -> float:
         return run(y, kind, x[:4], States(x[4], x[5], x[6:])).loglik
@@ -163,14 +166,14 @@ def gradient(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initia
         behind[i] -= h
         return (loglik(ahead) - loglik(behind)) / (2 * h)
 
-    used = [True, kind.trend != "N", kind.season != "N", kind.trend != "N", True, kind.trend != "N", *[kind.season != "N"] * len(initial.season)]
+    used = [True, kind.trend != "N", kind.season != "N", kind.trend != "N", True, kind.trend != "N", *[kind.season != "N"] * len(initial[2])]
     sizes = np.maximum(np.abs(x), 0.1) * 1e-3
     return np.array([(4 * slope(i, h / 2) - slope(i, h)) / 3 if use else 0.0 for i, (h, use) in enumerate(zip(sizes.tolist(), used, strict=True))])
 
 
-def hessian(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: States, steps: Floats) -> Floats:
+def hessian(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial: Initial, steps: Floats) -> Floats:
     """(size, size) second derivatives of log L, `steps` to either side; the row of a step of 0 is 0."""
-    x = np.concatenate([parameters, initial[:2], initial.season])
+    x = np.concatenate([parameters, initial[:2], initial[2]])
     found = np.zeros((len(x), len(x)))
     for i in np.flatnonzero(steps):
         ahead, behind = x.copy(), x.copy()
@@ -182,11 +185,11 @@ def hessian(y: Floats, kind: Kind, parameters: Sequence[float] | Floats, initial
     return found
 
 
-def simulate(kind: Kind, parameters: Sequence[float] | Floats, initial: States, innovations: Floats) -> Floats:
+def simulate(kind: Kind, parameters: Sequence[float] | Floats, initial: Initial, innovations: Floats) -> Floats:
     """(paths, horizon) sample paths that go on from `initial`.   innovations: (paths, horizon) of r."""
     paths = np.empty(innovations.shape)
     for path, errors in zip(paths, innovations.tolist(), strict=True):
-        level, trend, season = initial.level, initial.trend, np.array(initial.season, dtype=np.float64)
+        level, trend, season = initial[0], initial[1], np.array(initial[2], dtype=np.float64)
         for h, error in enumerate(errors):
             place = h % len(season)
             f = forecast(kind, level, trend, float(season[place]), parameters[3])[0]
@@ -195,21 +198,20 @@ def simulate(kind: Kind, parameters: Sequence[float] | Floats, initial: States, 
     return paths
 
 
-def admissible(kind: Kind, parameters: Sequence[float] | Floats, season_length: int = 1) -> bool:
+def admissible(parameters: Sequence[float] | Floats, season_length: int = 1) -> bool:
     """Whether what an observation did to the states dies out: the roots of the characteristic polynomial lie within the unit circle.
 
-    The polynomials are those of the models with additive parts; a root on the circle is let pass.
+    The polynomials are those of the models with additive parts. A part that learns nothing (γ = 0, β = 0) is as good as not there:
+    its roots lie on the circle, and are let pass.
 
-    >>> from types import SimpleNamespace
-    >>> simple = SimpleNamespace(error="A", trend="N", damped=False, season="N")
-    >>> admissible(simple, (1.9, 0.0, 0.0, 1.0)), admissible(simple, (2.1, 0.0, 0.0, 1.0))
+    >>> admissible((1.9, 0.0, 0.0, 1.0)), admissible((2.1, 0.0, 0.0, 1.0))
     (True, False)
     """
     alpha, beta, gamma, phi = parameters
-    m = season_length if kind.season != "N" else 1
-    if m == 1:
-        coefficients = [1, alpha - 1] if kind.trend == "N" else [1, alpha + beta - 1 - phi, phi * (1 - alpha)]
-    elif kind.trend == "N":
+    m = season_length
+    if m == 1 or gamma == 0:
+        coefficients = [1, alpha - 1] if beta == 0 else [1, alpha + beta - 1 - phi, phi * (1 - alpha)]
+    elif beta == 0:
         coefficients = [1, *[alpha] * (m - 1), alpha + gamma - 1]
     else:
         middle = alpha + beta - alpha * phi
@@ -218,10 +220,10 @@ def admissible(kind: Kind, parameters: Sequence[float] | Floats, season_length: 
 
 
 # The search, with the constants of its compiled twin.
-GRID = {"alpha": (0.05, 0.2, 0.5, 0.9), "beta": (0.01, 0.1, 0.5), "gamma": (0.01, 0.3, 0.7), "phi": (0.9, 0.98)}
+GRID = {"alpha": (0.005, 0.05, 0.2, 0.5, 0.9), "beta": (0.01, 0.1, 0.5), "gamma": (0.01, 0.3, 0.7), "phi": (0.9, 0.98)}
 LOWEST_BASE = 0.01  # a multiplicative model seeks no forecast below this share of the smallest observation
 SMALLEST_FACTOR = 0.01  # of a multiplicative season
-STARTS, FINALISTS, FIRST_STEPS, STEPS = 6, 3, 3, 100
+STARTS, FINALISTS, FIRST_STEPS, STEPS = 6, 3, 4, 100
 
 
 def search(
@@ -264,9 +266,9 @@ def _search_one(
     free = {name for name, value in zip(GRID, fixed, strict=True) if np.isnan(value)}
     sought: list[tuple[str, float, float]] = []
     if "alpha" in free:
-        sought.append(("alpha", given["beta"], 1 - given["gamma"]) if shares else ("alpha", -1.0, 3.0))
+        sought.append(("alpha", given["beta"], 1 - given["gamma"]) if shares else ("alpha", 0.0, 3.0))
     if "beta" in free and kind.trend != "N":
-        sought.append(("beta", 0.0, 1.0) if shares else ("beta", -1.0, 4.0))
+        sought.append(("beta", 0.0, 1.0) if shares else ("beta", 0.0, 4.0))
     if "gamma" in free and seasonal:
         sought.append(("gamma", 0.0, 1.0) if shares else ("gamma", 0.0, 3.0))
     if "phi" in free and kind.damped:
@@ -293,12 +295,12 @@ def _search_one(
         value = {"alpha": alpha, "beta": beta, "gamma": gamma, "phi": phi}
         trend = [1.0 if kind.trend == "M" and not states.trend > 0 else states.trend] * (kind.trend != "N")
         season = states.season[:-1].tolist() if seasonal and estimate_season else []
-        return np.clip(np.array([*(value[name] for name in names), states.level, *trend, *season]), lower, upper)
+        return np.asarray(np.clip(np.array([*(value[name] for name in names), states.level, *trend, *season]), lower, upper))
 
     def errors(z: Floats, bounded: bool = True) -> Floats | None:
         """(time,) G·r, 0 where an observation is missing; None where the model leaves the range in which it is sought."""
         parameters, states = point(z)
-        if bounded and bounds != "usual" and not admissible(kind, parameters, m):
+        if bounded and bounds != "usual" and not admissible(parameters, m):
             return None
         with np.errstate(all="ignore"):
             done = run(y, kind, parameters, states)
@@ -329,7 +331,14 @@ def _search_one(
     sizes = np.array(
         [{"level": spread, "trend": 1.0 if kind.trend == "M" else spread, "season": 1.0 if factors else spread}.get(name, 1.0) for name, _, _ in sought]
     )
-    starts = sorted((descend(errors, z, lower, upper, sizes, FIRST_STEPS) for _, z in starts), key=lambda one: one[0])
+    weights = np.arange(len(sought)) < len(names)
+
+    def first_steps(z: Floats) -> tuple[float, Floats]:
+        """The weights wait for one step, so that a poor initial state does not lead them astray."""
+        _, z = descend(errors, z, np.where(weights, z, lower), np.where(weights, z, upper), sizes, 1)
+        return descend(errors, z, lower, upper, sizes, FIRST_STEPS - 1)
+
+    starts = sorted((first_steps(z) for _, z in starts), key=lambda one: one[0])
     ends = [descend(errors, z, lower, upper, sizes, STEPS) for _, z in starts[:FINALISTS]]
     value, z = min(ends, key=lambda end: end[0])
     parameters, states = point(z)

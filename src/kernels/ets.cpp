@@ -47,7 +47,7 @@ constexpr double EPSILON = std::numeric_limits<double>::epsilon();
 constexpr double LOWEST_BASE = 0.01;  // a multiplicative model seeks no forecast below this share of the smallest observation
 constexpr int STARTS = 6;             // grid points that a few steps are taken from, beside the solution of a model before
 constexpr int FINALISTS = 3;          // starts that are followed to the end
-constexpr int FIRST_STEPS = 3;
+constexpr int FIRST_STEPS = 4;
 constexpr int STEPS = 100;            // Gauss-Newton steps at most, from one start
 constexpr double SAME_VALLEY = 0.01;  // weights that differ by less, in a search that has not ended, will end at the same point
 constexpr double ENOUGH = 1e-11;      // a smaller relative gain counts as none
@@ -191,23 +191,24 @@ double loglik(std::int64_t count, const Sums& sums) {
 }
 
 // Whether what an observation does to the states dies out: the roots of the characteristic polynomial lie within the unit circle
-// (Hyndman, Akram & Archibald 2008; Schur and Cohn's recursion). A root on the circle is let pass.
-bool admissible(const Kind& kind, int m, double alpha, double beta, double gamma, double phi) {
+// (Hyndman, Akram & Archibald 2008; Schur and Cohn's recursion). A part that learns nothing (gamma = 0, beta = 0) is as good as not there.
+// A root on the circle is let pass.
+bool admissible(int m, double alpha, double beta, double gamma, double phi) {
+    if (m == 1 || gamma == 0) {
+        if (beta == 0) return alpha >= 0 && alpha <= 2;
+        return alpha >= 1 - 1 / phi && alpha <= 1 + 1 / phi && beta >= alpha * (phi - 1) && beta <= (1 + phi) * (2 - alpha);
+    }
     std::vector<double> c;  // coefficients, the leading one first
-    if (m == 1) {
-        if (kind.trend == NONE) return alpha >= 0 && alpha <= 2;
-        c = {1, alpha + beta - 1 - phi, phi * (1 - alpha)};
-    } else if (kind.trend == NONE) {
+    if (beta == 0) {
         c.assign(m + 1, alpha);
-        c[0] = 1;
         c[m] = alpha + gamma - 1;
     } else {
         c.assign(m + 2, alpha + beta - alpha * phi);
-        c[0] = 1;
         c[1] = alpha + beta - phi;
         c[m] = alpha + beta - alpha * phi + gamma - 1;
         c[m + 1] = phi * (1 - alpha - gamma);
     }
+    c[0] = 1;
     double shrink = 1;
     for (double& value : c) {
         value *= shrink;
@@ -224,7 +225,7 @@ bool admissible(const Kind& kind, int m, double alpha, double beta, double gamma
 }
 
 Sums sums_at(const Problem& problem, const Point& point, std::vector<double>& season) {
-    if (problem.bounds != USUAL && !admissible(problem.kind, problem.season_length, point.alpha, point.beta, point.gamma, point.phi)) return {INF, 0, 0};
+    if (problem.bounds != USUAL && !admissible(problem.season_length, point.alpha, point.beta, point.gamma, point.phi)) return {INF, 0, 0};
     double level, trend;
     season = point.season;
     return pass_of(problem.kind)(problem.y, problem.time, point, problem.floor, season.data(), level, trend, {});
@@ -390,8 +391,8 @@ class Search {
         : problem_(problem), initial_(start_of(problem)), derivatives_(problem.season_length, problem.estimate_season && problem.seasonal()),
           shares_(problem.bounds != ADMISSIBLE) {
         const double beta = given(BETA), gamma = given(GAMMA);
-        if (problem.sought(ALPHA)) shares_ ? add(ALPHA, beta, 1 - gamma) : add(ALPHA, -1, 3);
-        if (problem.sought(BETA)) shares_ ? add(BETA, 0, 1) : add(BETA, -1, 4);
+        if (problem.sought(ALPHA)) shares_ ? add(ALPHA, beta, 1 - gamma) : add(ALPHA, 0, 3);
+        if (problem.sought(BETA)) shares_ ? add(BETA, 0, 1) : add(BETA, 0, 4);
         if (problem.sought(GAMMA)) shares_ ? add(GAMMA, 0, 1) : add(GAMMA, 0, 3);
         if (problem.sought(PHI)) add(PHI, problem.phi_lower, problem.phi_upper);
         weights_ = static_cast<int>(kinds_.size());
@@ -412,12 +413,12 @@ class Search {
             if (start.value < warm.value) warm = std::move(start);
         }
         if (warm.value < INF) starts.push_back(std::move(warm));
-        for (Start& start : starts) descend(start, FIRST_STEPS);
+        for (Start& start : starts) descend(start, FIRST_STEPS, true);
         std::stable_sort(starts.begin(), starts.end(), lower);
         if (starts.size() > FINALISTS) starts.resize(FINALISTS);
         std::vector<std::vector<double>> ends;
         for (Start& start : starts) {
-            descend(start, STEPS, ends);
+            descend(start, STEPS, false, ends);
             ends.push_back(start.z);
         }
         std::stable_sort(starts.begin(), starts.end(), lower);
@@ -473,7 +474,7 @@ class Search {
 
     // Coarse weights with the initial states as they are.
     std::vector<Start> grid() {
-        static const std::vector<double> values[4] = {{0.05, 0.2, 0.5, 0.9}, {0.01, 0.1, 0.5}, {0.01, 0.3, 0.7}, {0.9, 0.98}};
+        static const std::vector<double> values[4] = {{0.005, 0.05, 0.2, 0.5, 0.9}, {0.01, 0.1, 0.5}, {0.01, 0.3, 0.7}, {0.9, 0.98}};
         std::size_t count = 1;
         for (int i = 0; i < weights_; ++i) count *= values[kinds_[i]].size();
         std::vector<Start> starts;
@@ -524,8 +525,8 @@ class Search {
         });
     }
 
-    // Levenberg-Marquardt from a start, in place.
-    void descend(Start& start, int steps, const std::vector<std::vector<double>>& ends = {}) {
+    // Levenberg-Marquardt from a start, in place.   states_first: the weights wait for one step, so that a poor initial state does not lead them astray.
+    void descend(Start& start, int steps, bool states_first, const std::vector<std::vector<double>>& ends = {}) {
         const int p = static_cast<int>(start.z.size());
         const double n = static_cast<double>(problem_.observations);
         if (p == 0 || !std::isfinite(start.value)) return;
@@ -537,8 +538,8 @@ class Search {
             if (!(sums.squares > n * EPSILON * EPSILON)) return;  // a perfect fit
             reduce(start.z);
             for (; damping < 1e12; damping *= 8) {
-                if (!box_.propose(normal_, slope_, lower_, upper_, start.z, damping, trial)) return;
-                const double reached = value(trial);
+                const double reached = propose(start.z, damping, states_first && step == 0, trial);
+                if (std::isnan(reached)) return;
                 if (reached < start.value) {
                     idle = reached < start.value - ENOUGH ? 0 : idle + 1;
                     start.value = reached;
@@ -549,6 +550,22 @@ class Search {
             if (damping >= 1e12) return;
             damping = std::max(damping / 16, 1e-9);
         }
+    }
+
+    // The objective at a damped step from z; NaN where no coordinate may move. Where the step would leave the admissible region, which is no
+    // box, the weights are held one by one, then together, so that the others may slide along its edge.
+    double propose(const std::vector<double>& z, double damping, bool states_alone, std::vector<double>& trial) {
+        double reached = NAN;
+        for (int hold = states_alone ? weights_ : -1; hold <= weights_; ++hold) {  // -1: none, weights_: all
+            lower_held_ = lower_;
+            upper_held_ = upper_;
+            for (int i = 0; i < weights_; ++i) {
+                if (hold == i || hold == weights_) lower_held_[i] = upper_held_[i] = z[i];
+            }
+            if (box_.propose(normal_, slope_, lower_held_, upper_held_, z, damping, trial)) reached = value(trial);
+            if (reached < INF || problem_.bounds == USUAL) break;
+        }
+        return reached;
     }
 
     // From natural columns to those of z.
@@ -600,7 +617,7 @@ class Search {
     bool shares_;
     BoxStep box_;
     std::vector<int> kinds_;
-    std::vector<double> lower_, upper_, season_, normal_, slope_;
+    std::vector<double> lower_, upper_, lower_held_, upper_held_, season_, normal_, slope_;
     std::vector<std::array<Term, 3>> terms_;
     int weights_ = 0;  // how many of z are weights; the rest are initial states
 };
@@ -634,6 +651,14 @@ void ets_search(Array<const double> values, Array<const std::int64_t> kinds, std
         std::vector<Point> before;
         for (const auto& [other, point] : found) {
             if (other.season == kind.season && (other.trend == NONE || other.trend == kind.trend)) before.push_back(point);
+        }
+        if (problem.bounds == ADMISSIBLE) {  // the usual region is a good place to start from
+            Problem usual = problem;
+            usual.bounds = BOTH;
+            for (int j = 0; j < 3; ++j) {
+                if (!(given[j] >= 0 && given[j] <= 1)) usual.fixed[j] = NAN;
+            }
+            before.push_back(Search(usual).best(before).first);
         }
         const auto [point, value] = Search(problem).best(before);
         std::vector<double> work;
@@ -745,9 +770,9 @@ void ets_simulate(Array<const std::int64_t> kinds, Array<const double> weights, 
                                    static_cast<std::int64_t>(innovations.shape(1)), out.data());
 }
 
-bool ets_admissible(Array<const std::int64_t> kinds, std::int64_t season_length, Array<const double> weights) {
+bool ets_admissible(std::int64_t season_length, Array<const double> weights) {
     const double* w = weights.data();
-    return admissible(kind_of(kinds.data()), static_cast<int>(season_length), w[0], w[1], w[2], w[3]);
+    return admissible(static_cast<int>(season_length), w[0], w[1], w[2], w[3]);
 }
 
 }  // namespace
