@@ -5,9 +5,12 @@
     ljung_box       Q = n(n + 2) Σₖ acf[k]²/(n − k)                                 are the errors correlated?
     jarque_bera     n/6·(skewness² + (kurtosis − 3)²/4)                             are they normal?
     equal_variance  Σ of the last third e² / Σ of the first third e²                do they grow or shrink?
+    arch_lm         n·R² of e² on its own past;  mcleod_li: Ljung–Box of e²         do large errors follow large ones?
+    runs_test       (R − μ)/σ of the R runs above and below the median              do they keep to one side?
 
 Source: Brockwell & Davis 1991, Time series: theory and methods; Ljung & Box 1978; Jarque & Bera 1980; Goldfeld & Quandt 1965;
-Harvey 1989, §5.4 (variance); Hyndman & Athanasopoulos, Forecasting: principles and practice, 3rd ed., §5.4. `decompose` lives in `decomposition`.
+Harvey 1989, §5.4 (variance); Engle 1982; McLeod & Li 1983; Wald & Wolfowitz 1940; Hyndman & Athanasopoulos, Forecasting: principles and
+practice, 3rd ed., §5.4. `decompose` lives in `decomposition`.
 """
 
 from __future__ import annotations
@@ -32,12 +35,15 @@ __all__ = [
     "Significance",
     "acf",
     "acf_band",
+    "arch_lm",
     "decompose",
     "equal_variance",
     "jarque_bera",
     "ljung_box",
+    "mcleod_li",
     "pacf",
     "residual_checks",
+    "runs_test",
 ]
 
 FEWEST = 8  # residuals that a check needs
@@ -185,6 +191,64 @@ def equal_variance(residuals: Rows) -> Significance:
     ratio = statistic * len(first) / len(last)
     p_value = 2 * min(float(fdtr(len(last), len(first), ratio)), float(fdtrc(len(last), len(first), ratio)))
     return Significance(statistic, min(p_value, 1.0))
+
+
+def arch_lm(residuals: Rows, lags: int) -> Significance:
+    """Do large errors follow large ones (Engle)?   n·R² of e²[t] = c + Σ αⱼ·e²[t−j], χ²(lags) where they do not.   A constant: (0, 1).
+
+    Rows with a missing value among themselves and their lags are left out.   Raises ConfigError for too few rows.
+
+    >>> arch_lm(np.random.default_rng(0).normal(size=300), 3).p_value > 0.05
+    True
+    """
+    from scipy.special import gammaincc
+
+    values = one_series(residuals)
+    lags = _check_lags(lags, len(values))
+    squares = (values / power_of_two(values)) ** 2
+    x = np.column_stack([squares[lags - j : len(squares) - j] for j in range(lags + 1)])
+    x = x[~np.isnan(x).any(axis=1)]
+    if len(x) < 2 * lags + 2:
+        raise ConfigError(f"An ARCH test with {lags} lags needs {2 * lags + 2} complete rows; {len(x)} are there.")
+    deviation = x - x.mean(axis=0)
+    whole = float(deviation[:, 0] @ deviation[:, 0])
+    if whole <= 1e-28 * len(x):
+        return Significance(0.0, 1.0)
+    left = deviation[:, 0] - deviation[:, 1:] @ np.linalg.lstsq(deviation[:, 1:], deviation[:, 0], rcond=None)[0]
+    statistic = len(x) * min(max(1 - float(left @ left) / whole, 0.0), 1.0)
+    return Significance(statistic, float(gammaincc(lags / 2, statistic / 2)))
+
+
+def mcleod_li(residuals: Rows, lags: int) -> Significance:
+    """Do large errors follow large ones, as in `arch_lm`, but by the Ljung–Box statistic of e².   Source: McLeod & Li 1983.
+
+    >>> mcleod_li(np.random.default_rng(0).normal(size=300), 3).p_value > 0.05
+    True
+    """
+    values = one_series(residuals)
+    return ljung_box((values / power_of_two(values)) ** 2, lags)
+
+
+def runs_test(residuals: Rows) -> Significance:
+    """Do errors stay on one side of their median too long, or change sides too often (Wald & Wolfowitz)?
+
+        z = (R − μ)/σ,   μ = 2·a·b/n + 1,   σ² = (μ − 1)(μ − 2)/(n − 1)          R runs of a values at or above the median and b below
+
+    Missing values are left out. Fewer than two values on a side: (0, 1).
+
+    >>> runs_test([1, 2, 3, 4, 5, 6, 7, 8]).statistic.__round__(3)
+    -2.291
+    """
+    values = one_series(residuals)
+    values = values[~np.isnan(values)]
+    above = values >= (np.median(values) if len(values) else 0.0)
+    a, b = int(above.sum()), int((~above).sum())
+    if min(a, b) < 2:
+        return Significance(0.0, 1.0)
+    expected = 2 * a * b / (a + b) + 1
+    runs = int((above[1:] != above[:-1]).sum()) + 1
+    statistic = (runs - expected) / math.sqrt((expected - 1) * (expected - 2) / (a + b - 1))
+    return Significance(statistic, math.erfc(abs(statistic) / math.sqrt(2)))
 
 
 @dataclass(frozen=True)
