@@ -23,16 +23,13 @@ import numpy as np
 
 from inorder.data.series import Series, as_series
 from inorder.errors import BundleError, ConfigError, ForecastError, SeriesError, ShapeError, unknown
-from inorder.forecast import var_analysis
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon, check_regular, check_whole
+from inorder.forecast import paths, var_analysis
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon, check_regular, check_whole
 from inorder.forecast.diagnostics import Significance
 from inorder.forecast.intervals import check_levels, conformal_radii, normal_quantiles, tail_probabilities
 from inorder.forecast.var_analysis import GrangerTest, ImpulseResponses, Stability
 from inorder.forecast.var_model import CRITERIA, LARGEST, TRENDS, VARModel, VARState, estimate, root
 from inorder.typing import Floats, Offsets, Values
-
-INTERVALS = ("auto", "analytic", "simulated", "bootstrap", "conformal")
-PATHS = 2000  # sample paths behind intervals, where no number is given
 
 
 @dataclass(frozen=True)
@@ -87,16 +84,14 @@ class VAR(Forecaster):
         check_system(history)
         check_regular(history)
         x_from = chosen_columns(history)
-        model = self.fit_system(system(history), columns_of(history, x_from), x_from)
+        model = self.fit_system(system(history), regressors_of(history, x_from), x_from)
         if progress:
             progress(1, 1)
         return VARFitted(self, history, model)
 
     def fit_system(self, y: Floats, x: Floats, x_from: Offsets) -> VARModel:
         """The parameters for (time, channels) values and (time, covariates) regressors."""
-        return estimate(
-            y, x, x_from, trend=TRENDS.index(self.trend), order=self.order, max_order=self.max_order, criterion=self.criterion
-        )
+        return estimate(y, x, x_from, trend=TRENDS.index(self.trend), order=self.order, max_order=self.max_order, criterion=self.criterion)
 
     def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> VARFitted:
         return VARFitted(self, history, unpacked(weights, history))
@@ -118,7 +113,7 @@ class VARFitted(Fitted):
 
     @cached_property
     def _x(self) -> Floats:
-        return self.model.scaled_x(columns_of(self.history, self.model.x_from))
+        return self.model.scaled_x(regressors_of(self.history, self.model.x_from))
 
     @cached_property
     def _run(self) -> tuple[Floats, VARState]:
@@ -212,41 +207,39 @@ class VARFitted(Fitted):
         return tuple(dict(zip(self.regressors, column, strict=True)) for column in values.T.tolist())
 
     def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
-        """Forecast all channels `horizon` steps ahead.
-
-        intervals: "auto" and "analytic" (normal, from the covariance of errors ahead), "simulated" (paths with normal errors), "bootstrap" (paths
-            with errors drawn from the residuals, all channels of a step together) or "conformal" (from errors made on the last part).
-        samples: paths that are drawn; 0 = 2,000 where intervals need them.   seed: of the draws; equal seeds give equal numbers.
+        """As `Fitted.predict`, all channels together: "auto" and "analytic" are normal, from the covariance of errors ahead; in a bootstrap the errors
+        of all channels at one step are drawn together, and so they are in `samples`, (series, paths, horizon).
         """
         check_horizon(horizon)
         levels = check_levels(levels)
+        check_whole("samples", samples, 0)
+        check_whole("seed", seed, 0)
         if intervals not in INTERVALS:
             raise unknown("kind of intervals", intervals, INTERVALS)
         model, state = self.model, self._run[1]
-        x = model.scaled_x(ahead_of(self.history, model.x_from, horizon))
+        x = model.scaled_x(regressors_ahead(self.history, model.x_from, horizon))
         mean, regressors = model.ahead(state, x)
-        centre, kind = model.unscaled(mean), "analytic"
-        bounds = np.empty((2 * len(levels), horizon, model.channels))
+        kind, bounds = "none", np.empty((0, horizon, model.channels))
         if levels and intervals in ("auto", "analytic"):
+            kind = "analytic"
             variance = np.diagonal(model.error_covariance(state, regressors, self._counts_coefficients), axis1=1, axis2=2)
             scaled = normal_quantiles(mean.reshape(-1), np.sqrt(np.maximum(variance, 0.0)).reshape(-1), tail_probabilities(levels))
-            bounds = model.unscaled(scaled.reshape(len(bounds), horizon, -1))
-        elif levels and intervals in ("simulated", "bootstrap"):
-            paths = self._paths(x, check_whole("samples", samples, 0) or PATHS, seed, intervals == "bootstrap")
-            bounds, kind = model.unscaled(np.quantile(paths, tail_probabilities(levels), axis=0)), intervals
+            bounds = model.unscaled(scaled.reshape(-1, horizon, model.channels))
+        elif levels and intervals in paths.DRAWS:
+            kind = intervals
+            bounds = model.unscaled(np.quantile(self._paths(x, paths.PATHS, seed, intervals), tail_probabilities(levels), axis=0))
         elif levels:
-            errors = self._errors_ahead(horizon)
-            radii = [conformal_radii(errors[:, :, k], levels) for k in range(model.channels)]
-            bounds = model.unscaled(mean + np.stack([radius for radius, _ in radii], axis=2))
-            kind = " and ".join(sorted({word for _, kind in radii for word in kind.split(" and ")}))
+            bounds, kind = self._conformal(mean, levels, adaptive=intervals == "adaptive")
+        drawn = model.unscaled(self._paths(x, samples, seed, "bootstrap" if intervals == "bootstrap" else "simulated")) if samples else None
         return Forecast(
-            mean=centre.T,
+            mean=model.unscaled(mean).T,
             lower={level: bounds[2 * k].T for k, level in enumerate(levels)},
             upper={level: bounds[2 * k + 1].T for k, level in enumerate(levels)},
             index=self.history.future_index(horizon),
             history=self.history,
             model=self.forecaster.name,
-            intervals=kind if levels else "none",
+            intervals=kind,
+            samples=None if drawn is None else drawn.transpose(2, 0, 1),
         )
 
     @property
@@ -254,9 +247,9 @@ class VARFitted(Fitted):
         assert isinstance(self.forecaster, VAR)
         return self.forecaster.coefficient_errors
 
-    def _paths(self, x: Floats, count: int, seed: int, bootstrap: bool) -> Floats:
+    def _paths(self, x: Floats, count: int, seed: int, kind: str) -> Floats:
         """(count, horizon, channels) scaled sample paths; longer ones begin with the shorter ones."""
-        model, generator = self.model, np.random.default_rng(check_whole("seed", seed, 0))
+        model, generator = self.model, np.random.default_rng(seed)
         coefficients = generator.spawn(1)[0] if self._counts_coefficients else None
 
         def normal() -> Iterator[Floats]:
@@ -269,14 +262,21 @@ class VARFitted(Fitted):
             while True:
                 yield pool[generator.integers(len(pool), size=count)]
 
-        return model.paths(self._run[1], x, drawn() if bootstrap else normal(), count, coefficients)
+        return model.paths(self._run[1], x, drawn() if kind == "bootstrap" else normal(), count, coefficients)
+
+    def _conformal(self, mean: Floats, levels: Sequence[float], adaptive: bool) -> tuple[Floats, str]:
+        """(2 · levels, horizon, channels) bounds, and their kind."""
+        errors = self._errors_ahead(len(mean))
+        found = [conformal_radii(errors[:, :, k], levels, adaptive=adaptive) for k in range(self.model.channels)]
+        radii = np.stack([radii for radii, _ in found], axis=2)
+        return self.model.unscaled(mean + radii), " and ".join(sorted({word for _, kind in found for word in kind.split(" and ")}))
 
     def _errors_ahead(self, horizon: int) -> Floats:
         """(origins, horizon, channels) scaled errors of forecasts made inside the last part of the history by a system fitted to what came before."""
         assert isinstance(self.forecaster, VAR)
         count = min(max(len(self._y) // 3, 24), len(self._y) // 2, 200)  # as for single series
         cut = len(self._y) - count
-        y, x = system(self.history), columns_of(self.history, self.model.x_from)
+        y, x = system(self.history), regressors_of(self.history, self.model.x_from)
         try:
             model = self.forecaster.fit_system(y[:cut], x[:cut], self.model.x_from)
         except ForecastError:  # too short to hold a part back: one-step residuals of the whole
@@ -293,7 +293,7 @@ class VARFitted(Fitted):
         """The same parameters with newer observations of all channels taken in; NaN where one is missing."""
         updated = replace(self, history=self._new_rows(new))
         check_system(updated.history, "All channels of a system get their new rows together; write NaN where one is missing. ")
-        columns_of(updated.history, self.model.x_from)
+        regressors_of(updated.history, self.model.x_from)
         return updated
 
     def stream(self, series: int | str | None = None) -> VARSession:
@@ -301,7 +301,7 @@ class VARFitted(Fitted):
         if series is not None:
             raise ConfigError("The channels of a VAR go on together: call `stream()` without a series, and give `step` one value for each.")
         ahead = min((self.history.ahead[name].shape[1] if name in self.history.ahead else 0 for name in self.history.future), default=0)
-        return VARSession(self.model, self.history.ids, self._run[1], self.model.scaled_x(ahead_of(self.history, self.model.x_from, ahead)))
+        return VARSession(self.model, self.history.ids, self._run[1], self.model.scaled_x(regressors_ahead(self.history, self.model.x_from, ahead)))
 
     def describe(self, series: int = 0) -> dict[str, Any]:
         model = self.model
@@ -324,7 +324,9 @@ class VARFitted(Fitted):
                 "so forecasts do not return to a mean and intervals widen without bound. Differencing the series first may help."
             )
         if (dependent := len(model.beta) - model.columns) > 0:
-            notes.append(f"{dependent} of {len(model.beta)} regressors depend on those before them and are left out, as with a constant series or two equal ones.")
+            notes.append(
+                f"{dependent} of {len(model.beta)} regressors depend on those before them and are left out, as with a constant series or two equal ones."
+            )
         left_out = int(np.isnan(self._y).any(axis=1).sum())
         if left_out:
             rows = "1 step has" if left_out == 1 else f"{left_out:,} steps have"
@@ -402,32 +404,39 @@ class VARSession(Session):
         self.model, self.ids, self.state = model, ids, state
         self._x = x  # (steps, covariates) of the steps to come, scaled
 
-    def step(self, y: Any) -> Any:
-        """Take (channels,) values (NaN: that one is missing) and return the (channels,) forecast of the next ones."""
+    def step(self, y: Any, *, ahead: Sequence[float] | Floats | None = None) -> Any:
+        """Take (channels,) values (NaN: that one is missing) and return the (channels,) forecast of the next ones.
+
+        ahead: the regressors of one more step to come, (covariates,), in the order of `VARFitted.regressors`.
+        """
         values = np.asarray(y, dtype=np.float64)
         if values.shape != (self.model.channels,):
             came = "a single number" if values.ndim == 0 else f"an array of the shape {values.shape}"
             raise ShapeError(f"A step of this system is {self.model.channels} numbers, one for each of {', '.join(self.ids[:20])}; {came} came.")
         if np.isinf(values).any():
-            raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {values[np.isinf(values)][0]!r}.")
-        self._need(1)
-        _, self.state = self.model.step(self.model.scaled(values[None])[0], self._x[0] if self._x.shape[1] else np.empty(0), self.state)
-        self._x = self._x[1:]
-        return self.predict(1)[:, 0] if len(self._x) or not self._x.shape[1] else np.full(len(values), np.nan)
+            raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {float(values[np.isinf(values)][0])!r}.")
+        known = self._x if ahead is None else np.concatenate([self._x, self.model.scaled_x(np.asarray(ahead, dtype=np.float64).reshape(1, -1))])
+        x = self._next(known, 2)
+        _, self.state = self.model.step(self.model.scaled(values[None])[0], x[0], self.state)
+        self._x = known[1:]
+        return self.model.unscaled(self.model.ahead(self.state, x[1:])[0][0])
 
     def predict(self, horizon: int) -> Floats:
         """(channels, horizon) mean of the next observations."""
         check_horizon(horizon)
-        self._need(horizon)
-        x = self._x[:horizon] if self._x.shape[1] else np.empty((horizon, 0))
-        return self.model.unscaled(self.model.ahead(self.state, x)[0]).T
+        return self.model.unscaled(self.model.ahead(self.state, self._next(self._x, horizon))[0]).T
 
-    def _need(self, steps: int) -> None:
-        if self._x.shape[1] and len(self._x) < steps:
+    def _next(self, known: Floats, steps: int) -> Floats:
+        """(steps, covariates) regressors of the next steps."""
+        count = len(self.model.x_unit)
+        if count == 0:
+            return np.empty((steps, 0))
+        if len(known) < steps or np.isnan(known[:steps]).any():
             raise ForecastError(
-                f"The future covariates are known for {len(self._x)} more steps, and {steps} are needed. "
-                "Start from a series that knows more of them, or use `update`, which takes them in."
+                f"The system has {count} future covariates, and those of the next {steps} steps are needed; {len(known)} are known. "
+                "Give one more row of them with each step: step(y, ahead=[…])."
             )
+        return known[:steps]
 
 
 stability_of = var_analysis.stability
@@ -443,7 +452,9 @@ def check_system(series: Series, hint: str = "") -> None:
     for i, name in enumerate(series.ids):
         if lengths[i] != lengths[0] or not np.array_equal(series.stamps(i), series.stamps(0)):
             which = f'"{name}" has {spanned(series, i)}, "{series.ids[0]}" has {spanned(series, 0)}'
-            raise ForecastError(f"{hint}The series of a vector autoregression share their stamps; {which}. Give all the same rows, with NaN where one is missing.")
+            raise ForecastError(
+                f"{hint}The series of a vector autoregression share their stamps; {which}. Give all the same rows, with NaN where one is missing."
+            )
     for name, y in zip(series.ids, series, strict=True):
         if np.isnan(y).all():
             raise ForecastError(f'Series "{name}" has no observation: all {len(y)} values are missing.')
@@ -480,7 +491,7 @@ def copies_of(series: Series, name: str) -> tuple[Floats, Floats]:
     return series.future[name].reshape(len(series), -1), ahead
 
 
-def columns_of(series: Series, x_from: Offsets) -> Floats:
+def regressors_of(series: Series, x_from: Offsets) -> Floats:
     """(time, covariates) the regressors over the history.   Raises ForecastError where one is missing, or no longer the same in all series."""
     names = sorted(series.future)
     columns = []
@@ -496,7 +507,7 @@ def columns_of(series: Series, x_from: Offsets) -> Floats:
     return np.stack(columns, axis=1) if columns else np.empty((len(series.stamps(0)), 0))
 
 
-def ahead_of(series: Series, x_from: Offsets, horizon: int) -> Floats:
+def regressors_ahead(series: Series, x_from: Offsets, horizon: int) -> Floats:
     """(horizon, covariates) the regressors after the last row.   Raises ForecastError where fewer steps are known."""
     names = sorted(series.future)
     columns = []

@@ -31,7 +31,7 @@ from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import check_whole
 from inorder.forecast.diagnostics import Significance
 from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
-from inorder.forecast.var_model import VARModel, clipped, regression, root
+from inorder.forecast.var_model import VARModel, clipped, root, upper
 from inorder.metrics.score import level_name
 from inorder.typing import Floats
 
@@ -147,7 +147,9 @@ def response_errors(model: VARModel, steps: int, orthogonal: bool) -> Floats:
     shocks = phi @ model.impact
     lagged = root(model.inverse[model.fixed :, model.fixed :])
     padded = np.concatenate([np.zeros((max(order - 1, 0), channels, channels)), phi])
-    reach = np.stack([np.concatenate([padded[i + order - 1 - lag].T for lag in range(order)], axis=1) @ lagged for i in range(steps)]) if order and steps else None
+    reach = (
+        np.stack([np.concatenate([padded[i + order - 1 - lag].T for lag in range(order)], axis=1) @ lagged for i in range(steps)]) if order and steps else None
+    )
     variance = np.zeros_like(phi)
     for i in range(1, steps + 1):
         if reach is None:
@@ -223,11 +225,11 @@ def bootstrapped(model: VARModel, y: Floats, x: Floats, samples: int, seed: int)
             design[:, :, begin_column : begin_column + model.channels] = made[:, keep + model.order - lag]
         target = made[:, keep + model.order]
         for one, goal in zip(design, target, strict=True):
-            triangle = np.linalg.qr(np.concatenate([one, goal], axis=1), mode="r")
+            triangle = upper(np.concatenate([one, goal], axis=1))
             size = len(model.beta)
             if np.abs(np.diag(triangle)[:size]).min(initial=1.0) == 0:
                 raise ForecastError('The channels depend on each other, so the bootstrap cannot fit them again. Use bands="asymptotic".')
-            beta = np.linalg.solve(triangle[:size, :size], triangle[:size, size:])
+            beta = np.asarray(np.linalg.solve(triangle[:size, :size], triangle[:size, size:]), dtype=np.float64)
             models.append(replace(model, beta=beta, factor=triangle[size : size + model.channels, size:]))
     return models
 
@@ -250,14 +252,15 @@ def variance_decomposition(model: VARModel, steps: int) -> Floats:
 def granger(model: VARModel, ids: Sequence[str], cause: str | Sequence[str], effect: str | Sequence[str]) -> GrangerTest:
     """The work behind `VARFitted.granger`.
 
-        W = tr(Σₑ⁻¹·B'·G⁻¹·B)       B: coefficients of the cause's lags in the equations of the effect;   G: their part of (Z'Z)⁻¹;   Σₑ: that of Σ̂
-        W ~ χ²(restrictions)        F = W/restrictions ~ F(restrictions, n − m), exact for one effect but for the lags being random
+    W = tr(Σₑ⁻¹·B'·G⁻¹·B)       B: coefficients of the cause's lags in the equations of the effect;   G: their part of (Z'Z)⁻¹;   Σₑ: that of Σ̂
+    W ~ χ²(restrictions)        F = W/restrictions ~ F(restrictions, n − m), exact for one effect but for the lags being random
     """
     from scipy.special import fdtrc, gammaincc
 
-    causes, effects = positions(ids, cause), positions(ids, effect)
-    if set(causes) & set(effects):
-        both = ", ".join(ids[i] for i in sorted(set(causes) & set(effects)))
+    causes, effects = np.array(positions(ids, cause)), np.array(positions(ids, effect))
+    shared = np.intersect1d(causes, effects)
+    if len(shared):
+        both = ", ".join(ids[i] for i in shared)
         raise ConfigError(f"A series is cause or effect, not both: {both}.")
     if model.order == 0:
         raise ForecastError("A system of order 0 has no lags, so nothing in it helps to forecast anything. Give an order of 1 or more.")
@@ -285,7 +288,7 @@ def portmanteau(model: VARModel, errors: Floats, lags: int) -> Significance:
 
     if check_whole("lags", lags, 1) <= model.order:
         raise ConfigError(f"`lags` is {lags}, but a test of a system of order {model.order} needs at least {model.order + 1}.")
-    known = ~np.isnan(errors).any(axis=1)
+    known = np.asarray(~np.isnan(errors).any(axis=1))
     n = int(known.sum())
     if lags >= n:
         raise ConfigError(f"`lags` is {lags}, but {n} errors have correlations at lags up to {n - 1} only.")
@@ -310,11 +313,13 @@ def normality(errors: Floats) -> Significance:
 
     known = errors[~np.isnan(errors).any(axis=1)]
     centred = known - known.mean(axis=0)
-    triangle = np.linalg.qr(centred, mode="r")
+    triangle = upper(centred)
     sizes = np.abs(np.diag(triangle))
     if len(triangle) < centred.shape[1] or (sizes <= 1e-10 * np.sqrt((centred**2).sum(axis=0))).any() or not sizes.all():
         raise ForecastError("The errors of one series are those of the others, or 0, so their joint distribution cannot be judged. Leave one series out.")
-    w = np.linalg.solve(triangle.T * np.sign(np.diag(triangle)), centred.T) * math.sqrt(len(known))  # the sign of a channel's shock decides that of its skewness only
+    w = np.linalg.solve(triangle.T * np.sign(np.diag(triangle)), centred.T) * math.sqrt(
+        len(known)
+    )  # the sign of a channel's shock decides that of its skewness only
     skewness, excess = (w**3).mean(axis=1), (w**4).mean(axis=1) - 3
     statistic = len(known) * float((skewness**2).sum() / 6 + (excess**2).sum() / 24)
     return Significance(statistic, float(gammaincc(centred.shape[1], statistic / 2)))

@@ -29,7 +29,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -335,8 +335,8 @@ def check_rows(z: Floats, known: Floats, order: int) -> None:
 
 def complete_rows(z: Floats, known: Floats, order: int) -> Offsets:
     """The steps whose values, regressors and `order` values before are all known."""
-    whole = ~np.isnan(z).any(axis=1)
-    fine = whole & ~np.isnan(known).any(axis=1)
+    whole = np.asarray(~np.isnan(z).any(axis=1))
+    fine = np.asarray(whole & ~np.isnan(known).any(axis=1))
     for lag in range(1, order + 1):
         fine[lag:] &= whole[:-lag]
     fine[:order] = False
@@ -354,11 +354,17 @@ def triangular(design: Floats, target: Floats) -> tuple[Offsets, Floats]:
     sizes = np.sqrt((design**2).sum(axis=0))
     kept = np.flatnonzero(sizes > 0)
     while True:
-        triangle = np.linalg.qr(np.concatenate([design[:, kept], target], axis=1), mode="r")
+        triangle = upper(np.concatenate([design[:, kept], target], axis=1))
         dependent = np.abs(np.diag(triangle)[: len(kept)]) <= 1e-10 * sizes[kept]
         if not dependent.any():
             return kept, triangle
         kept = np.delete(kept, int(np.argmax(dependent)))
+
+
+def upper(matrix: Floats) -> Floats:
+    """The upper triangle R of a matrix Q·R with orthonormal columns in Q."""
+    triangle: Any = np.linalg.qr(matrix, mode="r")
+    return np.asarray(triangle)
 
 
 def criteria(triangle: Floats, kept: Offsets, fixed: int, n: int, orders: list[int], log_unit: float) -> Floats:
@@ -375,7 +381,7 @@ def criteria(triangle: Floats, kept: Offsets, fixed: int, n: int, orders: list[i
     for order in orders:
         m = int((kept < fixed + order * channels).sum())
         k = channels * m + channels * (channels + 1) // 2
-        rest = np.linalg.qr(triangle[m:, len(kept) :], mode="r")
+        rest = upper(triangle[m:, len(kept) :])
         determinant = log_determinant(rest, n) + 2 * log_unit
         deviance = n * (channels * (math.log(2 * math.pi) + 1) + determinant)
         corrected = 2 * k * n / (n - m - channels - 1) if n > m + channels + 1 else math.inf

@@ -63,7 +63,8 @@ class Case:
         return self.name + "".join(f" {key}={value}" for key, value in self.settings.items())
 
 
-CASES = [*map(Case, CANDIDATES), *(Case(name, settings) for name, settings in MORE)]
+SYSTEMS = [name for name, one in CANDIDATES.items() if one.system]  # they need a panel: test_systems.py
+CASES = [*(Case(name) for name in CANDIDATES if name not in SYSTEMS), *(Case(name, settings) for name, settings in MORE)]
 LOCAL = [case for case in CASES if not case.neural]
 
 
