@@ -164,16 +164,18 @@ def summarise_system(
     ids, described = fitted.history.ids, fitted.describe(0)
     sentence, equation = in_words(fitted.forecaster)
     lines = [f"{fitted.forecaster.name}: {sentence}", *(f"    {line}" for line in equation), _row("data", fitted.history.describe())]
-    lines += [_row(name, _text(value)) for name, value in changed_settings(fitted.forecaster).items()]
+    changed = changed_settings(fitted.forecaster)
+    lines += [_row(name, _text(value)) for name, value in changed.items() if name not in described]
     lines += _parameters({name: described[name] for name in ("order", "largest root", "stable", "criteria")})
+    wide = min(max(len(name) for name in coefficients[0]) + 2, 44)
     for name, values, errors in zip(ids, coefficients, standard_errors, strict=True):
         lines.append(f"{name}[t]")
-        lines += _table({"": list(values), "coefficient": list(values.values()), "std. error": list(errors.values())}, 24)
+        lines += _table({"": list(values), "coefficient": list(values.values()), "std. error": list(errors.values())}, wide)
     deviations = np.sqrt(np.diag(covariance))
     lines.append(_row("errors", "standard deviation, and correlation with the others"))
     safe = np.where(deviations > 0, deviations, 1.0)
     correlation = covariance / safe[:, None] / safe
-    lines += _table({"": list(ids), "sigma": deviations.tolist(), **{name: correlation[:, k].tolist() for k, name in enumerate(ids[:8])}}, 20)
+    lines += _table({"": list(ids), "sigma": deviations.tolist(), **{name: correlation[:, k].tolist() for k, name in enumerate(ids[:8])}}, wide)
     lines.append(_row("residuals", _residuals(fitted)))
     lines += [_row("note", note) for note in _few(fitted.notes)]
     return "\n".join(lines)

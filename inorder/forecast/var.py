@@ -165,16 +165,18 @@ class VARFitted(Fitted):
     @property
     def coefficients(self) -> tuple[dict[str, float], ...]:
         """Of each channel's equation, by regressor: "constant", "trend" (a step), covariates, "income[t−1]", …"""
-        values = self._in_units(self._change @ self.model.beta)
-        if self.model.deterministic:
-            values[0] = np.clip(values[0] + self.model.centre, -LARGEST, LARGEST)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            values = self._in_units(self._change @ self.model.beta)
+            if self.model.deterministic:
+                values[0] = np.clip(values[0] + self.model.centre, -LARGEST, LARGEST)
         return self._named(values)
 
     @property
     def standard_errors(self) -> tuple[dict[str, float], ...]:
         """Of `coefficients`, from Σ̂ ⊗ (Z'Z)⁻¹."""
-        turned = self._change @ root(self.model.inverse)
-        return self._named(self._in_units(np.sqrt((turned**2).sum(axis=1))[:, None] * np.sqrt(np.diag(self.model.sigma))))
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            turned = np.nan_to_num(self._change @ root(self.model.inverse))
+            return self._named(self._in_units(np.hypot.reduce(turned, axis=1)[:, None] * np.sqrt(np.diag(self.model.sigma))))
 
     @property
     def regressors(self) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def coefficient_covariance(y: Floats, system: System, horizon: int, trend: str =
     covariance = np.kron(system.inverse, system.sigma)
     derivatives: list[Floats] = []
     for t in range(len(y), len(y) + horizon):
-        derivative: Floats = np.kron(regressors(values, x, t, system.order, trend), np.eye(y.shape[1]))
+        derivative = np.asarray(np.kron(regressors(values, x, t, system.order, trend), np.eye(y.shape[1])), dtype=np.float64)
         for lag, a in enumerate(system.lags, start=1):
             if lag <= len(derivatives):
                 derivative = derivative + a @ derivatives[-lag]
