@@ -33,6 +33,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ar", {"order": 2}),
     ("ar", {"order": 0}),
     ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
+    ("ar", {"method": "yule-walker"}),
+    ("ar", {"method": "burg", "order": 3}),
+    ("ar", {"method": "exact"}),
+    ("ar", {"method": "exact", "max_order": 3, "constant": False}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
 ]
 
