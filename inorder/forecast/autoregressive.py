@@ -44,7 +44,7 @@ LARGEST_PSI = 1e150  # whose square is in range
 
 
 class ARState(NamedTuple):
-    """recent: (order,) the last values, newest first; forecasts stand in for missing ones, NaN where there was no forecast yet.
+    """recent: (order,) the last values, newest first; forecasts stand in for missing ones, `ARModel.before` where there was no value yet.
     age: steps since the last value that was observed.
     """
 
@@ -56,6 +56,7 @@ class ARState(NamedTuple):
 class ARModel(LikelihoodModel):
     """constant: c.   phi: (order,) φ₁ … φₚ.   sigma: standard deviation of e, with n − p − 1 degrees of freedom (n − p without a constant).
     table: (orders, 4) order, AIC, AICc and BIC of each order that was tried.   deviations: standard errors of c (where it was fitted) and φ.
+    before: what stands in for values before the first: NaN, or the mean where the process is stationary by its method.
     The likelihood is that of the rows of the regression, or of all observations where the method is not least squares.
     """
 
@@ -64,9 +65,10 @@ class ARModel(LikelihoodModel):
     sigma: float
     table: Floats
     deviations: Floats
+    before: float = math.nan
 
     def init(self) -> ARState:
-        return ARState((math.nan,) * len(self.phi), 0)
+        return ARState((self.before,) * len(self.phi), 0)
 
     def step(self, y: float, state: ARState) -> tuple[float, ARState]:
         expected = self._next(self.phi.tolist(), state.recent)
@@ -234,11 +236,17 @@ class AR(LocalForecaster):
                 'Use a lower order, or method="exact", which takes gaps as they are.'
             )
         likelihood = Likelihood(y if exact else y - mean, longest, self.constant and exact)
-        found = {order: likelihood.maximise(partials[:order]) if exact else partials[:order] for order in range(shortest, len(partials) + 1)}
+        found = {order: partials[:order] for order in range(shortest, len(partials) + 1)}
+        if exact:
+            for order in found:  # from where the order before has arrived
+                found[order] = likelihood.maximise(np.append(found.get(order - 1, partials[: max(order - 1, 0)]), partials[order - 1 : order]), 1e-11)
         points = {order: likelihood.at(one) for order, one in found.items()}
         deviances = {order: point.deviance + 2 * n * math.log(largest) for order, point in points.items()}
         table = np.array([(order, *penalised(value, order + int(self.constant) + 1, n)) for order, value in deviances.items()], dtype=np.float64)
         order = int(table[np.argmin(table[:, 1 + CRITERIA.index(self.criterion)]), 0])
+        if exact:
+            found[order] = likelihood.maximise(found[order])
+            points[order] = likelihood.at(found[order])
         phi, point, degrees = coefficients(found[order]), points[order], n - order - int(self.constant)
         sigma = math.sqrt(point.square / degrees) if degrees > 0 else math.nan
         remaining = 1 - float(phi.sum())
@@ -249,7 +257,9 @@ class AR(LocalForecaster):
             about = sigma * largest / math.sqrt(n)  # (1 − Σφ) times the standard error of the mean
             spread = np.append(min(math.hypot(about, min(abs(level), LARGEST / 2) * math.sqrt(max(float(covariance.sum()), 0.0))), LARGEST), spread)
         constant = min(max(level * remaining, -LARGEST), LARGEST) if self.constant else 0.0
-        return ARModel(-0.5 * deviances[order], order + int(self.constant) + 1, n, constant, phi, sigma * largest, table, spread)
+        return ARModel(
+            -0.5 * deviances[order], order + int(self.constant) + 1, n, constant, phi, sigma * largest, table, spread, level if self.constant else 0.0
+        )
 
     def _longest(self, rows: int, n: int) -> int:
         """The longest order that `rows` rows with `n` observations can hold.   Raises ForecastError where the one asked for is longer, or none fits."""

@@ -34,7 +34,6 @@ from typing import NamedTuple
 import numpy as np
 
 from inorder.errors import ForecastError
-from inorder.forecast.diagnostics import acf
 from inorder.typing import Floats, Offsets, Values
 
 NEARLY_ONE = 1 - 1e-9  # the largest partial autocorrelation
@@ -58,24 +57,25 @@ def coefficients(partials: Floats) -> Floats:
     >>> coefficients(np.array([0.5, 0.2])).round(3).tolist()
     [0.4, 0.2]
     """
-    phi = np.zeros(0)
+    return stages(partials)[-1]
+
+
+def stages(partials: Floats) -> list[Floats]:
+    """φ⁽⁰⁾ … φ⁽ᵖ⁾."""
+    found = [np.zeros(0)]
     for pi in partials.tolist():
-        phi = np.append(phi - pi * phi[::-1], pi)
-    return phi
+        found.append(np.append(found[-1] - pi * found[-1][::-1], pi))
+    return found
 
 
-def with_derivatives(partials: Floats) -> tuple[Floats, Floats]:
-    """φ, and (order, order) its derivatives: [j, k] that of φ[j] with respect to π[k]."""
-    order = len(partials)
-    phi, jacobian = np.zeros(order), np.zeros((order, order))
-    for k, pi in enumerate(partials.tolist()):
-        last, before = phi[:k][::-1].copy(), jacobian[:k, :k][::-1].copy()
-        jacobian[:k, :k] -= pi * before
-        jacobian[:k, k] = -last
-        jacobian[k, k] = 1.0
-        phi[:k] -= pi * last
-        phi[k] = pi
-    return phi, jacobian
+def pulled_back(slope: Floats, partials: Floats, found: list[Floats]) -> Floats:
+    """(order,) derivatives with respect to π from those with respect to φ⁽ᵖ⁾: the recursion taken backwards.   found: `stages(partials)`."""
+    gradient = np.empty(len(partials))
+    for k in range(len(partials) - 1, -1, -1):
+        last, slope = slope[k], slope[:k]
+        gradient[k] = last - float(slope @ found[k][::-1])
+        slope = slope - partials[k] * slope[::-1]
+    return gradient
 
 
 def inverse_covariance(phi: Floats) -> Floats:
@@ -99,7 +99,7 @@ def yule_walker(z: Values, order: int) -> Floats:
     >>> yule_walker(np.array([-2.0, -1, 0, 1, 2]), 2).round(3).tolist()
     [0.4, -0.31]
     """
-    r = acf(z, order)
+    r = autocorrelations(z, order)
     partials, phi, unexplained = [], np.zeros(0), 1.0
     for k in range(1, order + 1):
         pi = (r[k] - float(phi @ r[k - 1 : 0 : -1])) / unexplained
@@ -111,6 +111,19 @@ def yule_walker(z: Values, order: int) -> Floats:
         if unexplained <= 0:
             break
     return np.array(partials)
+
+
+def autocorrelations(z: Values, lags: int) -> Floats:
+    """(lags + 1,) Σ z[t]·z[t−k]/(pairs + k) over Σ z[t]²/n, of pairs that are there: the usual ones, divided by n, where nothing is missing; 0 for zeros."""
+    known = ~np.isnan(z)
+    filled = np.where(known, z, 0.0)
+    square = float(filled @ filled) / max(int(known.sum()), 1)
+    r = np.zeros(lags + 1)
+    r[0] = 1.0
+    if square > SMALLEST_SQUARE:
+        for k in range(1, min(lags, len(z) - 1) + 1):
+            r[k] = float(filled[k:] @ filled[:-k]) / (int((known[k:] & known[:-k]).sum()) + k) / square
+    return r
 
 
 def burg(z: Values, order: int) -> Floats:
@@ -135,6 +148,16 @@ def burg(z: Values, order: int) -> Floats:
     return np.array(partials)
 
 
+class Gap(NamedTuple):
+    """Missing places that lean on each other.   rows, columns: where Q is not 0 between them.   apart, first: which of its diagonals, and where on it."""
+
+    places: Offsets
+    rows: Offsets
+    columns: Offsets
+    apart: Offsets
+    first: Offsets
+
+
 class Likelihood:
     """The exact likelihood of one series under autoregressions up to `order`.
 
@@ -142,52 +165,56 @@ class Likelihood:
     """
 
     def __init__(self, y: Values, order: int, constant: bool) -> None:
-        self.order, self.constant = order, constant
+        self.constant = constant
         self.missing = np.flatnonzero(np.isnan(y))
         self.observed = len(y) - len(self.missing)
         self.columns = np.stack([np.nan_to_num(y), np.where(np.isnan(y), 0.0, 1.0)][: 1 + constant])
-        self.products = None if len(self.missing) else [[sums_of_products(a, b, order) for b in self.columns] for a in self.columns]
+        self.products: Floats | None = None  # (3 or 1, order + 1, order + 1) D of the series with itself, with ones, of ones
+        if len(self.missing) == 0:
+            pairs = [(0, 0), (0, 1), (1, 1)][: 1 + 2 * constant]
+            self.products = np.stack([sums_of_products(self.columns[i], self.columns[j], order) for i, j in pairs])
+        self.gaps: dict[int, list[Gap]] = {}
 
     def at(self, partials: Floats) -> Point:
         """The likelihood with these partial autocorrelations; as many as the order of the autoregression."""
-        phi, jacobian = with_derivatives(partials)
-        a, order = np.append(1.0, -phi), len(phi)
+        found = stages(partials)
+        a, order = np.append(1.0, -found[-1]), len(partials)
         logarithm = 0.0
         if self.products is not None:
-            small = [[d[: order + 1, : order + 1] for d in row] for row in self.products]
-            square, mean = best_mean([[float(a @ d @ a) for d in row] for row in small])
-            d = small[0][0]
-            if self.constant:
-                d = d - mean * (small[0][1] + small[1][0]) + mean**2 * small[1][1]
+            small = self.products[:, : order + 1, : order + 1]
+            square, mean = best_mean(small @ a @ a)
+            d = small[0] - 2 * mean * small[1] + mean**2 * small[2] if self.constant else small[0]
         else:
             diagonals = precision(a, self.columns.shape[1])
-            filled, logarithm, inverses = self._fill(diagonals)
-            square, mean = best_mean([[quadratic(diagonals, one, other) for other in filled] for one in filled])
+            filled, logarithm, covariance = self._fill(diagonals)
+            turned = times(diagonals, filled)
+            square, mean = best_mean(np.array([filled[i] @ turned[j] for i, j in [(0, 0), (0, 1), (1, 1)][: 1 + 2 * self.constant]]))
             z = filled[0] - mean * filled[1] if self.constant else filled[0]
-            d = sums_of_products(z, z, order, inverses, square / self.observed)
+            d = sums_of_products(z, z, order, covariance * (square / self.observed))
         least = max(square, self.observed * SMALLEST_SQUARE)
         ranks = np.arange(1, order + 1)
         deviance = self.observed * (math.log(2 * math.pi * least / self.observed) + 1) - float(ranks @ np.log1p(-(partials**2))) + logarithm
         slope = -2 * (d @ a)[1:] * self.observed / least if square == least else np.zeros(order)
-        return Point(deviance, slope @ jacobian + 2 * ranks * partials / (1 - partials**2), mean, square)
+        return Point(deviance, pulled_back(slope, partials, found) + 2 * ranks * partials / (1 - partials**2), mean, square)
 
-    def _fill(self, diagonals: Floats) -> tuple[Floats, float, list[tuple[Offsets, Floats]]]:
-        """Columns with expectations in their gaps, log det Q[m, m], and its inverse in blocks of (places, inverse)."""
-        filled, logarithm, inverses = self.columns.copy(), 0.0, []
-        needed = np.stack([times(diagonals, column) for column in filled])
+    def _fill(self, diagonals: Floats) -> tuple[Floats, float, Floats]:
+        """Columns with expectations in their gaps, log det Q[m, m], and the diagonals of its inverse, where both places are missing."""
         order = len(diagonals) - 1
-        for places in blocks(self.missing, order):
-            apart = places[None, :] - places[:, None]
-            near = np.abs(apart) <= order
-            block = np.where(near, diagonals[np.where(near, np.abs(apart), 0), np.minimum(places[None, :], places[:, None])], 0.0)
+        if order not in self.gaps:
+            self.gaps[order] = gaps_of(self.missing, order)
+        filled, logarithm, covariance = self.columns.copy(), 0.0, np.zeros_like(diagonals)
+        needed = times(diagonals, filled)
+        for gap in self.gaps[order]:
+            block = np.zeros((len(gap.places), len(gap.places)))
+            block[gap.rows, gap.columns] = block[gap.columns, gap.rows] = diagonals[gap.apart, gap.first]
             inverse = np.linalg.inv(block)
-            filled[:, places] = -needed[:, places] @ inverse
+            filled[:, gap.places] = -needed[:, gap.places] @ inverse
             logarithm += float(np.linalg.slogdet(block)[1])
-            inverses.append((places, inverse))
-        return filled, logarithm, inverses
+            covariance[gap.apart, gap.first] = inverse[gap.rows, gap.columns]
+        return filled, logarithm, covariance
 
-    def maximise(self, start: Floats) -> Floats:
-        """The partial autocorrelations of the greatest likelihood, from a start nearby."""
+    def maximise(self, start: Floats, tolerance: float = 1e-16) -> Floats:
+        """The partial autocorrelations of the greatest likelihood, from a start nearby.   tolerance: of the deviance, relative."""
         if len(start) == 0:
             return start
 
@@ -197,64 +224,56 @@ class Likelihood:
             return point.deviance, point.gradient * (NEARLY_ONE - partials**2 / NEARLY_ONE)
 
         begin = np.clip(start, -0.99, 0.99)
-        return np.asarray(NEARLY_ONE * np.tanh(minimise(function, np.arctanh(begin), 1 / (2 * self.observed * (1 - begin**2)))))
+        return np.asarray(NEARLY_ONE * np.tanh(minimise(function, np.arctanh(begin), 1 / (2 * self.observed * (1 - begin**2)), tolerance)))
 
 
-def best_mean(products: list[list[float]]) -> tuple[float, float]:
-    """S and μ from the products with Q of the series and, where μ is sought, of ones."""
+def best_mean(products: Floats) -> tuple[float, float]:
+    """S and μ from the products with Q: of the series with itself and, where μ is sought, with ones, and of ones."""
     if len(products) == 1:
-        return products[0][0], 0.0
-    (yy, y1), (_, ones) = products
+        return max(float(products[0]), 0.0), 0.0
+    yy, y1, ones = products.tolist()
     mean = y1 / ones if ones > 0 else 0.0
     return max(yy - mean * y1, 0.0), mean
 
 
-def sums_of_products(x: Values, y: Values, order: int, inverses: list[tuple[Offsets, Floats]] | None = None, scale: float = 0.0) -> Floats:
-    """(order + 1, order + 1) D[i, j] = Σ_{s < n−i−j} x[i+s]·y[j+s], with `scale` times the covariance of what was filled in added to its products."""
+def sums_of_products(x: Values, y: Values, order: int, extra: Floats | None = None) -> Floats:
+    """(order + 1, order + 1) D[i, j] = Σ_{s < n−i−j} x[i+s]·y[j+s], its symmetric half.
+
+    extra: (order + 1, time) what to add to the products of the places t and t + d, [d, t].
+    """
     n = len(x)
+    i, j = np.triu_indices(order + 1)
+    half = shifted(x, y, order) if x is y else (shifted(x, y, order) + shifted(y, x, order)) / 2
+    total = np.concatenate([np.zeros((order + 1, 1)), np.cumsum(half if extra is None else half + extra, axis=1)], axis=1)
     d = np.empty((order + 1, order + 1))
-    for lag in range(-order, order + 1):
-        low = max(-lag, 0)  # the product x[i]·y[i + lag], i from `low` on
-        product = x[low : n - max(lag, 0)] * y[low + lag : n + min(lag, 0)]
-        for places, inverse in inverses or ():
-            rows, columns = np.nonzero(places[None, :] - places[:, None] == lag)
-            product[places[rows] - low] += scale * inverse[rows, columns]
-        total = np.append(0.0, np.cumsum(product))
-        i = np.arange(low, order + 1 - max(lag, 0))
-        j = i + lag
-        d[i, j] = total[np.maximum(n - j - low, i - low)] - total[i - low]
+    d[i, j] = d[j, i] = total[j - i, np.maximum(n - j, i)] - total[j - i, i]
     return d
+
+
+def shifted(x: Values, y: Values, order: int) -> Floats:
+    """(order + 1, time) x[t]·y[t + d], 0 beyond the end."""
+    return np.lib.stride_tricks.sliding_window_view(np.append(y, np.zeros(order)), order + 1).T * x
 
 
 def precision(a: Floats, n: int) -> Floats:
     """(order + 1, n) the diagonals of Q: [d, t] = Q[t, t+d] = Σ a[i]·a[i+d], i at most t, order − d and n − 1 − t − d."""
     order = len(a) - 1
-    diagonals = np.zeros((order + 1, n))
-    t = np.arange(n)
-    for d in range(order + 1):
-        total = np.append(0.0, np.cumsum(a[: order + 1 - d] * a[d:]))
-        last = np.minimum(np.minimum(t, order - d), n - 1 - t - d)
-        diagonals[d] = total[np.maximum(last + 1, 0)]
-    return diagonals
+    d, t = np.arange(order + 1)[:, None], np.arange(n)
+    total = np.concatenate([np.zeros((order + 1, 1)), np.cumsum(shifted(a, a, order), axis=1)], axis=1)
+    return np.asarray(total[d, np.clip(np.minimum(t, n - 1 - t - d) + 1, 0, order + 1)])
 
 
-def times(diagonals: Floats, x: Values) -> Values:
-    """(time,) Q·x."""
+def times(diagonals: Floats, x: Floats) -> Floats:
+    """(…, time) Q·x."""
     result = np.asarray(diagonals[0] * x)
     for d in range(1, len(diagonals)):
-        result[:-d] += diagonals[d, :-d] * x[d:]
-        result[d:] += diagonals[d, :-d] * x[:-d]
+        result[..., :-d] += diagonals[d, :-d] * x[..., d:]
+        result[..., d:] += diagonals[d, :-d] * x[..., :-d]
     return result
 
 
-def quadratic(diagonals: Floats, x: Values, y: Values) -> float:
-    return float(x @ times(diagonals, y))
-
-
-def blocks(missing: Offsets, order: int) -> list[Offsets]:
+def gaps_of(missing: Offsets, order: int) -> list[Gap]:
     """Missing places in groups that do not lean on each other: more than `order` rows apart.   Raises ForecastError for too large a group."""
-    if len(missing) == 0:
-        return []
     groups = np.split(missing, np.flatnonzero(np.diff(missing) > max(order, 1)) + 1)
     largest = max(map(len, groups))
     if largest > MOST_TOGETHER:
@@ -262,11 +281,18 @@ def blocks(missing: Offsets, order: int) -> list[Offsets]:
             f"{largest:,} missing values lean on each other, more than the {MOST_TOGETHER} that the exact likelihood takes. "
             'Use method="least-squares", or cut the series.'
         )
-    return groups
+    found = []
+    for places in groups:
+        apart = places[None, :] - places[:, None]
+        rows, columns = np.nonzero((apart >= 0) & (apart <= order))
+        found.append(Gap(places, rows, columns, apart[rows, columns], places[rows]))
+    return found
 
 
-def minimise(function: Callable[[Floats], tuple[float, Floats]], start: Floats, scale: Floats) -> Floats:
-    """The least value of a smooth function by BFGS with halved steps.   function: value and gradient.   scale: (size,) inverse of the diagonal of its Hessian.
+def minimise(function: Callable[[Floats], tuple[float, Floats]], start: Floats, scale: Floats, tolerance: float = 1e-16) -> Floats:
+    """The least value of a smooth function by BFGS with halved steps.
+
+    function: value and gradient.   scale: (size,) inverse of the diagonal of its Hessian.   tolerance: relative, of the gain that is still expected.
 
     >>> minimise(lambda x: (float((x - 3) @ (x - 3)), 2 * (x - 3)), np.zeros(2), np.ones(2)).round(6).tolist()
     [3.0, 3.0]
@@ -281,7 +307,7 @@ def minimise(function: Callable[[Floats], tuple[float, Floats]], start: Floats, 
             hessian = np.diag(scale)
             direction, slope = -scale * gradient, -float(gradient @ (scale * gradient))
         slack = 1e-13 * (1 + abs(value))
-        if -slope < 1e-6 * slack or still > 4:
+        if -slope < tolerance * (1 + abs(value)) or still > 2:
             break
         direction *= min(1.0, 3 / max(float(np.abs(direction).max()), 1e-300))  # artanh π moves by 3 at most
         size = 1.0

@@ -250,6 +250,8 @@ def test_yule_walker_and_burg_as_statsmodels(real, name, order):
     ours = AR(order=order, method="yule-walker").fit(Series.of(y)).describe()
     np.testing.assert_allclose(ours["phi"], peer_yule_walker(y, order, method="mle", result_object=False)[0], rtol=1e-8)
     assert ours["constant"] / (1 - ours["phi"].sum()) == pytest.approx(y.mean(), rel=1e-8)
+    around_zero = AR(order=order, method="yule-walker", constant=False).fit(Series.of(y)).describe()["phi"]
+    np.testing.assert_allclose(around_zero, peer_yule_walker(y, order, method="mle", demean=False, result_object=False)[0], rtol=1e-8)
     by_burg = AR(order=order, method="burg").fit(Series.of(y)).describe()
     np.testing.assert_allclose(by_burg["phi"], peer_burg(y, order)[0], rtol=1e-8)
     assert by_burg["sigma"] == pytest.approx(math.sqrt(peer_burg(y, order)[1]), rel=0.06)  # theirs: the last error variance of the recursion
