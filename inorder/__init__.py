@@ -35,6 +35,7 @@ _HOME = {
     "SeasonalNaive": "forecast.baselines",
     "Series": "data.series",
     "Trend": "forecast.trend",
+    "VAR": "forecast.var",
     "WeightedMovingAverage": "forecast.moving_average",
     "compare": "comparison",
     "fit": "verbs",

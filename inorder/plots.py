@@ -1,4 +1,4 @@
-"""The pictures: a series, a forecast, a backtest, a decomposition, autocorrelations, residuals.
+"""The pictures: a series, a forecast, a backtest, a decomposition, autocorrelations, impulse responses, residuals.
 
 Each function returns a matplotlib Figure that belongs to no window: `figure.savefig("f.png")`, `"f.svg"` or `"f.pdf"` writes it,
 and `svg(figure)` gives the text for a page. Colours are those of Okabe & Ito 2008, which colour-blind readers can tell apart;
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inorder.data.series import Series
     from inorder.forecast.base import Forecast
     from inorder.forecast.decomposition import Decomposition
+    from inorder.forecast.var_analysis import ImpulseResponses
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
 STYLE: Any = {  # matplotlib's settings by their names
@@ -178,6 +179,25 @@ def plot_correlations(panels: Mapping[str, np.ndarray[Any, Any]], count: int) ->
         ax.set_title(title)
         ax.set_xlabel("lag")
         ax.set_ylim(min(-0.35, 1.1 * float(np.min(values[1:], initial=0))), 1.05)
+    return fig
+
+
+@styled
+def plot_impulses(responses: ImpulseResponses, impulses: Sequence[int], answers: Sequence[int]) -> Figure:
+    """Impulse responses with their confidence bands: a column for each shock, a row for each channel that answers.   impulses, answers: positions."""
+    fig, axes = figure(len(answers), len(impulses), height=1.5, width=max(7.2, 2.2 * len(impulses)))
+    steps = np.arange(len(responses.values))
+    for ax, (j, k) in zip(axes, [(j, k) for j in answers for k in impulses], strict=True):
+        ax.axhline(0, color=MUTED, linewidth=0.8)
+        for shade, level in enumerate(sorted(responses.lower, reverse=True)):
+            lower, upper = responses.lower[level][:, j, k], responses.upper[level][:, j, k]
+            ax.fill_between(steps, lower, upper, color=BLUE, alpha=0.16 + 0.12 * shade, linewidth=0, label=f"{100 * level:.12g} % band")
+        ax.plot(steps, responses.values[:, j, k], color=BLUE, linewidth=1.6, label="response")
+        ax.set_title(f"{_short(responses.ids[k])} → {_short(responses.ids[j])}", fontsize=8)
+    for ax in axes[len(axes) - len(impulses) :]:
+        ax.set_xlabel("steps after the shock")
+    if responses.lower:
+        axes[0].legend(loc="best", fontsize=7)
     return fig
 
 

@@ -24,7 +24,7 @@ class Candidate:
     """A model that can be fitted: where it lives, its settings, and what people want to know of it.
 
     home: "module:Class" below `inorder`.   seasonal: it needs a season.   positive: it needs values above zero.
-    usual: `compare` tries it unasked.
+    usual: `compare` tries it unasked.   system: it needs several series with equal stamps, and models them together.
     """
 
     home: str
@@ -35,6 +35,7 @@ class Candidate:
     seasonal: bool = False
     positive: bool = False
     usual: bool = True
+    system: bool = False
 
     def make(self, **settings: Any) -> Forecaster:
         """The forecaster with these settings on top of the candidate's own."""
@@ -152,6 +153,12 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = n[t] + s[t];  ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]",
         "Cleveland et al. 1990, STL; Bandara, Hyndman & Bergmeir 2021, MSTL",
         seasonal=True,
+    "var": Candidate(
+        "forecast.var:VAR",
+        "Every series is a linear function of the last p values of all series, p chosen by AICc.",
+        "y[t] = c + A₁·y[t−1] + … + Aₚ·y[t−p] + e[t]",
+        "Lütkepohl 2005, New Introduction to Multiple Time Series Analysis, ch. 2–4",
+        system=True,
     ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
@@ -198,7 +205,24 @@ def default_models(series: Series) -> tuple[list[str], list[str]]:
     if not np.nanmin(series.values) > 0:
         names = [name for name in names if not CANDIDATES[name].positive]
         notes.append("Some values are zero or negative, so the models that need values above zero are left out.")
+    if reason := no_system(series):
+        systems = [name for name in names if CANDIDATES[name].system]
+        names = [name for name in names if name not in systems]
+        if len(series) > 1:  # nobody expects it of a single series
+            notes.append(f"{reason}, so what models them together is left out: {', '.join(systems)}.")
     return names, notes
+
+
+MOST_CHANNELS = 20  # of a system that is tried unasked: coefficients grow with their square
+
+
+def no_system(series: Series) -> str:
+    """Why the series are not modelled together unasked; empty where they are."""
+    from inorder.forecast.var import is_system
+
+    if not is_system(series):
+        return "The series do not share their stamps" if len(series) > 1 else "There is one series"
+    return f"There are {len(series):,} series, more than {MOST_CHANNELS}" if len(series) > MOST_CHANNELS else ""
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

@@ -42,6 +42,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("stl", {"season_lengths": (4, 12), "inner": "ar", "robust": True}),
     ("stl", {"inner": "drift", "log": True, "seasonal_window": 0}),
     ("stl", {"inner": {"home": "smoothing:ExponentialSmoothing", "settings": {"alpha": 0.4}}, "season_length": 4}),
+    ("ar", {"method": "yule-walker"}),
+    ("ar", {"method": "burg", "order": 3}),
+    ("ar", {"method": "exact"}),
+    ("ar", {"method": "exact", "max_order": 3, "constant": False}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
     ("theta", {"kind": "optimised", "seasonal": "additive"}),
     ("theta", {"kind": "dynamic", "seasonal": None}),
@@ -80,7 +84,8 @@ class Case:
         return self.name + "".join(f" {key}={value}" for key, value in self.settings.items())
 
 
-CASES = [*map(Case, CANDIDATES), *(Case(name, settings) for name, settings in MORE)]
+SYSTEMS = [name for name, one in CANDIDATES.items() if one.system]  # they need a panel: test_systems.py
+CASES = [*(Case(name) for name in CANDIDATES if name not in SYSTEMS), *(Case(name, settings) for name, settings in MORE)]
 LOCAL = [case for case in CASES if not case.neural]
 
 
