@@ -25,7 +25,7 @@ from inorder.kernels import extension, warn_uncompiled
 from inorder.kernels.smoothing import check_threads
 from inorder.typing import Floats, Values
 
-FORMS = ("covariance",)
+FORMS = ("covariance", "square-root")
 STARTS = ("diffuse", "stationary", "known")
 
 
@@ -189,11 +189,12 @@ def stationary_start(transition: Floats, disturbance_covariance: Floats, interce
     radius = float(np.abs(np.linalg.eigvals(transition)).max(initial=0.0))
     if not radius < 1:
         raise ConfigError(f'A stationary start needs a transition whose eigenvalues are below 1; the largest here is {radius:.6g}. Use start="diffuse".')
-    power, covariance = transition, disturbance_covariance
+    power = transition
+    covariance: Floats = disturbance_covariance
     while np.abs(power).max(initial=0.0) > 1e-40:
         covariance = covariance + power @ covariance @ power.T
         power = power @ power
-    mean = np.linalg.solve(np.eye(len(transition)) - transition, intercept)
+    mean: Floats = np.linalg.solve(np.eye(len(transition)) - transition, intercept)
     return mean, (covariance + covariance.T) / 2
 
 
@@ -201,7 +202,8 @@ def kalman_filter(y: Any, system: System, *, form: str = "covariance", steady: b
     """The filter over one series, of one or more columns.
 
     y: (time,) or (time, p), NaN = missing.
-    form: "covariance" carries P.
+    form: "covariance" carries P; "square-root" carries a root of it by orthogonal rotations, which keeps it positive and twice as many digits right
+        where a model is ill-conditioned, and takes longer.
     steady: whether gains that stand still are used on; False computes them at every step.
     Raises ShapeError where y and the system do not fit together, ConfigError for an infinite observation.
 
@@ -306,16 +308,16 @@ def _run(
         return [_textbook(inputs, filtered, smoothed) for inputs, filtered, smoothed in jobs]
     tasks = [(inputs, tuple(map(filtered.get, FILTERED)), tuple(map(smoothed.get, SMOOTHED))) for inputs, filtered, smoothed in jobs]
     results = []
-    for ((values, *_), filtered, smoothed), done in zip(jobs, extension.kalman(tasks, steady, threads), strict=True):
+    for (_, filtered, smoothed), done in zip(jobs, extension.kalman(tasks, form == "square-root", steady, threads), strict=True):
         remaining, diffuse_covariance, squares, log_determinant, known, diffuse = done
-        time = len(values)
-        one = Filtered(*_filled(filtered, FILTERED, time), squares, log_determinant, known, diffuse, diffuse_covariance, remaining)
-        results.append((one, Smoothed(*_filled(smoothed, SMOOTHED, time))))
+        totals = {"squares": squares, "log_determinant": log_determinant, "known": known, "diffuse": diffuse}
+        one = Filtered(**_filled(filtered, FILTERED), **totals, diffuse_covariance=diffuse_covariance, remaining=remaining)
+        results.append((one, Smoothed(**_filled(smoothed, SMOOTHED))))
     return results
 
 
-def _filled(arrays: dict[str, Floats], names: Sequence[str], time: int) -> list[Floats]:
-    return [arrays[name] if name in arrays else np.empty(0) for name in names]
+def _filled(arrays: dict[str, Floats], names: Sequence[str]) -> dict[str, Any]:
+    return {name: arrays.get(name, np.empty(0)) for name in names}
 
 
 def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: dict[str, Floats]) -> tuple[Filtered, Smoothed]:

@@ -82,6 +82,9 @@ void filter(const System& s, const double* y, Filtered& out, Record* record);
 // On what the filter left.
 void smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out);
 
+// Both in the square-root form: P = S S', and S is what moves on.
+void root_filter_and_smooth(const System& s, const double* y, Filtered& out, const Smoothed* back);
+
 // One draw of (time, m) states given y, from standard normal numbers: m for the start, then p + r for every step.
 void simulate(const System& s, const double* y, const Record& record, std::int64_t diffuse_steps, const double* normals, double* states);
 

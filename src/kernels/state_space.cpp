@@ -65,7 +65,7 @@ nb::object to_numpy(std::vector<double> values, std::initializer_list<std::size_
 
 // jobs: (inputs, outputs of the filter, outputs of the smoother), the outputs None where they are not wanted.
 // Returns for each: directions (k, m) and covariances (steps, m, m) of the diffuse part, squares, log determinant, elements known, diffuse.
-nb::list kalman(const nb::list& jobs, bool steady, std::int64_t threads) {
+nb::list kalman(const nb::list& jobs, bool root, bool steady, std::int64_t threads) {
     std::vector<Job> work(nb::len(jobs));
     for (std::size_t i = 0; i < work.size(); ++i) {
         const auto job = nb::cast<nb::tuple>(jobs[i]);
@@ -86,7 +86,9 @@ nb::list kalman(const nb::list& jobs, bool steady, std::int64_t threads) {
         const nb::gil_scoped_release unlocked;
         for_each(static_cast<std::int64_t>(work.size()), threads, [&](std::int64_t i) {
             Job& job = work[static_cast<std::size_t>(i)];
-            if (job.back) {
+            if (root) {
+                root_filter_and_smooth(job.system, job.y, job.filtered, job.back ? &job.smoothed : nullptr);
+            } else if (job.back) {
                 Record record;
                 filter(job.system, job.y, job.filtered, &record);
                 smooth(job.system, record, job.filtered.diffuse_steps, job.smoothed);

@@ -345,3 +345,40 @@ def test_nothing_to_filter():
     assert done.loglik == 0 and done.predicted.shape == (1, 2) and back.state.shape == (0, 2)
     done = kalman_filter([NAN, NAN], system)
     assert done.loglik == 0 and len(done.remaining) == 2
+
+
+# --- the square-root form ---
+
+
+@each_system
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_the_square_root_form_gives_the_same_numbers(name, missing):
+    y, system = case(name, missing)
+    (root, root_back), (plain, plain_back) = (kalman_smoothers([y], [system], form=form)[0] for form in ("square-root", "covariance"))
+    for field in (*FILTERED, "squares", "log_determinant", "known", "diffuse", "diffuse_covariance"):
+        np.testing.assert_allclose(getattr(root, field), getattr(plain, field), rtol=1e-7, atol=1e-7, err_msg=field)
+    assert root.remaining.shape == plain.remaining.shape
+    if not len(root.remaining):
+        for field in SMOOTHED:
+            np.testing.assert_allclose(getattr(root_back, field), getattr(plain_back, field), rtol=1e-6, atol=1e-6, err_msg=field)
+
+
+def test_the_square_root_form_keeps_digits_that_covariances_lose():
+    """Two observations of two states, all but the same: the determinant of what they tell is 1e-12, as in Bierman 1977, ch. 5; compared with exact fractions."""
+    from fractions import Fraction
+
+    small = 2.0**-20
+    system = state_space(
+        design=[[1.0, small], [1.0, 1.0]], transition=np.eye(2), state_covariance=np.zeros((2, 2)), observation_covariance=np.diag([small**2, small**2]),
+        start="known", covariance=np.eye(2) / small**2,
+    )  # fmt: skip
+    P = [[1 / Fraction(small) ** 2, Fraction(0)], [Fraction(0), 1 / Fraction(small) ** 2]]
+    for z in ([Fraction(1), Fraction(small)], [Fraction(1), Fraction(1)]):
+        M = [P[i][0] * z[0] + P[i][1] * z[1] for i in range(2)]
+        F = z[0] * M[0] + z[1] * M[1] + Fraction(small) ** 2
+        P = [[P[i][j] - M[i] * M[j] / F for j in range(2)] for i in range(2)]
+    exact = np.array(P, dtype=np.float64)
+    worst = {
+        form: np.abs(kalman_filter([[1.0, 2.0]], system, form=form).filtered_covariance[0] / exact - 1).max() for form in ("covariance", "square-root")
+    }
+    assert worst["square-root"] < 1e-4 < worst["covariance"]
