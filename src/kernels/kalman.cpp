@@ -338,7 +338,8 @@ template <int M>
 INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out) {
     const int m = M ? M : s.states, p = s.series, q = s.disturbances;
     const std::size_t square = static_cast<std::size_t>(m) * m;
-    const bool covariances = out.covariance || out.lagged || out.noise_covariance || out.disturbance_covariance || out.state_variances || out.noise_variances;
+    const bool covariances = out.covariance || out.lagged || out.noise_covariance || out.disturbance_covariance || out.state_variances || out.noise_variances ||
+                             out.transition_variances || out.start_variances;
     std::vector<double> r(m, 0), r1(m, 0), N(square, 0), N1(square, 0), N2(square, 0), w(m), w1(m), w2(m), x(m), one(square), two(square), three(square),
         P_inf, room, u(p), D(p), own(p), V(square), before(square), scale(m), state(m), QR(static_cast<std::size_t>(q) * m);
     Rows back, forth;
@@ -549,6 +550,10 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
             before = N;
         }
     }
+    if (out.start_squares)
+        for (int i = 0; i < m; ++i)
+            for (int j = 0; j < m; ++j) out.start_squares[i * m + j] = r[i] * r[j];
+    if (out.start_variances) std::copy(N.begin(), N.end(), out.start_variances);
 }
 
 }  // namespace
@@ -571,6 +576,31 @@ constexpr int LARGEST = 5;
 void filter(const System& s, const double* y, Filtered& out, Record* record) {
     const decltype(&filter_0) by_states[] = {filter_0, filter_1, filter_2, filter_3, filter_4, filter_5};
     by_states[s.states <= LARGEST ? s.states : 0](s, y, out, record);
+}
+
+void refilter(const System& s, const double* y, Record& record) {
+    const int m = s.states, p = s.series;
+    std::vector<double> a(s.mean, s.mean + m), next(m), value(p);
+    Rows transition;
+    for (std::int64_t t = 0; t < s.time; ++t) {
+        if (t == 0 || s.transition.varies()) transition.read(s.transition.at(t), m, false);
+        const std::int64_t e = record.entry[t];
+        std::copy(a.begin(), a.end(), record.state.begin() + t * m);
+        for (int i = 0; i < record.count[e]; ++i) {
+            const int which = record.element[e * p + i];
+            value[i] = y[t * p + which] - s.observation_intercept.at(t)[which];
+            for (int k = 0; record.correlated && k < i; ++k) value[i] -= record.factor[(e * p + i) * p + k] * value[k];
+        }
+        for (int i = 0; i < record.count[e]; ++i) {
+            const double *z = record.row.data() + (e * p + i) * m, *K = record.gain.data() + (e * p + i) * m;
+            const double v = value[i] - inner<0>(z, a.data(), m);
+            record.error[t * p + i] = v;
+            for (int j = 0; j < m; ++j) a[j] += K[j] * v;
+        }
+        product(transition, m, a.data(), next.data());
+        for (int j = 0; j < m; ++j) a[j] = next[j] + s.state_intercept.at(t)[j];
+    }
+    std::copy(a.begin(), a.end(), record.state.begin() + s.time * m);
 }
 
 void smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out) {

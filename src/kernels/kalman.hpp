@@ -74,6 +74,7 @@ struct Smoothed {
     // r, N: those of a state): r r', N (m, m);  u^2, D (p) where the noise is not correlated;  r s', N T P (m, m), with s the smoothed state
     double *state_squares = nullptr, *state_variances = nullptr, *noise_squares = nullptr, *noise_variances = nullptr;
     double *transition_products = nullptr, *transition_variances = nullptr;
+    double *start_squares = nullptr, *start_variances = nullptr;  // r r', N (m, m) of the first state
 };
 
 // y: (time, p), NaN = missing.   record: null where there is no way back.
@@ -81,6 +82,9 @@ void filter(const System& s, const double* y, Filtered& out, Record* record);
 
 // On what the filter left.
 void smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out);
+
+// The record of the same filter over another y with the same elements missing: the gains are the same.
+void refilter(const System& s, const double* y, Record& record);
 
 // Both in the square-root form: P = S S', and S is what moves on.
 void root_filter_and_smooth(const System& s, const double* y, Filtered& out, const Smoothed* back);
