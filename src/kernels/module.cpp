@@ -9,6 +9,8 @@ void bind_smoothing(nanobind::module_& m);
 void bind_theta(nanobind::module_& m);
 void bind_arima(nanobind::module_& m);
 void bind_stl(nanobind::module_& m);
+void bind_state_space(nanobind::module_& m);
+void bind_structural(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
@@ -19,4 +21,6 @@ NB_MODULE(_compiled, m) {
     inorder::bind_theta(m);
     inorder::bind_arima(m);
     inorder::bind_stl(m);
+    inorder::bind_state_space(m);
+    inorder::bind_structural(m);
 }
