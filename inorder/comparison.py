@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, InorderError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
 from inorder.forecast.intervals import check_levels
 from inorder.metrics.score import level_name
 from inorder.tasks.forecast import candidate, default_models
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCORES = ("mae", "rmse", "smape", "mase", "owa", "pinball", "crps")
-INTERVALS = ("auto", "analytic", "conformal")
 OnRow = Callable[["Table"], None]
 
 

@@ -28,8 +28,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inorder.errors import ConfigError, ForecastError, unknown
-from inorder.forecast.base import LocalForecaster, Model, check_whole
+from inorder.forecast.base import Model, check_whole
 from inorder.forecast.intervals import deviation, normal_quantiles
+from inorder.forecast.local import LocalForecaster
 from inorder.typing import Floats, Values
 
 CRITERIA = ("aic", "aicc", "bic")

@@ -13,19 +13,16 @@ From these come the residuals, the forecasts, point-in-time updates, streaming a
 from __future__ import annotations
 
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from inorder.data.series import Series, as_series, check_season_length
-from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
-from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
+from inorder.data.series import Series, check_season_length
+from inorder.errors import ConfigError, SeriesError, unknown
 from inorder.metrics.score import level_name
 from inorder.typing import Floats, Index, Mean, Values
 
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
 State = Any
 Progress = Callable[[int, int], None]  # series done, series in all
 DEFAULT_LEVELS = (0.8, 0.95)
+INTERVALS = ("auto", "analytic", "simulated", "bootstrap", "conformal", "adaptive")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +42,9 @@ class Forecast:
     mean: (horizon,) for one series, (series, horizon) for a panel; the median where a model's docstring says so.
     lower, upper: level -> array like `mean`; `lower[0.8]` and `upper[0.8]` enclose a new observation with probability 0.8.
     index: stamps, like `mean`.   ids: one per series.   history: the series that it continues.   model: its name.
-    intervals: "analytic", "conformal", "normal" or some of them ("analytic and conformal"): how the intervals were made; "none" where there are none.
+    intervals: "analytic", "simulated", "bootstrap", "conformal", "adaptive", "normal" or some of them ("analytic and conformal"): how the
+        intervals were made; "none" where there are none.
+    samples: (paths, horizon) sample paths, (series, paths, horizon) for a panel, where they were asked for.
     errors: series id -> why its forecast is the last value repeated or, where there is none, NaN; or why it has no intervals (NaN):
         a panel goes on where one series cannot be fitted.
     """
@@ -57,6 +57,7 @@ class Forecast:
     model: str
     intervals: str = "analytic"
     errors: Mapping[str, str] = field(default_factory=dict)
+    samples: Floats | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -134,8 +135,39 @@ class Model(ABC):
         return made
 
     def quantiles(self, state: State, horizon: int, probabilities: Floats) -> Floats | None:
-        """(probabilities, horizon) of the predictive distribution where a formula is known, else None: then intervals are conformal."""
+        """(probabilities, horizon) of the predictive distribution where it is known, else None: then intervals are conformal."""
         return None
+
+    @property
+    def interval_kind(self) -> str:
+        """How `quantiles` come about: "analytic" by a formula, "simulated" from paths that are drawn with a fixed seed."""
+        return "analytic"
+
+    def innovations(self, y: Values, fitted: Values) -> Values:
+        """(time,) the errors as the model counts them, from observations and their one-step forecasts: differences, or shares where they are factors."""
+        return y - fitted
+
+    def simulate(self, state: State, horizon: int, innovations: Floats) -> Floats:
+        """(paths, horizon) what comes when the errors to come are `innovations`, (paths, horizon). Override with a faster equal."""
+        paths = np.empty((len(innovations), horizon))
+        for path, errors in zip(paths, innovations.tolist(), strict=True):
+            now = state
+            for h, error in enumerate(errors[:horizon]):
+                path[h] = self.forecast(now, 1)[0] + error
+                _, now = self.step(float(path[h]), now)
+        return paths
+
+    def regression(self) -> Floats:
+        """(covariates,) coefficients of the future covariates. Their part is taken off before `run` and `step`, and put back on forecasts."""
+        return np.zeros(0)
+
+    def coefficients(self) -> dict[str, float]:
+        """The estimated coefficients by name."""
+        return {}
+
+    def standard_errors(self) -> dict[str, float]:
+        """Their standard errors by the same names, as far as they are known."""
+        return {}
 
     def describe(self) -> dict[str, Any]:
         """The parameters under the names of the equation, for people."""
@@ -148,6 +180,28 @@ class Model(ABC):
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of these parameters, in plain sentences: a fit that is not stationary, …"""
         return ()
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodModel(Model):
+    """A model fitted by maximum likelihood.
+
+        AIC = −2·loglik + 2·k      AICc = AIC + 2·k·(k + 1)/(n − k − 1)      BIC = −2·loglik + k·log n
+
+    loglik: at the estimates.   estimated: k, every number that was estimated, a variance included.   observations: n, those in the likelihood.
+    """
+
+    loglik: float
+    estimated: int
+    observations: int
+
+    def criterion(self, name: str) -> float:
+        """ "aic", "aicc" or "bic"; AICc is infinite where n is at most k + 1."""
+        k, n = self.estimated, self.observations
+        aic = 2 * k - 2 * self.loglik
+        if name == "bic":
+            return aic + k * (math.log(n) - 2) if n else math.inf
+        return aic if name == "aic" else aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
 
 
 class FlatModel(Model):
@@ -213,11 +267,14 @@ class Fitted(ABC):
         """(rows,) forecast of each observation made one step before it, laid out as `history.values`; NaN where there was none."""
 
     @abstractmethod
-    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto") -> Forecast:
+    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
         """Forecast `horizon` steps ahead.
 
         levels: probabilities of the prediction intervals, each in (0, 1).
-        intervals: "auto" (analytic where a formula exists, else split-conformal), "analytic" or "conformal".
+        intervals: "auto" (from a formula or the model's own simulation where there is one, else split-conformal), "analytic", "simulated" (paths with
+            normal errors), "bootstrap" (paths with errors of the history), "conformal", or "adaptive" (conformal, with levels that learn from misses).
+        samples: how many sample paths to return in `Forecast.samples`; their errors are those of the history where intervals="bootstrap", else normal.
+        seed: for whatever is drawn.
         """
 
     @abstractmethod
@@ -295,210 +352,6 @@ class Session(ABC):
         """(horizon,) mean of the next observations."""
 
 
-class LocalSession(Session):
-    """A session over one series of a local model."""
-
-    def __init__(self, model: Model, state: State) -> None:
-        self.model, self.state = model, state
-
-    def step(self, y: float) -> float:
-        if math.isinf(y):
-            raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {y!r}.")
-        _, self.state = self.model.step(float(y), self.state)
-        return float(self.model.forecast(self.state, 1)[0])
-
-    def predict(self, horizon: int) -> Floats:
-        check_horizon(horizon)
-        return self.model.forecast(self.state, horizon)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LocalForecaster(Forecaster):
-    """A forecaster that fits each series by itself."""
-
-    model: ClassVar[type[Model]]
-
-    @abstractmethod
-    def fit_one(self, y: Values, season_length: int) -> Model:
-        """The parameters for one series.   y: (time,), NaN = missing; begins with an observation. Raises ForecastError, saying what is missing."""
-
-    def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> LocalFitted:
-        history = as_series(series)
-        check_regular(history)
-        deadline = None if seconds is None else time.monotonic() + seconds
-        season = self.season_of(history)
-        models: list[Model | None] = []
-        errors: dict[str, str] = {}
-        for i, y in enumerate(history):
-            if deadline is not None and time.monotonic() > deadline:
-                raise BudgetError(
-                    f"{self.name} had fitted {i} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget."
-                )
-            try:
-                models.append(self.fit_one(observed(y, history.ids[i]), season))
-            except ForecastError as error:
-                models.append(None)
-                errors[history.ids[i]] = str(error)
-            if progress:
-                progress(i + 1, len(history))
-        if len(errors) == len(history):
-            first = next(iter(errors.values()))
-            raise ForecastError(first if len(history) == 1 else f'{self.name} fits none of the {len(history)} series. "{history.ids[0]}": {first}')
-        return LocalFitted(self, history, tuple(models), errors)
-
-    def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> LocalFitted:
-        for name in errors:
-            if name not in history.ids:
-                raise BundleError(f'The series "{name}" is said to have failed, but is not among those saved: {", ".join(history.ids[:20])}.')
-        models = iter(unpack(self.model, weights, len(history) - len(errors)))
-        return LocalFitted(self, history, tuple(None if name in errors else next(models) for name in history.ids), dict(errors))
-
-
-def observed(y: Values, name: str) -> Values:
-    """From the first observation on; ForecastError where there is none."""
-    present = np.flatnonzero(~np.isnan(y))
-    if len(present) == 0:
-        raise ForecastError(f'Series "{name}" has no observation: all {len(y)} values are missing.')
-    return y[present[0] :]
-
-
-class Run(NamedTuple):
-    """A model after one series.   fitted: (time,) one-step forecasts.   last: the last value known.   error: why `state` is not there."""
-
-    fitted: Values
-    state: State
-    last: float
-    error: str = ""
-
-    @classmethod
-    def of(cls, model: Model | None, y: Values) -> Run:
-        present = np.flatnonzero(~np.isnan(y))
-        begin = int(present[0]) if len(present) else len(y)  # a model begins with the first observation
-        last = float(y[present[-1]]) if len(present) else math.nan
-        if model is None:
-            return cls(np.full(len(y), np.nan), None, last)
-        try:
-            fitted, state = model.run(y[begin:])
-        except ForecastError as error:  # an observation that this model cannot take in came after the fit
-            return cls(np.full(len(y), np.nan), None, last, str(error))
-        return cls(np.concatenate([np.full(begin, np.nan), fitted]), state, last)
-
-
-@dataclass(frozen=True, eq=False)
-class LocalFitted(Fitted):
-    """One `Model` per series; None where the series could not be fitted, and the last value stands in."""
-
-    models: tuple[Model | None, ...]
-    failures: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def errors(self) -> Mapping[str, str]:
-        return {**self.failures, **{name: run.error for name, run in zip(self.history.ids, self._runs, strict=True) if run.error}}
-
-    @cached_property
-    def _runs(self) -> list[Run]:
-        return [Run.of(model, y) for model, y in zip(self.models, self.history, strict=True)]
-
-    @property
-    def fitted_values(self) -> Values:
-        return np.concatenate([run.fitted for run in self._runs])
-
-    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto") -> Forecast:
-        check_horizon(horizon)
-        levels = check_levels(levels)
-        if intervals not in ("auto", "analytic", "conformal"):
-            raise unknown("kind of intervals", intervals, ("auto", "analytic", "conformal"))
-        mean = np.empty((len(self.history), horizon))
-        bounds = np.full((len(self.history), 2 * len(levels), horizon), np.nan)  # lower and upper of each level in turn
-        kinds: set[str] = set()
-        errors = dict(self.errors)
-        if len(errors) == len(self.history):  # observations that came after the fit cannot be taken in
-            raise ForecastError(next(iter(errors.values())))
-        for i, (model, run) in enumerate(zip(self.models, self._runs, strict=True)):
-            if model is None or run.error:
-                mean[i] = run.last
-                errors[self.history.ids[i]] += " It has no forecast." if math.isnan(run.last) else " Its last value stands in."
-                continue
-            mean[i] = model.forecast(run.state, horizon)
-            try:
-                bounds[i], kind = self._bounds(i, model, run.state, mean[i], levels, intervals)
-                kinds.update(kind.split(" and "))
-            except ForecastError as error:
-                errors[self.history.ids[i]] = str(error)
-        shape = mean.shape if self.history.panel else (horizon,)
-        return Forecast(
-            mean=mean.reshape(shape),
-            lower={level: bounds[:, 2 * k].reshape(shape) for k, level in enumerate(levels)},
-            upper={level: bounds[:, 2 * k + 1].reshape(shape) for k, level in enumerate(levels)},
-            index=self.history.future_index(horizon).reshape(shape),
-            history=self.history,
-            model=self.forecaster.name,
-            intervals=" and ".join(sorted(kinds)) if levels and kinds else "none",
-            errors=errors,
-        )
-
-    def _bounds(self, i: int, model: Model, state: State, mean: Floats, levels: tuple[float, ...], intervals: str) -> tuple[Floats, str]:
-        """(2 · levels, horizon) the bounds for series `i`, and their kind.   Raises ForecastError where nothing is known about its errors."""
-        exact = None if intervals == "conformal" else model.quantiles(state, len(mean), tail_probabilities(levels))
-        if exact is None and intervals == "analytic":
-            raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name} with these settings. Use intervals="conformal".')
-        if exact is not None or not levels:
-            return _finite(np.empty((0, len(mean))) if exact is None else exact), "analytic"
-        radii, kind = conformal_radii(self._errors_ahead(i, len(mean)), levels)
-        with np.errstate(over="ignore"):
-            return _finite(mean + radii), kind
-
-    def _errors_ahead(self, i: int, horizon: int) -> Floats:
-        """(origins, horizon) errors of forecasts made inside the last part of series `i` by a model fitted to what came before; NaN where not known."""
-        y = observed(self.history.y(i), self.history.ids[i])
-        count = min(max(len(y) // 3, 24), len(y) // 2, 200)  # origins in the calibration part; the same for every horizon
-        cut = len(y) - count
-        assert isinstance(self.forecaster, LocalForecaster)
-        try:
-            model = self.forecaster.fit_one(y[:cut], self.forecaster.season_of(self.history))
-        except ForecastError:  # too short to hold a part back: one-step residuals of the whole
-            residuals = self.history.y(i) - self._runs[i].fitted
-            return np.column_stack([residuals, np.full((len(residuals), horizon - 1), np.nan)])
-        _, state = model.run(y[:cut])
-        padded = np.concatenate([y[cut:], np.full(horizon, np.nan)])
-        came = np.lib.stride_tricks.sliding_window_view(padded, horizon)[:count]
-        return np.asarray(came - model.forecasts(y[cut:], state, horizon))
-
-    def update(self, new: Any) -> LocalFitted:
-        return replace(self, history=self._new_rows(new))
-
-    def stream(self, series: int | str = 0) -> LocalSession:
-        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
-            raise unknown("series", str(series), self.history.ids[:20])
-        model, name = self.models[i], self.history.ids[i]
-        if model is None or self._runs[i].error:
-            raise ForecastError(f'Series "{name}" could not be fitted: {self.errors[name]}')
-        return LocalSession(model, self._runs[i].state)
-
-    def describe(self, series: int = 0) -> dict[str, Any]:
-        model, run = self.models[series], self._runs[series]
-        return {} if model is None else {**model.describe(), **({} if run.error else model.describe_state(run.state))}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        found = {name: model.notes() for name, model in zip(self.history.ids, self.models, strict=True) if model is not None}
-        return tuple(f"{name}: {note}" if self.history.panel else note for name, notes in found.items() for note in notes)
-
-    def weights(self) -> dict[str, Any]:
-        errors = self.errors
-        models = [model for name, model in zip(self.history.ids, self.models, strict=True) if model is not None and name not in errors]
-        if not models:
-            raise ForecastError(next(iter(errors.values())))
-        return pack(models)
-
-
-def _finite(bounds: Floats) -> Floats:
-    """Bounds beyond the range of floats, at the end of that range."""
-    limit = np.finfo(np.float64).max
-    return np.clip(bounds, -limit, limit)
-
-
 def check_regular(series: Series) -> None:
     """Refuse irregular sampling, with a spacing that would do."""
     if series.frequency is not None:
@@ -533,33 +386,3 @@ def check_whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ConfigError(f"`{name}` is a whole number, {least} or more, not {value!r}.")
     return int(value)
-
-
-def pack(models: Sequence[Model]) -> dict[str, Any]:
-    """Many small records of numbers as a few flat arrays: `model.alpha` holds every alpha one after the other, `model.alpha.shape` their shapes."""
-    arrays: dict[str, Any] = {}
-    for f in fields(models[0]):
-        values = [np.asarray(getattr(model, f.name)) for model in models]
-        values = [value.astype(np.float64) if value.dtype.kind == "f" else value.astype(np.int64) for value in values]
-        arrays[f"model.{f.name}"] = np.concatenate([value.reshape(-1) for value in values])
-        arrays[f"model.{f.name}.shape"] = np.array([value.shape for value in values], dtype=np.int64).reshape(len(values), -1)
-    return arrays
-
-
-def unpack(kind: type[Model], arrays: Mapping[str, Any], count: int) -> list[Model]:
-    """The inverse of `pack`.   Raises BundleError where the arrays do not hold `count` models."""
-    columns: list[list[Any]] = []
-    for f in fields(kind):
-        try:
-            flat, shapes = arrays[f"model.{f.name}"], arrays[f"model.{f.name}.shape"]
-        except KeyError as error:
-            raise BundleError(f"The weights have no array {error}.") from None
-        if flat.ndim != 1 or flat.dtype.kind not in "if" or shapes.ndim != 2 or shapes.dtype.kind != "i" or len(shapes) != count or (shapes < 0).any():
-            found = f"{flat.dtype} {flat.shape} and {shapes.dtype} {shapes.shape}"
-            raise BundleError(f'The arrays "model.{f.name}" and "model.{f.name}.shape" do not hold {count} series: they are {found}.')
-        sizes = [math.prod(shape) for shape in shapes.tolist()]  # exact: a hostile shape cannot overflow
-        if sum(sizes) != len(flat):
-            raise BundleError(f'The array "model.{f.name}" has {len(flat)} numbers; {sum(sizes)} were expected.')
-        pieces = np.split(flat, np.cumsum(sizes)[:-1])
-        columns.append([piece.reshape(shape) if len(shape) else piece[0].item() for piece, shape in zip(pieces, shapes, strict=True)])
-    return [kind(*(column[i] for column in columns)) for i in range(count)]

@@ -29,8 +29,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from inorder.errors import ForecastError
-from inorder.forecast.base import FlatModel, LocalForecaster, Model
+from inorder.forecast.base import FlatModel, Model
 from inorder.forecast.intervals import deviation, student_quantiles
+from inorder.forecast.local import LocalForecaster
 from inorder.typing import Floats, Offsets, Values
 
 

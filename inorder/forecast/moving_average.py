@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import FlatModel, LocalForecaster, check_whole
+from inorder.forecast.base import FlatModel, check_whole
+from inorder.forecast.local import LocalForecaster
 from inorder.typing import Floats, Values
 
 

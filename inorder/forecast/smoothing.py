@@ -27,8 +27,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import LocalForecaster, Model
+from inorder.forecast.base import Model
 from inorder.forecast.intervals import normal_quantiles, power_of_two
+from inorder.forecast.local import LocalForecaster
 from inorder.typing import Floats, Values
 
 LONGEST_SEASON = 52  # whose initial states are estimated unasked; the work grows with its square

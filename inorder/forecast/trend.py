@@ -30,9 +30,10 @@ import numpy as np
 from numpy.polynomial import Polynomial
 
 from inorder.errors import ConfigError, ForecastError, unknown
-from inorder.forecast.base import LocalForecaster, Model, check_whole
+from inorder.forecast.base import Model, check_whole
 from inorder.forecast.baselines import continued_lines, lines_so_far
 from inorder.forecast.intervals import deviation, power_of_two, student_quantiles
+from inorder.forecast.local import LocalForecaster
 from inorder.typing import Floats, Values
 
 KINDS = ("linear", "polynomial", "exponential")

@@ -24,6 +24,7 @@ class Candidate:
     """A model that can be fitted: where it lives, its settings, and what people want to know of it.
 
     home: "module:Class" below `inorder`.   seasonal: it needs a season.   positive: it needs values above zero.
+    usual: `compare` tries it unasked.
     """
 
     home: str
@@ -33,6 +34,7 @@ class Candidate:
     settings: Mapping[str, Any] = field(default_factory=dict)
     seasonal: bool = False
     positive: bool = False
+    usual: bool = True
 
     def make(self, **settings: Any) -> Forecaster:
         """The forecaster with these settings on top of the candidate's own."""
@@ -151,7 +153,7 @@ def default_models(series: Series) -> tuple[list[str], list[str]]:
     """The candidates that suit `series`, and a sentence on each group that was left out."""
     import numpy as np
 
-    names, notes = list(CANDIDATES), []
+    names, notes = [name for name, one in CANDIDATES.items() if one.usual], []
     if series.season_length == 1:
         names = [name for name in names if not CANDIDATES[name].seasonal]
         notes.append("No season is known, so the seasonal models are left out; --season sets one.")

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inorder.data.batch import Batch, Windows
+from inorder.data.covariates import future_ahead, future_columns
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon
 from inorder.forecast.intervals import check_levels, conformal_radii
 from inorder.losses.likelihood import LIKELIHOODS
 from inorder.models.neural_forecaster import RecurrentForecaster
-from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, future_ahead, future_columns, too_short, trained, usable_season
+from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, too_short, trained, usable_season
 from inorder.tasks.lstm_running import Memory, Recurrence, errors_ahead, take
 from inorder.train.loop import Epoch, History, Training, train
 from inorder.train.reproducible import reproducible, using_threads
@@ -279,13 +280,16 @@ class LSTMFitted(Fitted):
     def fitted_values(self) -> Values:
         return self._run[0]
 
-    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto") -> Forecast:
+    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
+        """As `Fitted.predict`; intervals are conformal, and a sample path takes the errors of one forecast made inside the calibration part."""
         check_horizon(horizon)
         levels = check_levels(levels)
-        if intervals not in ("auto", "analytic", "conformal"):
-            raise unknown("kind of intervals", intervals, ("auto", "analytic", "conformal"))
-        if intervals == "analytic":
-            raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name}. Use intervals="conformal".')
+        _check_whole("samples", samples, 0)
+        if intervals not in INTERVALS:
+            raise unknown("kind of intervals", intervals, INTERVALS)
+        if intervals not in ("auto", "conformal", "adaptive"):
+            formula = "No formula is known for the" if intervals == "analytic" else f"There are no {intervals}"
+            raise ConfigError(f'{formula} intervals of {self.forecaster.name}. Use intervals="conformal".')
         future = self.scaling.standard_future(future_ahead(self.history, horizon))
         memory, which = self._run[1], np.arange(len(self.history))
         with using_threads(1):
@@ -294,11 +298,12 @@ class LSTMFitted(Fitted):
         bounds = np.empty((2 * len(levels), len(self.history), horizon))
         kind = "none"
         if levels:
-            radii, kind = conformal_radii(_to_horizon(self.calibration, horizon), levels)
+            radii, kind = conformal_radii(_to_horizon(self.calibration, horizon), levels, adaptive=intervals == "adaptive")
             for k, radius in enumerate(radii):
                 bounds[k] = self._recurrence.values(u + self.scaling.scale[:, None] * radius, memory.phase, which)
+        drawn = self._samples(u, horizon, samples, seed)
         for i in self._failed:
-            mean[i], bounds[:, i] = _last_value(self.history.y(i)), np.nan
+            mean[i], bounds[:, i], drawn[i] = _last_value(self.history.y(i)), np.nan, np.nan
         shape = mean.shape if self.history.panel else (horizon,)
         return Forecast(
             mean=mean.reshape(shape),
@@ -309,7 +314,24 @@ class LSTMFitted(Fitted):
             model=self.forecaster.name,
             intervals=kind,
             errors=self.failures,
+            samples=(drawn if self.history.panel else drawn[0]) if samples else None,
         )
+
+    def _samples(self, u: Floats, horizon: int, samples: int, seed: int) -> Floats:
+        """(series, samples, horizon): the forecast u, (series, horizon), plus the errors of forecasts that are drawn as wholes."""
+        drawn = np.empty((len(u), samples, horizon))
+        if samples:
+            errors = _to_horizon(self.calibration, horizon)
+            errors = errors[~np.isnan(errors).any(axis=1)]
+            if len(errors) == 0:
+                raise ForecastError(
+                    f"No forecast over {horizon} steps could be judged in the calibration part, so there are no errors to draw. Use a shorter horizon."
+                )
+            rows = np.random.default_rng(seed).integers(len(errors), size=(samples, len(u)))
+            memory, which = self._run[1], np.arange(len(u))
+            for path, row in enumerate(rows):
+                drawn[:, path] = self._recurrence.values(u + self.scaling.scale[:, None] * errors[row], memory.phase, which)
+        return drawn
 
     def update(self, new: Any) -> LSTMFitted:
         return replace(self, history=self._new_rows(new))

@@ -15,13 +15,12 @@ networks, §3; one scale per series: Salinas et al. 2020, DeepAR, §3.3.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inorder.data.covariates import columns_of, future_columns
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
 from inorder.features.fourier import clock
@@ -265,11 +264,6 @@ def _season(u: Values, phase: int, season_length: int) -> Floats:
     return np.roll(np.nan_to_num(indices), phase)
 
 
-def columns_of(covariates: Mapping[str, Any], rows: int) -> Floats:
-    """(rows, covariates) in the order of their names."""
-    return np.stack([np.asarray(covariates[name], dtype=np.float64) for name in sorted(covariates)], axis=1) if covariates else np.zeros((rows, 0))
-
-
 def _next_future(history: Series) -> Floats:
     """(rows, covariates) future covariates of the row after each; NaN where not known."""
     columns = future_columns(history)
@@ -278,22 +272,6 @@ def _next_future(history: Series) -> Floats:
         if name in history.ahead and history.ahead[name].shape[1]:
             columns[history.offsets[1:] - 1, k] = history.ahead[name][:, 0]
     return columns
-
-
-def future_columns(history: Series) -> Floats:
-    """(rows, covariates) the future covariates of every row, in the order of their names."""
-    return columns_of(history.future, len(history.values))
-
-
-def future_ahead(history: Series, horizon: int) -> Floats:
-    """(series, horizon, covariates) the future covariates after the last row. Raises ForecastError where fewer steps are known."""
-    names = sorted(history.future)
-    for name in names:
-        steps = history.ahead[name].shape[1] if name in history.ahead else 0
-        if steps < horizon:
-            what = f'{horizon} values of the future covariate "{name}" after the last observation'
-            raise ForecastError(f"A forecast of {horizon} steps needs {what}; there are {steps}.")
-    return np.stack([history.ahead[name][:, :horizon] for name in names], axis=2) if names else np.zeros((len(history), horizon, 0))
 
 
 def _centre_and_spread(columns: Floats) -> tuple[Floats, Floats]:

@@ -14,9 +14,11 @@ from inorder.data.frequency import Frequency
 from inorder.data.series import Series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError
 from inorder.forecast.autoregressive import AR, ARModel
-from inorder.forecast.base import LocalForecaster, Model, pack, unpack
+from inorder.forecast.base import Model
 from inorder.forecast.baselines import Drift, Mean, Naive, SeasonalNaive
+from inorder.forecast.local import LocalForecaster
 from inorder.forecast.moving_average import MovingAverage
+from inorder.forecast.packing import pack, unpack
 from inorder.forecast.trend import Trend
 
 NAN = math.nan
@@ -76,7 +78,9 @@ class Slow(LocalForecaster):
 
 def test_a_budget_is_kept():
     with pytest.raises(BudgetError, match=r"slow had fitted 1 of 3 series when its 0.0 seconds were used up"):
-        Slow().fit(PANEL, seconds=0.01)
+        Slow().fit(PANEL, seconds=0.01, workers=1)
+    with pytest.raises(BudgetError, match=r"slow had fitted [0-3] of 3 series"):
+        Slow().fit(PANEL, seconds=0.01, workers=2)
     assert len(Slow().fit(PANEL, seconds=60).models) == 3
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import pack, unpack
+from inorder.forecast.packing import pack, unpack
 from inorder.forecast.smoothing import ExponentialSmoothing, SmoothingModel, SmoothingState
 
 NAN = float("nan")

@@ -10,7 +10,8 @@ import numpy as np
 
 from inorder.data.frequency import Frequency
 from inorder.data.series import Series
-from inorder.forecast.base import Fitted, Forecaster, LocalFitted
+from inorder.forecast.base import Fitted, Forecaster
+from inorder.forecast.local import LocalFitted
 from inorder.tasks.forecast import CANDIDATES
 
 HORIZON = 7

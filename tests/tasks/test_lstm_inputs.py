@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inorder.data.covariates import future_ahead
 from inorder.data.frequency import Frequency
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
-from inorder.tasks.lstm_inputs import encode, fit_scaling, future_ahead, phases, too_short, trained, usable_season
+from inorder.tasks.lstm_inputs import encode, fit_scaling, phases, too_short, trained, usable_season
 
 
 def growing(time: int = 60, count: int = 1, season: int = 12) -> Series:
