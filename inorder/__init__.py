@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AR": "forecast.autoregressive",
     "Comparison": "comparison",
+    "ContinuousTime": "forecast.irregular",
     "Drift": "forecast.baselines",
     "ExponentialSmoothing": "forecast.smoothing",
     "Fitted": "forecast.base",
