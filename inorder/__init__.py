@@ -19,6 +19,7 @@ _HOME = {
     "AutoETS": "forecast.ets",
     "Comparison": "comparison",
     "Decomposed": "forecast.decomposed",
+    "ContinuousTime": "forecast.irregular",
     "Drift": "forecast.baselines",
     "ETS": "forecast.ets",
     "ExponentialSmoothing": "forecast.smoothing",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inorder.forecast.base import Forecast
     from inorder.forecast.decomposition import Decomposition
     from inorder.forecast.var_analysis import ImpulseResponses
+    from inorder.forecast.irregular import Interpolation
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
 STYLE: Any = {  # matplotlib's settings by their names
@@ -137,6 +138,22 @@ def plot_forecast(
     if truth is not None:
         ax.plot(ahead, truth, color=ORANGE, linestyle=(0, (4, 2)), marker=marker, markersize=4, label="what came")
     ax.set_title(_short(series.ids[i]))
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, handlelength=1.6, columnspacing=1.2)
+    return fig
+
+
+@styled
+def plot_interpolation(found: Interpolation) -> Figure:
+    """The observations, and what a model says of the series at the times that were asked for, with its bands."""
+    order = np.argsort(found.index, kind="stable")
+    at = _x(found.index[order])
+    fig, (ax,) = figure()
+    for k, level in enumerate(sorted(found.lower, reverse=True)):
+        lower, upper = found.lower[level][order], found.upper[level][order]
+        ax.fill_between(at, lower, upper, color=BLUE, alpha=0.16 + 0.12 * k, linewidth=0, label=f"{100 * level:.12g} % band")
+    ax.plot(at, found.mean[order], color=BLUE, label="model")
+    ax.plot(_x(found.history.stamps()), found.history.y(), color=INK, marker="o", markersize=2.5, linestyle="none", label="observed")
+    ax.set_title(_short(found.history.ids[0]))
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, handlelength=1.6, columnspacing=1.2)
     return fig
 

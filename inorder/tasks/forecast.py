@@ -160,6 +160,13 @@ CANDIDATES: dict[str, Candidate] = {
         "Lütkepohl 2005, New Introduction to Multiple Time Series Analysis, ch. 2–4",
         system=True,
     ),
+    "continuous-time": Candidate(
+        "forecast.irregular:ContinuousTime",
+        "A random walk under noise in continuous time, for observations at uneven times; kind=trend and kind=car are others.",
+        "dα = A·α·dt + B·dW;  y = Z·α(t) + ε",
+        "Harvey 1989, ch. 9; Jones 1981",
+        usual=False,
+    ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
         "One recurrent network with gated memory, trained on all series together.",
