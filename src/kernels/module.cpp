@@ -3,10 +3,12 @@
 #include <nanobind/nanobind.h>
 
 namespace inorder {
+void bind_detect(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
     m.doc() = "Compiled loops. Their faces, with checks and documentation, are the modules of inorder.kernels.";
+    inorder::bind_detect(m);
     inorder::bind_smoothing(m);
 }
