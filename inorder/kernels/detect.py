@@ -12,13 +12,15 @@ Source and conventions: `inorder.textbook.detect`.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inorder.kernels import extension, warn_uncompiled
 from inorder.typing import Floats
+
+Watch = TypeVar("Watch", "Evidence", "Alarms")
 
 
 class Evidence:
@@ -91,7 +93,7 @@ def _state(name: str, *arguments: float) -> Any:
     return getattr(detect, name)(*arguments)
 
 
-def _copied(watch: Any) -> Any:
+def _copied(watch: Watch) -> Watch:
     other = object.__new__(type(watch))
     other.state = watch.state.copy() if extension is not None else deepcopy(watch.state)
     return other

@@ -119,7 +119,7 @@ def row_weights(rows: int, windows: Sequence[Window], profile: Profile) -> tuple
     ([-0.11, -0.11, 1.0, 0.86, -0.109, -0.11], [-1, -1, 0, 0, -1, -1])
     """
     weights, which = np.full(rows, -profile.false_positive), np.full(rows, -1, dtype=np.int64)
-    for k, (first, last) in enumerate(windows):
+    for first, last in windows:
         behind = np.arange(last + 1, rows)
         weights[behind] = profile.false_positive * _sigmoid((behind - last) / max(last - first, 1))
     for k, (first, last) in enumerate(windows):
@@ -166,7 +166,9 @@ def nab_optimised(files: Sequence[Judged], profile: str = "standard") -> tuple[S
     (100.0, 0.9)
     """
     costs = PROFILES[_known(profile)]
-    values, gains, raw, windows = [], [], 0.0, 0
+    values: list[Floats] = []
+    gains: list[Floats] = []
+    raw, windows = 0.0, 0
     for file, (weights, which) in _weighted(files, profile):
         counted = np.flatnonzero((np.arange(len(file.scores)) >= file.probation) & ~np.isnan(file.scores))
         outside = counted[which[counted] < 0]
@@ -179,9 +181,9 @@ def nab_optimised(files: Sequence[Judged], profile: str = "standard") -> tuple[S
             values.append(file.scores[order])
             gains.append(np.diff(reached, prepend=-costs.false_negative))  # what each further alarm adds to the best one so far
             raw, windows = raw - costs.false_negative, windows + 1
-    value, gain = (np.concatenate([np.empty(0), *parts]) for parts in (values, gains))
-    order = np.argsort(-value, kind="stable")
-    value, total = value[order], np.cumsum(gain[order])
+    value = np.concatenate([np.empty(0), *values])
+    falling = np.argsort(-value, kind="stable")
+    value, total = value[falling], np.cumsum(np.concatenate([np.empty(0), *gains])[falling])
     last_of_equals = np.flatnonzero(np.diff(value, append=-math.inf) != 0)  # alarms with one score come together
     best, threshold = 0.0, math.inf
     if len(last_of_equals) and (reached := float(total[last_of_equals].max())) > 0:

@@ -83,7 +83,7 @@ def reach(probability: float, values: list[float], least: float) -> float:
     n, k, u, m = tail(values, least)
     if probability >= k / n:
         return sorted(values)[-max(int(probability * n), 1)]
-    return u + (1 - SHAPE) * m / SHAPE * ((k / (n * probability)) ** SHAPE - 1)
+    return u + (1 - SHAPE) * m / SHAPE * (math.pow(k / (n * probability), SHAPE) - 1)
 
 
 class Evidence:
