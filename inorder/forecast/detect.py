@@ -172,6 +172,7 @@ class FittedDetector:
     history: Series
     members: tuple[Fitted, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
+    task: ClassVar[str] = "detect"
 
     @property
     def errors(self) -> Mapping[str, str]:

@@ -65,15 +65,17 @@ class Judged:
     """One file: the scores that a detector gave its rows, and the windows.
 
     scores: (rows,), larger is more anomalous; NaN is no alarm at any threshold.   alarms: (rows,) the detector's own decisions.
+    skip: the first rows, which are not scored; None = those of the probation.
     """
 
     scores: Floats
     alarms: NDArray[np.bool_]
     windows: tuple[Window, ...]
+    skip: int | None = None
 
     @property
     def probation(self) -> int:
-        return probation_rows(len(self.scores))
+        return probation_rows(len(self.scores)) if self.skip is None else self.skip
 
 
 def probation_rows(rows: int) -> int:
@@ -186,8 +188,9 @@ def nab_optimised(files: Sequence[Judged], profile: str = "standard") -> tuple[S
     value, total = value[falling], np.cumsum(np.concatenate([np.empty(0), *gains])[falling])
     last_of_equals = np.flatnonzero(np.diff(value, append=-math.inf) != 0)  # alarms with one score come together
     best, threshold = 0.0, math.inf
-    if len(last_of_equals) and (reached := float(total[last_of_equals].max())) > 0:
-        best, threshold = reached, float(value[last_of_equals[int(np.argmax(total[last_of_equals]))]])
+    if len(last_of_equals) and total[last_of_equals].max() > 0:
+        at = last_of_equals[int(np.argmax(total[last_of_equals]))]
+        best, threshold = float(total[at]), float(value[at])
     return _normalised(raw + best, windows, len(files), profile, f"{threshold:.6g}, the best for all files"), threshold
 
 

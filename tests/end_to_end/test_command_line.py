@@ -224,7 +224,7 @@ def test_data_keep_their_letters_whatever_the_terminal_speaks(tmp_path):
 
 
 def test_results_of_different_files_get_folders_of_their_own():
-    from inorder.cli import stem
+    from inorder.commands import stem
 
     names = ["sales.2023.csv", "sales.2024.csv.gz", "data/Sales.CSV", "-", "a b&c.parquet", ".csv", "air-passengers"]
     assert [stem(name) for name in names] == ["sales.2023", "sales.2024", "Sales", "standard-input", "a-b-c", "series", "air-passengers"]
