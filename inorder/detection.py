@@ -219,7 +219,7 @@ def chosen(
     notes: list[str] = []
     if isinstance(models, Mapping):
         return {name: detector.with_settings(given) for name, detector in models.items()}, notes
-    names = list(CANDIDATES) if models is None else list(dict.fromkeys(models))
+    names = [name for name, one in CANDIDATES.items() if one.usual] if models is None else list(dict.fromkeys(models))
     if models is None and all(one.series.season_length == 1 for one in watched):
         names = [name for name in names if not CANDIDATES[name].seasonal]
         notes.append("No season is known, so the seasonal detectors are left out; --season sets one.")

@@ -35,7 +35,7 @@ class Candidate:
     """A detector that can be fitted, and what people want to know of it.
 
     forecasters: (name of `inorder models forecast`, settings) of those whose errors are watched; none is the windowed Gaussian.
-    seasonal: it needs a season.
+    seasonal: it needs a season.   usual: `compare` tries it unasked.
     """
 
     sentence: str
@@ -44,6 +44,7 @@ class Candidate:
     forecasters: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     seasonal: bool = False
+    usual: bool = True
 
     def make(self, **settings: Any) -> Detector:
         """The detector with these settings on top of the candidate's own."""
@@ -84,6 +85,7 @@ CANDIDATES: dict[str, Candidate] = {
         SOURCE,
         (("ar", {}),),
         {"evidence": "interval"},
+        usual=False,  # it asks for an interval at every row, which takes most of its time
     ),
     "seasonal-naive": Candidate(
         "Surprise in the change from one season to the next.", f"e[t] = y[t] − y[t−m];  {EVIDENCE}", SOURCE, (("seasonal-naive", {}),), seasonal=True
@@ -196,7 +198,17 @@ def read_rows(data: Any, **reading: Any) -> Series:
             raise
         why = "stamps appear twice"
     series = read_in_order(data, Options(**reading))
+    if series.index.dtype.kind == "M" and "season_length" not in reading:
+        series = replace(series, season_length=usual_season(series))
     return replace(series, notes=(*series.notes, f"{why}, so rows are taken in the order of the file, as if evenly spaced"))
+
+
+def usual_season(series: Series) -> int:
+    """The season that the usual spacing of uneven stamps would have; 1 where that is no whole number of seconds."""
+    from inorder.data.frequency import Frequency
+
+    seconds = float(np.median(np.diff(series.index).astype(np.float64))) / 1e6
+    return Frequency("second", int(seconds)).season_length if seconds >= 1 and seconds == int(seconds) else 1
 
 
 def _spoken(labels: Any, folder: Path | None) -> Any:
