@@ -208,7 +208,9 @@ def usual_season(series: Series) -> int:
     from inorder.data.frequency import Frequency
 
     seconds = float(np.median(np.diff(series.index).astype(np.float64))) / 1e6
-    return Frequency("second", int(seconds)).season_length if seconds >= 1 and seconds == int(seconds) else 1
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+    unit, size = next(((unit, size) for unit, size in units if seconds >= size and seconds % size == 0), ("step", 1))
+    return Frequency(unit, int(seconds) // size).season_length if unit != "step" else 1
 
 
 def _spoken(labels: Any, folder: Path | None) -> Any:
