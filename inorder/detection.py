@@ -111,7 +111,7 @@ class DetectionComparison:
         if self.best is not None:
             own = self.best.bundle(candidate=self.winner, comparison=self.to_json())
         else:
-            header = {"task": "detect", "model": self.detector.name, "settings": self.detector.settings, "files": len(self.watched)}
+            header = {"task": "detect", "model": self.detector.name, "settings": self.detector.settings, "compared_files": len(self.watched)}
             own = Bundle({**header, "candidate": self.winner, "comparison": self.to_json()}, {})
         return write_bundle(path, replace(own, texts={"report.html": self.report()}))
 

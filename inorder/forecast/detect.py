@@ -224,7 +224,7 @@ class FittedDetector:
         """What was fitted, in a few lines."""
         one_in = 1 / self.detector.alarm_rate
         lines = [f"{self.detector.name}: an alarm in about {one_in:,.0f} rows where nothing unusual happens", f"history: {self.history.describe()}"]
-        lines += [line for member in self.members for line in ("", member.summary())]
+        lines += [f"watches the errors of {member.forecaster.name}: {_told(member.forecaster)}" for member in self.members]
         return "\n".join(lines)
 
     def weights(self) -> dict[str, Any]:
@@ -245,6 +245,12 @@ class FittedDetector:
         from inorder.bundle import write_bundle
 
         return write_bundle(path, self.bundle())
+
+
+def _told(forecaster: Forecaster) -> str:
+    """The settings that differ from the usual ones."""
+    usual = type(forecaster)().settings
+    return ", ".join(f"{key}={value}" for key, value in forecaster.settings.items() if value != usual[key]) or "with its usual settings"
 
 
 class DetectorSession:

@@ -314,8 +314,8 @@ def restore(bundle: Bundle) -> FittedDetector:
 
     header = bundle.model
     where = f"The bundle {bundle.path}" if bundle.path else "The bundle"
-    if header.get("files"):
-        raise BundleError(f"{where} holds a comparison over {header['files']} files and no fitted detector. Fit one: inorder fit detect FILE --model NAME.")
+    if "compared_files" in header:
+        raise BundleError(f"{where} holds a comparison over {header['compared_files']} files and no fitted detector. Fit one: inorder fit detect FILE --model NAME.")
     settings, members, failures = header.get("settings"), header.get("members"), header.get("failures")
     if not isinstance(settings, dict) or not isinstance(members, list) or not isinstance(failures, dict):
         raise BundleError(f'{where} is damaged: model.json needs the objects "settings" and "failures" and the list "members".')
