@@ -158,7 +158,8 @@ def _tuple(names: str | Sequence[str]) -> tuple[str, ...]:
 @contextmanager
 def unpacked(data: Any) -> Iterator[tuple[list[tuple[str, Any]], Path | None]]:
     """[(name, what to read)], and the folder that they lie in if there is one."""
-    path = Path(data) if isinstance(data, str | Path) and data != "-" else None
+    standard = isinstance(data, str) and data == "-"
+    path = Path(data) if isinstance(data, str | Path) and not standard else None
     if path is not None and path.suffix.lower() == ".zip" and path.is_file():
         with tempfile.TemporaryDirectory() as folder:
             try:
@@ -170,7 +171,7 @@ def unpacked(data: Any) -> Iterator[tuple[list[tuple[str, Any]], Path | None]]:
     elif path is not None and path.is_dir():
         yield _inside(path, path), path
     else:
-        yield [(path.name if path is not None else "standard input" if data == "-" else "data", data)], None
+        yield [(path.name if path is not None else "standard input" if standard else "data", data)], None
 
 
 def _inside(folder: Path, source: Path) -> list[tuple[str, Any]]:
@@ -186,18 +187,25 @@ def read_rows(data: Any, **reading: Any) -> Series:
     from inorder.data.reading import read_in_order
     from inorder.data.series import Series, read_series
 
+    series: Series | None
     if isinstance(data, Series):
         return data
     try:
         series = read_series(data, **reading)
-        if series.frequency is not None or len(series) > 1 or len(series.values) < 2:
-            return series
-        why = "the stamps are irregular"
-    except SeriesError as error:
-        if "twice" not in str(error) or data == "-":  # the one thing that the order of rows mends
+    except SeriesError:
+        if isinstance(data, str) and data == "-":  # it is read already
             raise
+        try:
+            series = read_in_order(data, Options(**reading))
+        except SeriesError:
+            series = None
+        if series is None or len(np.unique(series.index)) == len(series.index):
+            raise  # the order of the rows mends stamps that appear twice, and nothing else
         why = "stamps appear twice"
-    series = read_in_order(data, Options(**reading))
+    else:
+        if series.frequency is not None or len(series) > 1 or len(series.values) < 2 or (isinstance(data, str) and data == "-"):
+            return series
+        series, why = read_in_order(data, Options(**reading)), "the stamps are irregular"
     if series.index.dtype.kind == "M" and "season_length" not in reading:
         series = replace(series, season_length=usual_season(series))
     return replace(series, notes=(*series.notes, f"{why}, so rows are taken in the order of the file, as if evenly spaced"))
@@ -315,7 +323,9 @@ def restore(bundle: Bundle) -> FittedDetector:
     header = bundle.model
     where = f"The bundle {bundle.path}" if bundle.path else "The bundle"
     if "compared_files" in header:
-        raise BundleError(f"{where} holds a comparison over {header['compared_files']} files and no fitted detector. Fit one: inorder fit detect FILE --model NAME.")
+        raise BundleError(
+            f"{where} holds a comparison over {header['compared_files']} files and no fitted detector. Fit one: inorder fit detect FILE --model NAME."
+        )
     settings, members, failures = header.get("settings"), header.get("members"), header.get("failures")
     if not isinstance(settings, dict) or not isinstance(members, list) or not isinstance(failures, dict):
         raise BundleError(f'{where} is damaged: model.json needs the objects "settings" and "failures" and the list "members".')
