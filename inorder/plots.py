@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from inorder.forecast.decomposition import Decomposition
     from inorder.forecast.var_analysis import ImpulseResponses
     from inorder.forecast.irregular import Interpolation
+    from inorder.forecast.detect import Detections
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
 STYLE: Any = {  # matplotlib's settings by their names
@@ -245,6 +246,37 @@ def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any
         )
         spread.legend(loc="upper right")
     spread.set_title("distribution of the errors")
+    return fig
+
+
+@styled
+def plot_detections(found: Detections, which: int | str = 0, windows: Sequence[tuple[int, int]] = ()) -> Figure:
+    """The series with the band that single errors seldom leave, its alarms, and the scores below.   windows: (first, last) rows to shade."""
+    i = _position(found.rows, which)
+    at = found.part(i)
+    x, y, score, raised = _x(found.rows.stamps(i)), found.rows.y(i), found.score[at], found.is_anomaly[at]
+    fig, (above, below) = figure(2, height=1.7, share_x=True)
+    for ax in (above, below):
+        for k, (first, last) in enumerate(windows):
+            ax.axvspan(x[first], x[last], color=GREEN, alpha=0.14, linewidth=0, label="labelled" if k == 0 and ax is above else None)
+    known = np.isfinite(found.lower[at]) & np.isfinite(found.upper[at])
+    if known.any():
+        stretch = max(1, len(x) // (MANY // 4))
+        places = np.flatnonzero(known)[::stretch]
+        above.fill_between(x[places], found.lower[at][places], found.upper[at][places], color=BLUE, alpha=0.25, linewidth=0, label="expected")
+    above.plot(*_thin(x, y), color=INK, linewidth=0.9)
+    above.plot(x[raised], y[raised], "o", color=ORANGE, markersize=5, label="alarm")
+    if np.isfinite(y).any() and known.any():  # one wild bound must not flatten the series
+        low, high = float(np.nanmin(y)), float(np.nanmax(y))
+        room = 0.15 * (high - low or abs(high) or 1.0)
+        above.set_ylim(low - room, high + room)
+    above.set_title(_short(found.rows.ids[i]))
+    above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
+    shown = np.flatnonzero(np.nan_to_num(score) > 0)
+    below.vlines(x[shown], 0, score[shown], color=MUTED, linewidth=0.8)
+    below.vlines(x[raised], 0, score[raised], color=ORANGE, linewidth=1.6)
+    below.set_ylabel("score")
+    below.set_ylim(bottom=0)
     return fig
 
 

@@ -5,6 +5,7 @@
 namespace inorder {
 void bind_ets(nanobind::module_& m);
 void bind_ces(nanobind::module_& m);
+void bind_detect(nanobind::module_& m);
 void bind_smoothing(nanobind::module_& m);
 void bind_theta(nanobind::module_& m);
 void bind_arima(nanobind::module_& m);
@@ -17,6 +18,7 @@ NB_MODULE(_compiled, m) {
     m.doc() = "Compiled loops. Their faces, with checks and documentation, are the modules of inorder.kernels.";
     inorder::bind_ets(m);
     inorder::bind_ces(m);
+    inorder::bind_detect(m);
     inorder::bind_smoothing(m);
     inorder::bind_theta(m);
     inorder::bind_arima(m);
