@@ -30,10 +30,14 @@ from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
 from inorder.forecast.decomposed import Decomposed as Decomposed
+from inorder.forecast.ets import ETS as ETS
+from inorder.forecast.ets import AutoETS as AutoETS
+from inorder.forecast.irregular import ContinuousTime as ContinuousTime
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
 from inorder.forecast.trend import Trend as Trend
+from inorder.forecast.var import VAR as VAR
 from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster
 from inorder.verbs import fit as fit

@@ -12,37 +12,22 @@ practice, 3rd ed., §5.7.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from inorder.data.series import check_season_length
-from inorder.errors import ConfigError, ForecastError, unknown
+from inorder.errors import ConfigError, ForecastError
 from inorder.forecast.base import Model, State, check_whole
 from inorder.forecast.decomposition import Options, seasonal_curves
 from inorder.forecast.intervals import power_of_two
 from inorder.forecast.local import LocalForecaster, fit_from
+from inorder.forecast.named import member, written
+from inorder.forecast.packing import CompositeModel
 from inorder.typing import Floats, Offsets, Values
 
-# What `model` may name: module:Class below inorder.forecast, and its settings. Any other LocalForecaster can be given as it is.
-INNER: dict[str, tuple[str, dict[str, Any]]] = {
-    "naive": ("baselines:Naive", {}),
-    "mean": ("baselines:Mean", {}),
-    "drift": ("baselines:Drift", {}),
-    "exponential-smoothing": ("smoothing:ExponentialSmoothing", {}),
-    "holt": ("smoothing:ExponentialSmoothing", {"trend": "additive"}),
-    "holt-damped": ("smoothing:ExponentialSmoothing", {"trend": "additive", "damped": True}),
-    "trend": ("trend:Trend", {}),
-    "ar": ("autoregressive:AR", {}),
-}
-PACKAGE = "inorder.forecast"
 LARGEST_LOG = math.log(np.finfo(np.float64).max)
 
 
@@ -54,10 +39,10 @@ class DecomposedState(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class DecomposedModel(Model):
-    """seasonal: (time,) what the seasons add to each row of the history.   lengths: (seasons,).   cycles: the cycle that each repeats after it, one
+class DecomposedModel(CompositeModel):
+    """members: one, the model of the series without its seasons.
+    seasonal: (time,) what the seasons add to each row of the history.   lengths: (seasons,).   cycles: the cycle that each repeats after it, one
     after the other.   left_out: season lengths for which the history is too short.   log: 1 where all this is of logarithms.
-    inner: the model of the series without its seasons.
     """
 
     seasonal: Floats
@@ -65,7 +50,10 @@ class DecomposedModel(Model):
     cycles: Floats
     left_out: Offsets
     log: int
-    inner: Model
+
+    @property
+    def inner(self) -> Model:
+        return self.members[0]
 
     def init(self) -> DecomposedState:
         return DecomposedState(0, self.inner.init())
@@ -158,8 +146,8 @@ class Decomposed(LocalForecaster):
         ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]
 
     season_lengths: of all seasons, such as (24, 168); None = the one of the series. Those that were not seen more than twice are left out, with a note.
-    inner: what forecasts the series without its seasons: a name ("naive", "mean", "drift", "exponential-smoothing", "holt", "holt-damped", "trend",
-        "ar"), or any LocalForecaster of this package.
+    inner: what forecasts the series without its seasons: a name ("naive", "drift", "holt-damped", "auto-ets", "ar", …), or any LocalForecaster of this
+        package.
     log: take logarithms first: seasons are factors, forecasts medians.
     seasonal_window: seasons that a curve through one place of the season looks at; None = 11, 15, … from the shortest; 0 = the season never changes.
     robust: leave outliers out of the seasons.
@@ -190,30 +178,15 @@ class Decomposed(LocalForecaster):
         for name in ("log", "robust"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"`{name}` is True or False, not {getattr(self, name)!r}.")
-        if isinstance(self.inner, Mapping):
-            object.__setattr__(self, "inner", _from_settings(self.inner))
-        elif not isinstance(self.inner, LocalForecaster) and self.inner not in INNER:
-            raise unknown("model for `inner`", str(self.inner), INNER)
+        object.__setattr__(self, "inner", member(self.inner))
 
     @property
     def settings(self) -> dict[str, Any]:
-        if not isinstance(self.inner, LocalForecaster):
-            return super().settings
-        kind = type(self.inner)
-        if not kind.__module__.startswith(PACKAGE + "."):
-            raise ConfigError(f"A model around {kind.__name__} cannot be saved, since that class is not part of inorder.forecast.")
-        home = f"{kind.__module__.removeprefix(PACKAGE + '.')}:{kind.__name__}"
-        return {**super().settings, "inner": {"home": home, "settings": self.inner.settings}}
+        return {**super().settings, "inner": written(self.inner)}
 
-    def nested(self) -> dict[str, type[Model]]:
-        inner = self._inner()
-        return {"inner": inner.model, **{f"inner.{name}": kind for name, kind in inner.nested().items()}}
-
-    def _inner(self) -> LocalForecaster:
-        if isinstance(self.inner, LocalForecaster):
-            return self.inner
-        home, settings = INNER[self.inner]
-        return _from_settings({"home": home, "settings": settings})
+    @property
+    def parts(self) -> tuple[LocalForecaster, ...]:
+        return (self.inner,)
 
     def fit_one(self, y: Values, season_length: int) -> DecomposedModel:
         values = positive_logarithms(y) if self.log else y
@@ -228,10 +201,9 @@ class Decomposed(LocalForecaster):
         seasonals = found.seasonals * unit
         cycles = np.concatenate([part[-m:] for part, m in zip(seasonals, lengths, strict=True)])
         seasonal = seasonals.sum(axis=0)
-        inner = self._inner()
-        model = fit_from(inner, values - seasonal, np.zeros((len(y), 0)), inner.season_length or 1)
+        model = fit_from(self.inner, values - seasonal, np.zeros((len(y), 0)), self.inner.season_length or 1)
         left_out = np.array([m for m in asked if m not in lengths], dtype=np.int64)
-        return DecomposedModel(seasonal, np.array(lengths), cycles, left_out, int(self.log), model)
+        return DecomposedModel((model,), np.array([0]), seasonal, np.array(lengths), cycles, left_out, int(self.log))
 
 
 def seen_often(y: Values, season_length: int) -> bool:
@@ -243,17 +215,3 @@ def seen_often(y: Values, season_length: int) -> bool:
     if len(y) <= 2 * season_length:
         return False
     return len(np.unique(np.flatnonzero(~np.isnan(y)) % season_length)) == season_length
-
-
-def _from_settings(record: Mapping[str, Any]) -> LocalForecaster:
-    """The forecaster that `Decomposed.settings` tells of: {"home": "module:Class", "settings": {…}}. Nothing outside this package is imported."""
-    home, settings = record.get("home"), record.get("settings", {})
-    matched = re.fullmatch(r"([a-z_]+):([A-Za-z0-9]+)", home) if isinstance(home, str) else None
-    kind: Any = None
-    if matched and importlib.util.find_spec(f"{PACKAGE}.{matched[1]}") is not None:
-        kind = getattr(importlib.import_module(f"{PACKAGE}.{matched[1]}"), matched[2], None)
-    if not isinstance(kind, type) or not issubclass(kind, LocalForecaster) or inspect.isabstract(kind) or not isinstance(settings, Mapping):
-        raise ConfigError(f'`inner` is a name, a LocalForecaster or {{"home": "module:Class", "settings": …}} of inorder.forecast; not {dict(record)!r}.')
-    made = kind().with_settings({key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
-    assert isinstance(made, LocalForecaster)
-    return made

@@ -108,11 +108,11 @@ def test_a_forecaster_from_elsewhere_can_be_used_but_not_saved(tmp_path):
 @pytest.mark.parametrize(
     "settings, sentence",
     [
-        ({"inner": "arma"}, 'Model for `inner` "arma" is unknown. Did you mean "ar"'),
-        ({"inner": {"home": "os:system"}}, "`inner` is a name, a LocalForecaster"),
-        ({"inner": {"home": "local:LocalForecaster"}}, "`inner` is a name, a LocalForecaster"),
-        ({"inner": {"home": "smoothing:math"}}, "`inner` is a name, a LocalForecaster"),
-        ({"inner": {"home": 3}}, "`inner` is a name, a LocalForecaster"),
+        ({"inner": "arma"}, 'Model "arma" is unknown. Did you mean "ar"'),
+        ({"inner": {"home": "os:system"}}, "A model inside another is written"),
+        ({"inner": {"home": "local:LocalForecaster"}}, "A model inside another is written"),
+        ({"inner": {"home": "smoothing:math"}}, "A model inside another is written"),
+        ({"inner": {"home": 3}}, "A model inside another is written"),
         ({"inner": {"home": "baselines:Naive", "settings": {"windw": 3}}}, 'Setting of naive "windw" is unknown'),
         ({"season_lengths": ()}, "`season_lengths` are whole numbers such as"),
         ({"season_lengths": 24}, "`season_lengths` are whole numbers such as"),
