@@ -19,6 +19,7 @@ from inorder.data.frequency import Frequency as Frequency
 from inorder.data.series import Series as Series
 from inorder.data.series import read_series as read_series
 from inorder.data.series import regularise as regularise
+from inorder.detection import DetectionComparison as DetectionComparison
 from inorder.errors import InorderError as InorderError
 from inorder.forecast.autoregressive import AR as AR
 from inorder.forecast.base import Fitted as Fitted
@@ -29,6 +30,10 @@ from inorder.forecast.baselines import Mean as Mean
 from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
+from inorder.forecast.detect import Detections as Detections
+from inorder.forecast.detect import FittedDetector as FittedDetector
+from inorder.forecast.detect import ForecastDetector as ForecastDetector
+from inorder.forecast.detect import WindowedGaussian as WindowedGaussian
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
