@@ -133,6 +133,12 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]",
         "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6",
     ),
+    "structural": Candidate(
+        "forecast.structural:Structural",
+        "A level, a slope and a season, each moved by its own disturbances, by maximum likelihood.",
+        "y[t] = level[t] + season[t] + ε[t];  level[t+1] = level[t] + slope[t] + ξ[t];  slope[t+1] = slope[t] + ζ[t]",
+        "Harvey 1989, Structural Time Series Models, ch. 2, 4; Durbin & Koopman 2012, ch. 3",
+    ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
         "One recurrent network with gated memory, trained on all series together.",

@@ -33,6 +33,9 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ar", {"order": 2}),
     ("ar", {"order": 0}),
     ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
+    ("structural", {"seasonal": "dummy", "season_length": 4, "trend": "damped"}),
+    ("structural", {"trend": "smooth", "autoregressive": 1, "harmonics": 2}),
+    ("structural", {"trend": None, "seasonal": None, "cycle": True, "interventions": (("level", 20), ("pulse", 9))}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
 ]
 
