@@ -185,6 +185,20 @@ def plot_decomposition(parts: Decomposition, index: Any, y: Any, *, season: bool
 
 
 @styled
+def plot_components(index: Any, y: Any, mean: Mapping[str, Any], bands: Mapping[str, Sequence[tuple[Any, Any]]]) -> Figure:
+    """The series with its level, and every other part under it.   mean: name -> (time,).   bands: name -> (lower, upper) for each level, wider later."""
+    fig, axes = figure(len(mean), height=1.4, left=1.0, share_x=True)
+    for ax, (name, values) in zip(axes, mean.items(), strict=True):
+        if name == "level":
+            ax.plot(*_thin(_x(index), y), color=INK, linewidth=0.9)
+        ax.plot(*_thin(_x(index), values), color=BLUE)
+        for lower, upper in bands[name]:
+            ax.fill_between(_x(index), lower, upper, color=BLUE, alpha=0.18, linewidth=0)
+        ax.set_ylabel(name)
+    return fig
+
+
+@styled
 def plot_correlations(panels: Mapping[str, np.ndarray[Any, Any]], count: int) -> Figure:
     """Autocorrelations by lag with the band ±1.96/√n of white noise.   panels: title -> (lags + 1,) values, lag 0 first; count: n."""
     fig, axes = figure(1, len(panels), height=2.3)

@@ -63,7 +63,9 @@ class Filtered(NamedTuple):
     loglik_each: (time,) whose sum is the log-likelihood.
     squares, log_determinant: Σ v²/F, Σ log F.   known, diffuse: elements that entered with a proper, with a diffuse variance:
         −2·loglik = (known + diffuse)·log 2π + log_determinant + squares.
-    diffuse_covariance: (steps, m, m) P∞ before the first steps, those that had one.   remaining: (k, m) A after the last step: no row, where all was learnt.
+    diffuse_covariance: (steps, m, m) P∞ before the first steps, those that had one.
+    last, last_covariance, remaining: (m,), (m, m), (k, m) a, P and A after the last step, whether asked for or not: where a filter over newer rows
+        starts. `remaining` has no row where all was learnt.
     """
 
     predicted: Floats
@@ -78,6 +80,8 @@ class Filtered(NamedTuple):
     known: int
     diffuse: int
     diffuse_covariance: Floats
+    last: Floats
+    last_covariance: Floats
     remaining: Floats
 
     @property
@@ -309,9 +313,9 @@ def _run(
     tasks = [(inputs, tuple(map(filtered.get, FILTERED)), tuple(map(smoothed.get, SMOOTHED))) for inputs, filtered, smoothed in jobs]
     results = []
     for (_, filtered, smoothed), done in zip(jobs, extension.kalman(tasks, form == "square-root", steady, threads), strict=True):
-        remaining, diffuse_covariance, squares, log_determinant, known, diffuse = done
-        totals = {"squares": squares, "log_determinant": log_determinant, "known": known, "diffuse": diffuse}
-        one = Filtered(**_filled(filtered, FILTERED), **totals, diffuse_covariance=diffuse_covariance, remaining=remaining)
+        last, last_covariance, remaining, diffuse_covariance, squares, log_determinant, known, diffuse = done
+        always = {"squares": squares, "log_determinant": log_determinant, "known": known, "diffuse": diffuse, "diffuse_covariance": diffuse_covariance}
+        one = Filtered(**_filled(filtered, FILTERED), **always, last=last, last_covariance=last_covariance, remaining=remaining)
         results.append((one, Smoothed(**_filled(smoothed, SMOOTHED))))
     return results
 
@@ -329,7 +333,8 @@ def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: di
     remaining = (np.sqrt(np.maximum(values, 0)) * vectors).T[values > 1e-10 * values.max(initial=0.0)]
     fields = {name: value if name in filtered or name not in FILTERED else np.empty(0) for name, value in done._asdict().items()}
     back = textbook.kalman_smoother(y, system)._asdict() if smoothed else {}
-    return Filtered(**{**fields, "remaining": remaining}), Smoothed(*(back[name] if name in smoothed else np.empty(0) for name in SMOOTHED))
+    fields.update(last=done.predicted[-1], last_covariance=done.predicted_covariance[-1], remaining=remaining)
+    return Filtered(**fields), Smoothed(*(back[name] if name in smoothed else np.empty(0) for name in SMOOTHED))
 
 
 def _observations(y: Any, system: System) -> Values:

@@ -167,6 +167,11 @@ CANDIDATES: dict[str, Candidate] = {
         "dα = A·α·dt + B·dW;  y = Z·α(t) + ε",
         "Harvey 1989, ch. 9; Jones 1981",
         usual=False,
+    "structural": Candidate(
+        "forecast.structural:Structural",
+        "A level, a slope and a season, each moved by its own disturbances, by maximum likelihood.",
+        "y[t] = level[t] + season[t] + ε[t];  level[t+1] = level[t] + slope[t] + ξ[t];  slope[t+1] = slope[t] + ζ[t]",
+        "Harvey 1989, Structural Time Series Models, ch. 2, 4; Durbin & Koopman 2012, ch. 3",
     ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",

@@ -270,6 +270,8 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
         record->covariance.insert(record->covariance.end(), P.begin(), P.end());  // behind the last entry
         if (record->directions.size() == static_cast<std::size_t>(out.diffuse_steps)) record->directions.push_back(A);
     }
+    out.last = a;
+    out.last_covariance = P;
     out.directions = A;
 }
 

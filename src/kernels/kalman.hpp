@@ -46,6 +46,7 @@ struct Filtered {  // null: not wanted
     double *filtered = nullptr, *filtered_covariance = nullptr;    // (time, m), (time, m, m)
     double *forecast = nullptr, *forecast_covariance = nullptr;    // (time, p), (time, p, p)
     double* loglik = nullptr;                                      // (time,)
+    std::vector<double> last, last_covariance;                     // predicted for the step after the last
     std::vector<double> directions;                                // of the diffuse part after the last step, a row of m each
     std::vector<double> diffuse_covariances;                       // (diffuse steps, m, m) P_inf before those steps
     std::int64_t diffuse_steps = 0;                                // before which of the steps a diffuse part was there: the first ones

@@ -350,6 +350,9 @@ void root_filter_and_smooth(const System& s, const double* y, Filtered& out, con
     }
     if (out.predicted) std::copy(a.begin(), a.end(), out.predicted + s.time * m);
     if (out.predicted_covariance) covariance(S, 0, m, out.predicted_covariance + s.time * square);
+    out.last = a;
+    out.last_covariance.resize(square);
+    covariance(S, 0, m, out.last_covariance.data());
     out.directions = A;
     if (back) smooth_roots(s, y, steps, S, *back);
 }

@@ -64,7 +64,7 @@ nb::object to_numpy(std::vector<double> values, std::initializer_list<std::size_
 }
 
 // jobs: (inputs, outputs of the filter, outputs of the smoother), the outputs None where they are not wanted.
-// Returns for each: directions (k, m) and covariances (steps, m, m) of the diffuse part, squares, log determinant, elements known, diffuse.
+// Returns for each: mean and covariance of the state after the end, directions (k, m) and covariances (steps, m, m) of the diffuse part, squares, log determinant, elements known, diffuse.
 nb::list kalman(const nb::list& jobs, bool root, bool steady, std::int64_t threads) {
     std::vector<Job> work(nb::len(jobs));
     for (std::size_t i = 0; i < work.size(); ++i) {
@@ -102,7 +102,7 @@ nb::list kalman(const nb::list& jobs, bool root, bool steady, std::int64_t threa
         const std::size_t m = job.system.states;
         Filtered& f = job.filtered;
         const std::size_t steps = f.diffuse_steps, left = f.directions.size() / m;
-        results.append(nb::make_tuple(to_numpy(std::move(f.directions), {left, m}), to_numpy(std::move(f.diffuse_covariances), {steps, m, m}), f.totals.squares,
+        results.append(nb::make_tuple(to_numpy(std::move(f.last), {m}), to_numpy(std::move(f.last_covariance), {m, m}), to_numpy(std::move(f.directions), {left, m}), to_numpy(std::move(f.diffuse_covariances), {steps, m, m}), f.totals.squares,
                                       f.totals.log_determinant, f.totals.known, f.totals.diffuse));
     }
     return results;

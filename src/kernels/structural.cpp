@@ -22,6 +22,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "flush.hpp"
@@ -35,9 +36,11 @@ namespace {
 
 constexpr double PI = 3.14159265358979323846, INF = std::numeric_limits<double>::infinity();
 constexpr double LOWEST = -28, HIGHEST = 12;  // of the logarithms of variances in the search
+constexpr double ZERO = -1e9;                 // stands for a variance of zero
 constexpr double FARTHEST = 9;                // of the other parameters on the line
-constexpr int STEPS = 150;
-constexpr double ENOUGH = 1e-9;  // a gradient that is smaller ends the search
+constexpr int FIRST_STEPS = 6, FINALISTS = 2, STEPS = 150;  // every start goes a few steps, the best of them on to the end
+constexpr double ENOUGH = 1e-8;  // a gradient, per observation, that is smaller ends the climb,
+constexpr double LITTLE = 1e-9;  // as does a gain that is; Newton's steps do the rest
 constexpr double NOTHING = 1e-20;  // squared errors a mean smaller than this are those of a perfect fit, of data of size one
 constexpr double INDIFFERENT = 1e-7;  // a variance that makes no more difference to the log-likelihood is zero
 
@@ -174,6 +177,30 @@ void build(const Kind& kind, const Parameters& at, Matrices& out) {
     }
 }
 
+// The inverse of a symmetric matrix by Gauss and Jordan; false where it is not positive.
+bool invert(std::vector<double> matrix, std::vector<double>& inverse) {
+    std::size_t size = 0;
+    while (size * size < matrix.size()) ++size;
+    inverse.assign(size * size, 0);
+    for (std::size_t i = 0; i < size; ++i) inverse[i * size + i] = 1;
+    for (std::size_t i = 0; i < size; ++i) {
+        const double pivot = matrix[i * size + i];
+        if (!(pivot > 1e-8)) return false;
+        for (std::size_t j = 0; j < size; ++j) {
+            matrix[i * size + j] /= pivot;
+            inverse[i * size + j] /= pivot;
+        }
+        for (std::size_t r = 0; r < size; ++r) {
+            const double share = matrix[r * size + i];
+            for (std::size_t j = 0; r != i && j < size; ++j) {
+                matrix[r * size + j] -= share * matrix[i * size + j];
+                inverse[r * size + j] -= share * inverse[i * size + j];
+            }
+        }
+    }
+    return true;
+}
+
 double between(double z, double lower, double upper) { return lower + (upper - lower) / (1 + std::exp(-z)); }
 
 constexpr double PHI_LOWER = 0.5, PHI_UPPER = 0.999, RHO_LOWER = 0.3, RHO_UPPER = 0.9995;
@@ -201,7 +228,7 @@ public:
     Parameters point(const std::vector<double>& z) const {
         Parameters at;
         std::size_t k = 0;
-        for (const int v : present_) at.variance[v] = z[k] <= LOWEST ? 0 : std::exp(z[k]), ++k;
+        for (const int v : present_) at.variance[v] = z[k++] <= ZERO ? 0 : std::exp(z[k - 1]);
         if (kind_.trend == DAMPED) at.phi = between(z[k++], PHI_LOWER, PHI_UPPER);
         if (kind_.cycle) {
             at.rho = between(z[k++], RHO_LOWER, RHO_UPPER);
@@ -265,7 +292,7 @@ public:
         std::vector<double> ahead = z;
         for (std::size_t k = 0; k < z.size(); ++k) {
             const double h = 1e-5;
-            if (k < present_.size() && z[k] <= LOWEST) continue;
+            if (k < present_.size() && z[k] <= ZERO) continue;
             ahead[k] = z[k] + h;
             build(kind_, point(ahead), above_);
             ahead[k] = z[k] - h;
@@ -353,7 +380,7 @@ public:
             z = next;
             value = next_value;
             gradient = next_gradient;
-            if (gain < 1e-13 * std::fabs(value) && gain >= 0) break;
+            if (gain < LITTLE && gain >= 0) break;
         }
         return value;
     }
@@ -363,7 +390,7 @@ public:
         const std::array<double, VARIANCES> starts[] = {{0, -1.5, -5, -4, -2, -1}, {0, -5, -9, -8, -4, -3}, {-3, 0, -2, -1, 0, 0}};
         std::vector<double> periods{0};
         if (kind_.cycle) periods = {-2, -0.5, 1};
-        double highest = -INF;
+        std::vector<std::pair<double, std::vector<double>>> trials;
         for (const double period : periods)
             for (const auto& start : starts) {
                 std::vector<double> trial;
@@ -374,29 +401,95 @@ public:
                     trial.push_back(period);
                 }
                 for (int j = 0; j < kind_.order; ++j) trial.push_back(j == 0 ? 0.8 : 0);
-                const double value = climb(trial, STEPS);
-                if (value > highest) {
-                    highest = value;
-                    z = trial;
-                }
+                const double value = climb(trial, FIRST_STEPS);
+                if (std::isfinite(value)) trials.emplace_back(value, trial);
             }
-        if (!std::isfinite(highest)) return highest;
+        if (trials.empty()) return -INF;
+        std::stable_sort(trials.begin(), trials.end(), [](const auto& one, const auto& other) { return one.first > other.first; });
+        double highest = -INF;
+        for (std::size_t i = 0; i < std::min<std::size_t>(FINALISTS, trials.size()); ++i) {
+            const double value = climb(trials[i].second, STEPS);
+            if (!(value > highest)) continue;
+            highest = value;
+            z = trials[i].second;
+        }
         double largest = -INF;
         for (std::size_t k = 0; k < present_.size(); ++k) largest = std::max(largest, z[k]);
         for (std::size_t k = 0; k < present_.size(); ++k) {
-            if (z[k] > largest - 7 || z[k] <= LOWEST) continue;
+            if (z[k] > largest - 7) continue;
             std::vector<double> without = z;
-            without[k] = LOWEST;
+            without[k] = ZERO;
             const double value = loglik(without, true, nullptr);
-            if (value > highest - INDIFFERENT) {
-                z = without;
-                highest = std::max(highest, value);
-            }
+            if (!(value > highest - INDIFFERENT)) continue;
+            z = without;
+            highest = std::max(highest, value);
         }
+        polish(z);
         highest = loglik(z, true, nullptr);
         for (std::size_t k = 0; k < present_.size(); ++k)
-            if (z[k] > LOWEST) z[k] += std::log(scale);
+            if (z[k] > ZERO) z[k] += std::log(scale);
         return highest;
+    }
+
+    // The coordinates that are not at a bound.
+    std::vector<std::size_t> moving(const std::vector<double>& z) const {
+        std::vector<std::size_t> found;
+        for (std::size_t k = 0; k < z.size(); ++k)
+            if (k < present_.size() ? z[k] > ZERO : std::fabs(z[k]) < FARTHEST) found.push_back(k);
+        return found;
+    }
+
+    // The Hessian of -log L over some coordinates, by differences of gradients.
+    void curvature(const std::vector<double>& z, const std::vector<std::size_t>& which, bool concentrated, std::vector<double>& hessian) {
+        const std::size_t size = which.size();
+        std::vector<double> above, below;
+        hessian.assign(size * size, 0);
+        for (std::size_t i = 0; i < size; ++i) {
+            const double h = 1e-4;
+            std::vector<double> at = z;
+            at[which[i]] += h;
+            loglik(at, concentrated, &above);
+            at[which[i]] -= 2 * h;
+            loglik(at, concentrated, &below);
+            for (std::size_t j = 0; j < size; ++j) {
+                const double second = -(above[which[j]] - below[which[j]]) / (4 * h);
+                hessian[i * size + j] += second;
+                hessian[j * size + i] += second;
+            }
+        }
+    }
+
+    // Newton's steps, from where the climb has ended, so that the end does not depend on the way. The common factor of the variances does not count:
+    // the largest of them stays.
+    void polish(std::vector<double>& z) {
+        std::vector<double> gradient, hessian, inverse;
+        double before = loglik(z, true, &gradient);
+        if (perfect || !std::isfinite(before)) return;
+        std::vector<std::size_t> which = moving(z);
+        std::size_t first = 0;
+        for (std::size_t i = 1; i < which.size() && which[i] < present_.size(); ++i)
+            if (z[which[i]] > z[which[first]]) first = i;
+        if (!which.empty() && which[first] < present_.size()) which.erase(which.begin() + static_cast<std::ptrdiff_t>(first));
+        const std::size_t size = which.size();
+        if (size == 0) return;
+        curvature(z, which, true, hessian);
+        if (!invert(hessian, inverse)) return;
+        for (int step = 0; step < 3; ++step) {
+            std::vector<double> next = z;
+            double longest = 0;
+            for (std::size_t i = 0; i < size; ++i) {
+                double move = 0;
+                for (std::size_t j = 0; j < size; ++j) move += inverse[i * size + j] * gradient[which[j]];
+                next[which[i]] = bound(z[which[i]] + move, which[i]);
+                longest = std::max(longest, std::fabs(move));
+            }
+            if (longest > 0.1) return;
+            const double value = loglik(next, true, &gradient);
+            if (!(value > before - 1e-9)) return;
+            before = value;
+            z = next;
+            if (longest < 1e-11) return;
+        }
     }
 
     double scale = 1;
@@ -526,39 +619,11 @@ nb::tuple structural_fit(const Input& kind_of, const Input& y, const Input& x, O
             std::copy(fit.beta.begin(), fit.beta.end(), b);
             std::copy(fit.information.begin(), fit.information.end(), info);
             if (!perfect) {  // the Hessian by differences of gradients, over what is not at a bound
-                std::vector<std::size_t> moving;
-                for (std::size_t k = 0; k < z.size(); ++k)
-                    if (k >= fit.present().size() || z[k] > LOWEST) moving.push_back(k);
+                const std::vector<std::size_t> moving = fit.moving(z);
                 const std::size_t size = moving.size();
-                std::vector<double> hessian(size * size), above, below, low(9 + kind.order), high(9 + kind.order);
-                for (std::size_t i = 0; i < size; ++i) {
-                    const double h = 1e-4;
-                    std::vector<double> at = z;
-                    at[moving[i]] += h;
-                    fit.loglik(at, false, &above);
-                    at[moving[i]] -= 2 * h;
-                    fit.loglik(at, false, &below);
-                    for (std::size_t j = 0; j < size; ++j) hessian[i * size + j] = -(above[moving[j]] - below[moving[j]]) / (2 * h);
-                }
-                // its inverse by Gauss and Jordan, where it is positive
-                std::vector<double> inverse(size * size, 0);
-                bool positive = true;
-                for (std::size_t i = 0; i < size; ++i) inverse[i * size + i] = 1;
-                for (std::size_t i = 0; i < size && positive; ++i) {
-                    const double pivot = hessian[i * size + i];
-                    positive = pivot > 1e-8;
-                    for (std::size_t j = 0; j < size; ++j) {
-                        hessian[i * size + j] /= pivot;
-                        inverse[i * size + j] /= pivot;
-                    }
-                    for (std::size_t r = 0; r < size; ++r) {
-                        const double share = hessian[r * size + i];
-                        for (std::size_t j = 0; r != i && j < size; ++j) {
-                            hessian[r * size + j] -= share * hessian[i * size + j];
-                            inverse[r * size + j] -= share * inverse[i * size + j];
-                        }
-                    }
-                }
+                std::vector<double> hessian, inverse, low(9 + kind.order), high(9 + kind.order);
+                fit.curvature(z, moving, false, hessian);
+                const bool positive = invert(hessian, inverse);
                 std::vector<double> total(9 + kind.order, 0);
                 std::vector<std::vector<double>> slopes;
                 for (std::size_t i = 0; i < size && positive; ++i) {  // the delta method
