@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; __init__.pyi says the same to type checkers
 _HOME = {
     "AR": "forecast.autoregressive",
+    "ARIMA": "forecast.arima",
+    "AutoARIMA": "forecast.arima",
     "Comparison": "comparison",
     "Drift": "forecast.baselines",
     "ExponentialSmoothing": "forecast.smoothing",
@@ -37,6 +39,7 @@ _HOME = {
     "fit": "verbs",
     "forecast_panel": "panel",
     "load": "verbs",
+    "loglik": "forecast.arima",
     "read_series": "data.series",
     "regularise": "data.series",
 }

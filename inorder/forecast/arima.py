@@ -356,7 +356,7 @@ class Design:
         self.d, self.D, self.season_length = d, D, season_length
         self.initial = d + D * season_length
         self.scale = power_of_two(y)
-        self.size = float(np.nanmax(np.abs(y / self.scale)))
+        self.size = float(np.nanmax(np.abs(y / self.scale))) or 1.0
         self.units = np.array([power_of_two(column) for column in x.T])
         self.missing = np.flatnonzero(np.isnan(y))
         self.terms = len(y) - self.initial - len(self.missing)
@@ -495,8 +495,7 @@ def degenerate(design: Design, orders: Orders, constant: bool) -> Estimate | Non
     if largest > 4 * (1 + design.initial) * EPSILON * design.size:
         return None
     beta = np.array([centre]) if constant else np.zeros(0)
-    table = np.array([[0, 0, 0, 0, float(constant), math.inf, -math.inf, 0.0]])
-    return Estimate(orders, constant, np.zeros(orders.count), beta, math.inf, 0.0, design.terms, table, True)
+    return Estimate(orders, constant, np.zeros(orders.count), beta, math.inf, 0.0, design.terms, np.zeros((0, len(TABLE))), True)
 
 
 def loglik(

@@ -139,6 +139,19 @@ CANDIDATES: dict[str, Candidate] = {
         "c[t] = f⊙c[t−1] + i⊙g;  h[t] = o⊙tanh(c[t]);  ŷ[t+1] from h[t]",
         "Hochreiter & Schmidhuber 1997; global training: Salinas et al. 2020, DeepAR",
     ),
+    "arima": Candidate(
+        "forecast.arima:ARIMA",
+        "A linear function of past values and errors after differencing, the orders given: (0, 1, 1) unless set.",
+        "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
+        "Box, Jenkins, Reinsel & Ljung 2015, ch. 7, 9",
+        usual=False,
+    ),
+    "auto-arima": Candidate(
+        "forecast.arima:AutoARIMA",
+        "ARIMA with the differences chosen by tests and the orders by AICc.",
+        "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
+        "Hyndman & Khandakar 2008; Box, Jenkins, Reinsel & Ljung 2015",
+    ),
 }
 
 

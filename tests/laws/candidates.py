@@ -33,6 +33,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ar", {"order": 2}),
     ("ar", {"order": 0}),
     ("ar", {"criterion": "bic", "max_order": 5, "constant": False}),
+    ("arima", {"order": (1, 0, 1), "seasonal_order": (0, 1, 1), "season_length": 4}),
+    ("arima", {"order": (2, 0, 0), "constant": False}),
+    ("arima", {"order": (1, 1, 0), "constant": True}),
+    ("auto-arima", {"criterion": "bic", "stepwise": False, "max_p": 1, "max_q": 1, "max_P": 1, "max_Q": 1, "d": 1, "D": 0}),
     ("lstm", {"layers": 2, "dropout": 0.2, "transform": "log", "likelihood": "normal", "refit": False, "season_length": 4}),
 ]
 
