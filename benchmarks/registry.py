@@ -18,6 +18,10 @@ BENCHMARKS = {
     "naive2_m4": "benchmarks.naive2:m4",
     "streaming": "benchmarks.streaming:streaming",
     "baselines_panel": "benchmarks.panel:baselines",
+    "arima_evaluation": "benchmarks.arima:evaluation",
+    "arima_likelihood": "benchmarks.arima:likelihood",
+    "auto_arima": "benchmarks.arima:auto",
+    "arima_long_seasons": "benchmarks.arima:long_seasons",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

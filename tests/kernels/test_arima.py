@@ -32,7 +32,7 @@ each = pytest.mark.parametrize("orders", KINDS, ids=lambda o: f"{o.p}{o.q}{o.P}{
 
 
 def coefficients(orders: Orders, rng: np.random.Generator, size: float = 0.7) -> np.ndarray:
-    return textbook.to_coefficients(textbook.Orders(*orders), rng.normal(0, size, orders.count))
+    return textbook.to_coefficients(textbook.Orders(*orders), rng.normal(0, size, orders.number))
 
 
 def series(time: int, seed: int = 0) -> np.ndarray:
@@ -122,7 +122,11 @@ def test_random_seasonal_models_beside_statsmodels():
 def test_the_steady_recursion_and_many_segments_change_nothing():
     """A long season needs several segments of the tape; a fast-settling model runs nearly all steps in the steady recursion."""
     rng = np.random.default_rng(5)
-    for orders, c in [(Orders(1, 1, 0, 1, 60), np.array([0.3, 0.2, -0.95])), (Orders(1, 1), np.array([0.5, 0.2])), (Orders(0, 1, 1, 0, 60), np.array([-0.5, 0.9]))]:
+    for orders, c in [
+        (Orders(1, 1, 0, 1, 60), np.array([0.3, 0.2, -0.95])),
+        (Orders(1, 1), np.array([0.5, 0.2])),
+        (Orders(0, 1, 1, 0, 60), np.array([-0.5, 0.9])),
+    ]:
         w = rng.normal(size=700)
         found = arima.evaluate(w[None, :], orders, c)
         own = textbook.Orders(*orders)
@@ -192,7 +196,7 @@ def test_a_search_ends_where_the_best_of_all_is_or_close_by():
             allowed = estimate.table[estimate.table[:, 7] == 0]
             best = allowed[np.argmin(allowed[:, 6])]
             assert (*estimate.orders[:4], estimate.constant) == tuple(best[:5])
-            n, k = estimate.terms, estimate.orders.count + estimate.constant + 1
+            n, k = estimate.terms, estimate.orders.number + estimate.constant + 1
             assert best[6] == pytest.approx(-2 * estimate.loglik + 2 * k * n / (n - k - 1))
             assert len({tuple(row[:5]) for row in estimate.table}) == len(estimate.table)
 
