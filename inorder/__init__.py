@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 _HOME = {
     "AR": "forecast.autoregressive",
     "AutoETS": "forecast.ets",
+    "ARIMA": "forecast.arima",
+    "AutoARIMA": "forecast.arima",
     "Comparison": "comparison",
     "Decomposed": "forecast.decomposed",
     "ContinuousTime": "forecast.irregular",
@@ -47,6 +49,7 @@ _HOME = {
     "fit": "verbs",
     "forecast_panel": "panel",
     "load": "verbs",
+    "loglik": "forecast.arima",
     "read_series": "data.series",
     "regularise": "data.series",
 }

@@ -228,11 +228,11 @@ class ARIMA(LocalForecaster):
             object.__setattr__(self, name, check_order(name, getattr(self, name)))
         check_constant(self.constant)
         if self.constant is True and self.order[1] + self.seasonal_order[1] > 1:
-            raise ConfigError(
-                f"`constant` is a mean or a drift; with d + D = {self.order[1] + self.seasonal_order[1]} differences it would be a parabola. Use constant=False."
-            )
+            many = self.order[1] + self.seasonal_order[1]
+            raise ConfigError(f"`constant` is a mean or a drift; with d + D = {many} differences it would be a parabola. Use constant=False.")
 
-    def fit_one(self, y: Values, season_length: int, x: Floats) -> ARIMAModel:
+    def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> ARIMAModel:
+        x = np.zeros((len(y), 0)) if x is None else x
         (p, d, q), (P, D, Q) = self.order, self.seasonal_order
         seasonal = bool(P + D + Q)
         if seasonal and season_length < 2:
@@ -240,7 +240,7 @@ class ARIMA(LocalForecaster):
         orders = Orders(p, q, P, Q, season_length if seasonal else 1)
         constant = d + D == 0 if self.constant == "auto" else bool(self.constant)
         design = Design(y, x, d, D, orders.season_length, constant)
-        design.check(orders.count, constant)
+        design.check(orders.number, constant)
         estimate = degenerate(design, orders, constant) or design.fit(orders, constant)
         return design.model(estimate, orders, y)
 
@@ -304,7 +304,8 @@ class AutoARIMA(LocalForecaster):
         if self.seconds is not None and (isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float) or not self.seconds > 0):
             raise ConfigError(f"`seconds` is a time above 0, or None for no limit, not {self.seconds!r}.")
 
-    def fit_one(self, y: Values, season_length: int, x: Floats) -> ARIMAModel:
+    def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> ARIMAModel:
+        x = np.zeros((len(y), 0)) if x is None else x
         d, D, season = self._differences(y, season_length, x)
         allowed = d + D <= 1 and self.constant is not False
         design = Design(y, x, d, D, season, allowed)
@@ -321,7 +322,8 @@ class AutoARIMA(LocalForecaster):
         if flat is not None:
             return flat
         few = design.terms // 3
-        largest = Orders(min(self.max_p, few), min(self.max_q, few), *(min(most, few // season) * (season > 1) for most in (self.max_P, self.max_Q)), season)
+        P, Q = (min(most, few // season) * (season > 1) for most in (self.max_P, self.max_Q))
+        largest = Orders(min(self.max_p, few), min(self.max_q, few), P, Q, season)
         constant = None if allowed and self.constant == "auto" else allowed
         estimate = design.choose(
             largest, constant, max_order=self.max_order, criterion=self.criterion, stepwise=self.stepwise, seconds=self.seconds or kernel.NO_TIME
@@ -358,7 +360,7 @@ class Design:
         self.d, self.D, self.season_length = d, D, season_length
         self.initial = d + D * season_length
         self.scale = power_of_two(y)
-        self.size = float(np.nanmax(np.abs(y / self.scale)))
+        self.size = float(np.nanmax(np.abs(y / self.scale))) or 1.0
         self.units = np.array([power_of_two(column) for column in x.T])
         self.missing = np.flatnonzero(np.isnan(y))
         self.terms = len(y) - self.initial - len(self.missing)
@@ -407,12 +409,12 @@ class Design:
         return columns, {"differencing": (self.d, self.D)} if filtered else {"integrated": len(self.missing)}
 
     def fit(self, orders: Orders, constant: bool) -> Estimate:
-        columns, how = self._call(state_size(orders), orders.count, constant)
+        columns, how = self._call(state_size(orders), orders.number, constant)
         return kernel.fit(columns, orders, constant, **how)
 
     def choose(self, largest: Orders, constant: bool | None, **options: Any) -> Estimate:
         usual = Orders(min(largest.p, 2), min(largest.q, 2), min(largest.P, 1), min(largest.Q, 1), largest.season_length)
-        columns, how = self._call(state_size(usual), usual.count, constant is not False)
+        columns, how = self._call(state_size(usual), usual.number, constant is not False)
         return kernel.choose(columns, largest, constant=constant, **options, **how)
 
     def model(self, estimate: Estimate, orders: Orders, y: Values) -> ARIMAModel:
@@ -430,7 +432,7 @@ class Design:
         seasonal = bool(orders.P + orders.Q + self.D)
         made = ARIMAModel(
             loglik=loglik - terms * math.log(self.scale),
-            estimated=orders.count + int(constant) + len(self.kept) + 1,
+            estimated=orders.number + int(constant) + len(self.kept) + 1,
             observations=terms,
             p=orders.p,
             d=self.d,
@@ -468,7 +470,7 @@ class Design:
 
     def _standard_errors(self, estimate: Estimate, orders: Orders, constant: bool) -> tuple[Floats, Floats]:
         """Of the coefficients, from the second derivatives of the likelihood; of β and μ, of generalised least squares. NaN where not known."""
-        k, c = orders.count, estimate.coefficients
+        k, c = orders.number, estimate.coefficients
         unknown_errors = np.full(k, math.nan)
         if not estimate.sigma2 > (EPSILON * self.size) ** 2:
             return unknown_errors, np.full(len(estimate.beta), math.nan)
@@ -497,8 +499,7 @@ def degenerate(design: Design, orders: Orders, constant: bool) -> Estimate | Non
     if largest > 4 * (1 + design.initial) * EPSILON * design.size:
         return None
     beta = np.array([centre]) if constant else np.zeros(0)
-    table = np.array([[0, 0, 0, 0, float(constant), math.inf, -math.inf, 0.0]])
-    return Estimate(orders, constant, np.zeros(orders.count), beta, math.inf, 0.0, design.terms, table, True)
+    return Estimate(orders, constant, np.zeros(orders.number), beta, math.inf, 0.0, design.terms, np.zeros((0, len(TABLE))), True)
 
 
 def loglik(
@@ -525,8 +526,8 @@ def loglik(
     orders = Orders(p, q, P, Q, check_whole("season_length", season_length, 1))
     c = np.asarray(coefficients, dtype=np.float64).reshape(-1)
     values = np.asarray(y, dtype=np.float64)
-    if len(c) != orders.count:
-        raise ConfigError(f"`coefficients` has {len(c)} numbers; ({p}, {d}, {q})({P}, {D}, {Q}) has {orders.count}.")
+    if len(c) != orders.number:
+        raise ConfigError(f"`coefficients` has {len(c)} numbers; ({p}, {d}, {q})({P}, {D}, {Q}) has {orders.number}.")
     if (P or D or Q) and season_length < 2:
         raise ConfigError(f"A seasonal order needs `season_length`, 2 observations or more, not {season_length}.")
     if values.ndim != 1 or len(values) <= d + D * season_length:

@@ -42,7 +42,7 @@ class Orders(NamedTuple):
     season_length: int = 1
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         return self.p + self.q + self.P + self.Q
 
 
@@ -108,7 +108,7 @@ def loglik(w: Values, orders: Orders, coefficients: Floats) -> float:
     >>> round(loglik(np.array([1.0, -1.0, 2.0]), Orders(), np.zeros(0)), 4)
     -5.2965
     """
-    if extension is None or w.dtype != np.float64 or not w.flags.c_contiguous or w.ndim != 1 or len(coefficients) != orders.count:
+    if extension is None or w.dtype != np.float64 or not w.flags.c_contiguous or w.ndim != 1 or len(coefficients) != orders.number:
         return evaluate(w[None, :], orders, coefficients).loglik
     f, _, terms = extension.arima_evaluate(w.reshape(1, -1), 0, False, 0, 0, orders, coefficients, None, None, None)
     return float(-terms * (f + 0.5 * (1 + LOG_2PI)))
@@ -121,8 +121,8 @@ def logliks(w: Values, orders: Orders, coefficients: Floats, threads: int = 1) -
     [-6.568, -6.457]
     """
     w, points = _floats("w", w, 1), _floats("coefficients", coefficients, 2)
-    if points.shape[1] != orders.count:
-        raise ShapeError(f"`coefficients` has {points.shape[1]} columns; {orders.count} are expected for {orders}.")
+    if points.shape[1] != orders.number:
+        raise ShapeError(f"`coefficients` has {points.shape[1]} columns; {orders.number} are expected for {orders}.")
     if threads < 1:
         raise ConfigError(f"`threads` is a whole number, 1 or more, not {threads}.")
     if extension is None:
@@ -140,9 +140,9 @@ def evaluate(columns: Floats, orders: Orders, coefficients: Floats, integrated: 
     [0.125]
     """
     columns, coefficients = _columns(columns, orders, integrated, differencing), _floats("coefficients", coefficients, 1)
-    if len(coefficients) != orders.count:
-        raise ShapeError(f"`coefficients` has {len(coefficients)} numbers; {orders.count} are expected for {orders}.")
-    k, m = orders.count, len(columns) - 1
+    if len(coefficients) != orders.number:
+        raise ShapeError(f"`coefficients` has {len(coefficients)} numbers; {orders.number} are expected for {orders}.")
+    k, m = orders.number, len(columns) - 1
     d, D = differencing or (0, 0)
     slope, beta, factor = np.full(k, math.nan), np.zeros(m), np.zeros((m, m))
     if extension is None:
@@ -314,9 +314,9 @@ def _evaluate_plainly(columns: Floats, orders: Orders, coefficients: Floats, int
 
 def _estimate(found: Any, season_length: int) -> Estimate:
     orders, constant, coefficients, beta, value, squares, terms, table, out_of_time = found
-    return Estimate(
-        Orders(*orders, season_length), constant, coefficients, beta, value, squares / terms if terms else math.nan, int(terms), table, not out_of_time
-    )
+    p, q, P, Q = orders
+    sigma2 = squares / terms if terms else math.nan
+    return Estimate(Orders(p, q, P, Q, season_length), constant, coefficients, beta, value, sigma2, int(terms), table, not out_of_time)
 
 
 def _columns(columns: Any, orders: Orders, integrated: int, differencing: tuple[int, int] | None) -> Floats:

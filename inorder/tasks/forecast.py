@@ -196,6 +196,18 @@ CANDIDATES: dict[str, Candidate] = {
         "A level smoothed with a complex parameter, perhaps with a season, chosen by AICc.",
         "l ← l − (1 − α₁)·c + (α₀ − α₁)·e;  c ← l + (1 − α₀)·c + (α₀ + α₁)·e;  ŷ = l + s",
         "Svetunkov, Kourentzes & Ord 2022",
+    "arima": Candidate(
+        "forecast.arima:ARIMA",
+        "A linear function of past values and errors after differencing, the orders given: (0, 1, 1) unless set.",
+        "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
+        "Box, Jenkins, Reinsel & Ljung 2015, ch. 7, 9",
+        usual=False,
+    ),
+    "auto-arima": Candidate(
+        "forecast.arima:AutoARIMA",
+        "ARIMA with the differences chosen by tests and the orders by AICc.",
+        "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
+        "Hyndman & Khandakar 2008; Box, Jenkins, Reinsel & Ljung 2015",
     ),
 }
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -242,7 +243,7 @@ def fit(columns: Floats, orders: Orders, integrated: int = 0, deadline: float = 
     return Estimate(best, likelihood(columns, orders, best, integrated))
 
 
-def minimise(cost, u: Floats, deadline: float = math.inf) -> Floats:  # type: ignore[no-untyped-def]
+def minimise(cost: Callable[[Floats], float], u: Floats, deadline: float = math.inf) -> Floats:
     """Quasi-Newton descent with numerical slopes."""
     f, inverse = cost(u), np.eye(len(u))
     slope = numerical_slope(cost, u)
@@ -268,7 +269,7 @@ def minimise(cost, u: Floats, deadline: float = math.inf) -> Floats:  # type: ig
     return u
 
 
-def numerical_slope(cost, u: Floats, h: float = 1e-6) -> Floats:  # type: ignore[no-untyped-def]
+def numerical_slope(cost: Callable[[Floats], float], u: Floats, h: float = 1e-6) -> Floats:
     """Central differences."""
     return np.array([(cost(u + h * e) - cost(u - h * e)) / (2 * h) for e in np.eye(len(u))])
 
@@ -339,8 +340,9 @@ def choose(
         return int(np.argmin([math.inf if one.near_root or math.isnan(one.criterion) else one.criterion for one in tried]))
 
     if not stepwise:
-        for p, q, P, Q, constant in itertools.product(*(range(most + 1) for most in largest[:4]), constants):
-            consider(p, q, P, Q, constant)
+        for p, q, P, Q in itertools.product(*(range(most + 1) for most in largest[:4])):
+            for constant in constants:
+                consider(p, q, P, Q, constant)
         return tried
     P, Q = min(1, largest.P), min(1, largest.Q)
     consider(0, 0, 0, 0, first)
@@ -351,7 +353,7 @@ def choose(
     steps = [(a, b) for a, b in itertools.product((-1, 0, 1), repeat=2) if (a, b) != (0, 0)]
     current = best()
     while True:
-        (p, q, P, Q, _), constant = tried[current][:2]
+        (p, q, P, Q, _), constant = tried[current].orders, tried[current].constant
         for a, b in steps:
             consider(p, q, P + a, Q + b, constant)
         for a, b in steps:

@@ -11,6 +11,7 @@ namespace {
 constexpr double FARTHEST = 5;      // |u| at most: a partial autocorrelation of 0.9999
 constexpr double LONGEST_MOVE = 1;  // of one coordinate in one step
 constexpr double LOG_2PI = 1.8378770664093453;
+constexpr double ROUNDING = 1e-15;  // of a value, which says nothing about going up or down
 constexpr double MARGIN = 0.005;    // of the modulus of roots, within which rounding could go either way
 constexpr int EXPANDED = 3;         // best models whose neighbours are tried
 constexpr double NUDGE = 1e-5;      // for differences where there is no formula
@@ -280,7 +281,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
         for (int trial = 0; trial < 30; ++trial) {
             for (int i = 0; i < k; ++i) next[i] = std::clamp(u[i] + length * direction[i], -limit[i], limit[i]);
             reached = objective.at(orders, next);
-            if (reached <= f + 1e-4 * length * along) {
+            if (reached <= f + 1e-4 * length * along + ROUNDING * std::fabs(f)) {
                 found = true;
                 break;
             }
@@ -326,7 +327,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
         u = next;
         f = reached;
         std::swap(g, next_g);
-        if (idle >= 3) break;
+        if (idle >= (tolerance < 1e-7 ? 12 : 3)) break;
     }
     return f;
 }
@@ -454,7 +455,7 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
         level(-0.5, -0.5, -1);
         level(0.4, -0.2, -2);
         level(-0.8, 0.2, 0.6);
-        level(0.8, -1.2, -1);
+        level(1.5, -1.5, -0.6);
     }
     Candidate best;
     best.orders = orders;
@@ -470,7 +471,7 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
     double lowest = INFINITE, lowest_refused = INFINITE;
     std::vector<double> coefficients(k);
     for (auto& start : starts) {
-        const double f = descend(objective, orders, start.second, farthest_seasonal, thorough ? 1e-8 : 1e-6, 200, limits.deadline);
+        const double f = descend(objective, orders, start.second, farthest_seasonal, thorough ? 1e-11 : 1e-6, 200, limits.deadline);
         to_coefficients(orders, start.second.data(), coefficients.data());
         const bool near = limits.root > 1 && !roots_beyond(orders, coefficients.data(), limits.root);
         if (f < (near ? lowest_refused : lowest)) {
