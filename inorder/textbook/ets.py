@@ -321,10 +321,12 @@ def _search_one(
             alpha = z[names.index("alpha")] if "alpha" in names else given["alpha"]
             z[: len(names)] *= [{"beta": alpha, "gamma": 1 - alpha}.get(name, 1.0) for name in names]
         starts.append((value_at(z), z))
-    starts.sort(key=lambda one: one[0])
     apart = [i for i, name in enumerate(names) if name in ("alpha", "gamma")]  # between learning by the level and by the season lie valleys
+    still = tuple(starts[0][1][apart])  # what hardly learns looks bad until the initial states are right
+    starts.sort(key=lambda one: one[0])
     different = {tuple(z[apart]): (value, z) for value, z in reversed(starts)}
-    starts = sorted(different.values(), key=lambda one: one[0])[:STARTS]
+    best = sorted(different.items(), key=lambda item: item[1][0])
+    starts = [start for i, (weights_of, start) in enumerate(best) if i < STARTS or weights_of == still]
     warm = [(value_at(z), z) for z in (coordinates(estimate.parameters, estimate.initial) for estimate in before)]
     starts += sorted(warm, key=lambda one: one[0])[:1]
     spread = float(np.nanmax(np.abs(y))) or 1.0

@@ -45,10 +45,11 @@ constexpr double INF = std::numeric_limits<double>::infinity();
 constexpr double PI = 3.14159265358979323846;
 constexpr double EPSILON = std::numeric_limits<double>::epsilon();
 constexpr double LOWEST_BASE = 0.01;  // a multiplicative model seeks no forecast below this share of the smallest observation
-constexpr int STARTS = 6;             // grid points that a few steps are taken from, beside the solution of a model before
+constexpr int STARTS = 6;             // grid points that a few steps are taken from, beside the stillest and the solution of a model before
 constexpr int FINALISTS = 3;          // starts that are followed to the end
 constexpr int FIRST_STEPS = 4;
 constexpr int STEPS = 100;            // Gauss-Newton steps at most, from one start
+constexpr int LONG_SEASON = 13;       // from which the first steps leave the initial season as it is
 constexpr double SAME_VALLEY = 0.01;  // weights that differ by less, in a search that has not ended, will end at the same point
 constexpr double ENOUGH = 1e-11;      // a smaller relative gain counts as none
 
@@ -404,8 +405,9 @@ class Search {
     // The best point found, and its objective. `before`: solutions of smaller models of the same season, which may be good starts.
     std::pair<Point, double> best(const std::vector<Point>& before) {
         std::vector<Start> starts = grid();
+        const std::vector<double> still = starts[0].z;
         std::stable_sort(starts.begin(), starts.end(), lower);
-        keep_different(starts);
+        keep_different(starts, still);
         Start warm{INF, {}};
         for (const Point& point : before) {
             Start start{0, coordinates(point)};
@@ -413,7 +415,7 @@ class Search {
             if (start.value < warm.value) warm = std::move(start);
         }
         if (warm.value < INF) starts.push_back(std::move(warm));
-        for (Start& start : starts) descend(start, FIRST_STEPS, true);
+        first_steps(starts);
         std::stable_sort(starts.begin(), starts.end(), lower);
         if (starts.size() > FINALISTS) starts.resize(FINALISTS);
         std::vector<std::vector<double>> ends;
@@ -499,20 +501,39 @@ class Search {
         return starts;
     }
 
-    // The best grid points that differ in alpha or gamma: between learning by the level and learning by the season lie valleys.
-    void keep_different(std::vector<Start>& starts) const {
+    // The best grid points that differ in alpha or gamma: between learning by the level and learning by the season lie valleys. The one that
+    // hardly learns at all is always among them, since it looks bad until the initial states are right.
+    void keep_different(std::vector<Start>& starts, const std::vector<double>& still) const {
         std::vector<Start> kept;
+        const auto same = [&](const std::vector<double>& z, const std::vector<double>& other) {
+            for (int i = 0; i < weights_; ++i) {
+                if ((kinds_[i] == ALPHA || kinds_[i] == GAMMA) && z[i] != other[i]) return false;
+            }
+            return true;
+        };
         for (Start& start : starts) {
-            const bool seen = std::any_of(kept.begin(), kept.end(), [&](const Start& other) {
-                for (int i = 0; i < weights_; ++i) {
-                    if ((kinds_[i] == ALPHA || kinds_[i] == GAMMA) && other.z[i] != start.z[i]) return false;
-                }
-                return true;
-            });
-            if (!seen) kept.push_back(std::move(start));
-            if (kept.size() == STARTS) break;
+            const bool seen = std::any_of(kept.begin(), kept.end(), [&](const Start& other) { return same(other.z, start.z); });
+            if (!seen && (kept.size() < STARTS || same(start.z, still))) kept.push_back(std::move(start));
         }
         starts = std::move(kept);
+    }
+
+    // A few steps from each start. With a long season its initial places, most of the work, wait until the finalists are known.
+    void first_steps(std::vector<Start>& starts) {
+        if (!problem_.seasonal() || !problem_.estimate_season || problem_.season_length < LONG_SEASON) {
+            for (Start& start : starts) descend(start, FIRST_STEPS, true);
+            return;
+        }
+        Problem held = problem_;
+        held.estimate_season = false;
+        Search search(held);
+        for (Start& start : starts) {
+            search.initial_ = point(start.z);
+            Start rough{start.value, std::vector<double>(start.z.begin(), start.z.begin() + static_cast<std::ptrdiff_t>(search.kinds_.size()))};
+            search.descend(rough, FIRST_STEPS, true);
+            std::copy(rough.z.begin(), rough.z.end(), start.z.begin());
+            start.value = rough.value;
+        }
     }
 
     // Whether the weights of z are those of an end that was reached before, so that going on would lead there again.

@@ -13,20 +13,24 @@ namespace inorder {
 
 constexpr int LANES = 8;  // columns of a Jacobian are padded to a multiple of this
 constexpr int ROWS = 16;  // rows of a Jacobian that are multiplied at a time
+constexpr int TOGETHER = 4;  // rows of a product that are summed at a time, so that one addition need not wait for the other
 
 constexpr int padded(int columns) { return (columns + LANES - 1) / LANES * LANES; }
 
 // product += rows' rows, upper triangle by blocks of LANES columns.
 [[maybe_unused]] INORDER_CLONES static void accumulate(const double* INORDER_RESTRICT rows, int count, int columns, double* INORDER_RESTRICT product) {
-    for (int i = 0; i < columns; ++i) {
+    for (int i = 0; i < columns; i += TOGETHER) {
         for (int j = i / LANES * LANES; j < columns; j += LANES) {
-            double sum[LANES] = {0};
+            double sum[TOGETHER][LANES] = {{0}};
             for (int r = 0; r < count; ++r) {
-                const double left = rows[r * columns + i];
-                const double* right = rows + r * columns + j;
-                for (int k = 0; k < LANES; ++k) sum[k] += left * right[k];
+                const double *left = rows + r * columns + i, *right = rows + r * columns + j;
+                for (int l = 0; l < TOGETHER; ++l) {
+                    for (int k = 0; k < LANES; ++k) sum[l][k] += left[l] * right[k];
+                }
             }
-            for (int k = 0; k < LANES; ++k) product[i * columns + j + k] += sum[k];
+            for (int l = 0; l < TOGETHER; ++l) {
+                for (int k = 0; k < LANES; ++k) product[(i + l) * columns + j + k] += sum[l][k];
+            }
         }
     }
 }
