@@ -35,6 +35,7 @@ _HOME = {
     "WeightedMovingAverage": "forecast.moving_average",
     "compare": "comparison",
     "fit": "verbs",
+    "forecast_panel": "panel",
     "load": "verbs",
     "read_series": "data.series",
     "regularise": "data.series",

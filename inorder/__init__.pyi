@@ -33,6 +33,7 @@ from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
 from inorder.forecast.trend import Trend as Trend
+from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster
 from inorder.verbs import fit as fit
 from inorder.verbs import load as load

@@ -1,9 +1,8 @@
 """Fitting the series of a panel side by side: by threads, or by any backend of joblib (processes, a Dask, Ray or Spark cluster).
 
-    fit_chunk(forecaster, series) -> one model or one sentence a series
+    work(item) -> result,    a pure function of its argument
 
-is a pure function of its arguments, so the results depend neither on the number of workers nor on who they are, and a chunk whose
-worker was lost is simply fitted again.
+so the results depend neither on the number of workers nor on who they are, and a piece whose worker was lost is simply done again.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from queue import SimpleQueue
 from typing import Any
 
-from inorder.errors import BudgetError, ConfigError
+from inorder.errors import BudgetError, ConfigError, MissingExtra
 
-Item = tuple[Any, ...]  # the arguments for one series
 CHUNKS = 8  # a worker, so that none waits long for the last; and a chunk holds LONGEST at most
 LONGEST = 50
-Result = Any
 
 
 def cores() -> int:
@@ -47,81 +45,92 @@ def in_chunks(count: int, workers: int) -> Iterator[range]:
 
 
 def run_all(
-    work: Callable[[Item], Result],
-    items: Sequence[Item],
+    work: Callable[[Any], Any],
+    items: Sequence[Any],
     *,
     workers: int | None = None,
     engine: str = "threads",
     deadline: float | None = None,
     done: Callable[[int], None] | None = None,
-) -> list[Result]:
-    """`work` of every item, in the order of the items.
+) -> list[Any]:
+    """`work` of every item, in the order of the items.   done: called with the number of items done, as it grows.   Otherwise as `run_each`."""
+    results: list[Any] = [None] * len(items)
+    count = 0
+    try:
+        for i, result in run_each(work, items, workers=workers, engine=engine, deadline=deadline):
+            results[i] = result
+            count += 1
+            if done:
+                done(count)
+    except BudgetError:
+        raise BudgetError(str(count)) from None
+    return results
 
-    work: pure, never returns None; what it raises is raised here.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", "ray", "spark".
-    workers: how many at a time; None = one a core (a cluster counts its own).
-    deadline: of time.monotonic(); BudgetError says how many were done when it passed.   done: called with that number as it grows.
+
+def run_each(
+    work: Callable[[Any], Any], items: Sequence[Any], *, workers: int | None = None, engine: str = "threads", deadline: float | None = None
+) -> Iterator[tuple[int, Any]]:
+    """The position of an item and its result, as they become ready.
+
+    work: pure; what it raises is raised here.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", or any that was registered (Ray, Spark).
+    workers: how many at a time; None = one a core (a cluster counts its own).   deadline: of time.monotonic(), after which BudgetError is raised.
     """
     if engine != "threads":
-        return _by_joblib(work, items, workers, engine, deadline, done)
+        yield from _by_joblib(work, items, workers, engine, deadline)
+        return
     count = min(check_workers(workers), len(items))
-    results: list[Result] = [None] * len(items)
-    finished = 0
     if count <= 1:
-        for i, item in enumerate(items):
-            _check(deadline, i)
-            results[i] = work(item)
-            if done:
-                done(i + 1)
-        return results
+        for i in range(len(items)):
+            _check(deadline)
+            yield i, work(items[i])
+        return
+    results: SimpleQueue[tuple[int, Any]] = SimpleQueue()
 
-    def labour(chunk: range) -> range:
+    def labour(chunk: range) -> None:
         for i in chunk:
-            _check(deadline, 0)
-            results[i] = work(items[i])
-        return chunk
+            _check(deadline)
+            results.put((i, work(items[i])))
 
     team = ThreadPoolExecutor(count, thread_name_prefix="inorder")
     try:
         waiting = {team.submit(labour, chunk) for chunk in in_chunks(len(items), count)}
         while waiting:
             ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            while not results.empty():
+                yield results.get()
             for future in ready:
-                try:
-                    finished += len(future.result())
-                except BudgetError:
-                    raise BudgetError(str(sum(result is not None for result in results))) from None
-                if done:
-                    done(finished)
+                future.result()
     finally:
         team.shutdown(wait=True, cancel_futures=True)  # also after Ctrl-C: what has begun is a few series
-    return results
 
 
-def _check(deadline: float | None, done: int) -> None:
+def _check(deadline: float | None) -> None:
     if deadline is not None and time.monotonic() > deadline:
-        raise BudgetError(str(done))
+        raise BudgetError("The time that was allowed is used up.")
 
 
-def _work_on(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    return [work(item) for item in items]
-
-
-def _by_joblib(
-    work: Callable[[Item], Result], items: Sequence[Item], workers: int | None, engine: str, deadline: float | None, done: Callable[[int], None] | None
-) -> list[Result]:
-    from joblib import Parallel, delayed
+def _by_joblib(work: Callable[[Any], Any], items: Sequence[Any], workers: int | None, engine: str, deadline: float | None) -> Iterator[tuple[int, Any]]:
+    from joblib import Parallel, delayed, parallel_config
     from joblib.parallel import BACKENDS, EXTERNAL_BACKENDS
 
     if engine not in {*BACKENDS, *EXTERNAL_BACKENDS}:
         known = ", ".join(sorted({"threads", *BACKENDS, *EXTERNAL_BACKENDS}))
         raise ConfigError(f'`engine` is "threads" or a backend of joblib, not "{engine}". Known: {known}.')
-    count = -1 if workers is None else check_workers(workers)
-    chunks = list(in_chunks(len(items), cores() if workers is None else workers))
-    results: list[Result] = []
-    parallel = Parallel(n_jobs=count, backend=engine, return_as="generator", pre_dispatch="all" if deadline is None else "2*n_jobs")
+    chunks = in_chunks(len(items), cores() if workers is None else check_workers(workers))
+    try:
+        with parallel_config(backend=engine, n_jobs=-1 if workers is None else workers):  # which registers the backends of clusters
+            parallel = Parallel(return_as="generator")
+    except ImportError as error:
+        raise MissingExtra(f'engine="{engine}" needs a package that is not installed ({error}). For Dask: pip install "inorder[cluster]".') from None
+    except ValueError as error:  # no cluster to speak to
+        raise ConfigError(f'engine="{engine}" cannot be used: {error}') from None
+    i = 0
     for part in parallel(delayed(_work_on)(work, [items[i] for i in chunk]) for chunk in chunks):
-        _check(deadline, len(results))
-        results += part
-        if done:
-            done(len(results))
-    return results
+        for result in part:
+            yield i, result
+            i += 1
+        _check(deadline if i < len(items) else None)
+
+
+def _work_on(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    return [work(item) for item in items]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -70,7 +70,8 @@ class LocalForecaster(Forecaster):
     ) -> LocalFitted:
         """As `Forecaster.fit`; the series of a panel are shared by `workers`, and the results do not depend on their number.
 
-        workers: None = one a core.   engine: "threads", or a backend of joblib for processes or a cluster: "loky", "dask", "ray", "spark".
+        workers: None = one a core.
+        engine: "threads", or a backend of joblib for processes or a cluster: "loky", "dask", or one that was registered (Ray, Spark).
         """
         history = as_series(series)
         check_regular(history)
@@ -290,6 +291,14 @@ class LocalFitted(Fitted):
         padded = np.concatenate([n[cut:], np.full(horizon, np.nan)])
         came = np.lib.stride_tricks.sliding_window_view(padded, horizon)[:count]
         return np.asarray(came - model.forecasts(n[cut:], state, horizon))
+
+    def parts(self, size: int) -> Iterator[LocalFitted]:
+        """The same models in groups of `size` neighbouring series, so that their forecasts need not be in memory all at once."""
+        for begin in range(0, len(self.models), size):
+            which = np.arange(begin, min(begin + size, len(self.models)))
+            names = {self.history.ids[i] for i in which}
+            failures = {name: reason for name, reason in self.failures.items() if name in names}
+            yield replace(self, history=self.history.take(which), models=self.models[begin : begin + size], failures=failures)
 
     def update(self, new: Any) -> LocalFitted:
         return replace(self, history=self._new_rows(new))

@@ -81,3 +81,22 @@ def conformal_radius(errors: Sequence[float], level: float) -> float:
     if rank <= len(sizes):
         return sizes[rank - 1]
     return max(sizes[-1], normal_quantile((1 + level) / 2) * math.sqrt(sum(size**2 for size in sizes) / len(sizes)))
+
+
+def adaptive_level(errors: Sequence[float], level: float, rate: float, fewest: int) -> float:
+    """The level at which adaptive conformal inference arrives, over errors one step ahead in the order of their origins.
+
+        a ← a + rate·(level − hit)
+
+    From the `fewest`-th error on: a hit is an error not larger than the radius of the level a, taken from the errors before it.
+
+    >>> adaptive_level([1.0, 2.0, 3.0, 2.5], 0.5, rate=0.1, fewest=3)
+    0.55
+    """
+    a = level
+    for t in range(fewest, len(errors)):
+        sizes = sorted(abs(error) for error in errors[:t])
+        rank = math.ceil((len(sizes) + 1) * a - 1e-9)
+        radius = math.inf if rank > len(sizes) else -math.inf if rank < 1 else sizes[rank - 1]
+        a += rate * (level - (abs(errors[t]) <= radius))
+    return a

@@ -9,7 +9,17 @@ import pytest
 from scipy import stats
 
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.intervals import check_levels, conformal_radii, deviation, normal_quantiles, student_quantiles, tail_probabilities
+from inorder.forecast.intervals import (
+    FEWEST,
+    RATE,
+    adapted_levels,
+    check_levels,
+    conformal_radii,
+    deviation,
+    normal_quantiles,
+    student_quantiles,
+    tail_probabilities,
+)
 from inorder.textbook import intervals as textbook
 
 PROBABILITIES = np.array([1e-12, 0.01, 0.1, 0.5, 0.8, 0.975, 0.9999])
@@ -131,3 +141,51 @@ def test_conformal_intervals_cover_what_they_promise(count, level):
     exact = math.ceil((count + 1) * level - 1e-9) / (count + 1)
     assert exact >= level
     assert np.mean(inside) == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 4000))
+
+
+# --- adaptive conformal ---
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("seed", range(3))
+def test_adapted_levels_follow_the_textbook(level, seed):
+    errors = np.random.default_rng(seed).normal(size=60) * np.linspace(1, 3, 60)
+    made = adapted_levels(np.abs(errors)[:, None], [level], np.array([0]))[0, 0]
+    assert made == pytest.approx(textbook.adaptive_level(errors.tolist(), level, RATE, FEWEST), abs=1e-12)
+
+
+def test_a_step_further_ahead_learns_from_what_was_known_by_then():
+    """The error of a forecast made two steps ahead at origin t counts from origin t + 1 on: shifting the origins by one gives the same level."""
+    sizes = np.abs(np.random.default_rng(1).normal(size=40))
+    one = adapted_levels(sizes[:, None], [0.8], np.array([0]))[0, 0]
+    two = adapted_levels(np.column_stack([sizes, sizes]), [0.8], np.array([0, 1]))
+    assert two[0, 0] == one
+    past_missing = adapted_levels(np.concatenate([sizes[:20], [np.nan], sizes[20:]])[:, None], [0.8], np.array([0]))[0, 0]
+    assert past_missing == one  # an error that is not known changes nothing
+
+
+@pytest.mark.parametrize("growth", [1.0, 3.0, 1 / 3])
+def test_adaptive_intervals_cover_where_errors_change(growth):
+    """Errors that grow threefold in the calibration part: the adaptive intervals cover what comes next, the plain ones do not."""
+    covered = {True: [], False: []}
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        size = np.concatenate([np.ones(100), np.full(100, growth)])
+        errors = rng.normal(size=200) * size
+        coming = rng.normal(size=40) * growth
+        for adaptive in (True, False):
+            radii, kind = conformal_radii(errors[:, None], [0.8], adaptive=adaptive)
+            assert kind == ("adaptive" if adaptive else "conformal")
+            covered[adaptive].append(np.mean(np.abs(coming) <= radii[1, 0]))
+    share, plain = float(np.mean(covered[True])), float(np.mean(covered[False]))
+    assert abs(share - 0.8) < abs(plain - 0.8) or growth == 1.0
+    assert abs(share - 0.8) < 0.05
+
+
+def test_adaptive_levels_are_nested_whichever_are_asked_for():
+    errors = np.random.default_rng(3).standard_t(3, size=(80, 3)).cumsum(axis=1)
+    levels = [0.11, 0.5, 0.52, 0.8, 0.93, 0.97, 0.999]
+    together, _ = conformal_radii(errors, levels, adaptive=True)
+    assert (np.diff(together[1::2], axis=0) >= 0).all()
+    for k, level in enumerate(levels):
+        np.testing.assert_array_equal(conformal_radii(errors, [level], adaptive=True)[0], together[2 * k : 2 * k + 2])
