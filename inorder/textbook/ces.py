@@ -118,7 +118,7 @@ STARTS = {
     "P": ((1.05, 1.2, 1.45, 1.8), (0.94, 1.0, 1.06), (0.02, 0.15, 0.5), ()),
     "F": ((1.05, 1.2, 1.45, 1.8), (0.94, 1.0, 1.06), (1.02, 1.3), (0.97, 1.0)),
 }
-FOLLOWED, STEPS, ENOUGH, MOST = 4, 100, 1e-7, 2.0
+FOLLOWED, STEPS, ENOUGH, MOST = 4, 100, 1e-8, 2.0
 
 
 def fit(y: Floats, kind: str, level: Floats, season: Floats, fixed: Floats, radius: float = 1.0) -> tuple[Floats, Floats, Floats, float]:

@@ -144,7 +144,7 @@ def fit(
     counts = ~np.isnan(y) & (np.arange(len(y)) >= skip)
 
     def errors(a: float, k: float, level: float) -> Floats:
-        fitted, _ = run(y, a, k, intercept, slope, dynamic, 0, level, 0.0, 0.0)
+        fitted, _ = run(y, a, k, intercept, slope, dynamic, 0, level, -centre if dynamic else 0.0, 0.0)
         return np.asarray((y - fitted)[counts])
 
     def best_level(a: float, k: float) -> tuple[float, float]:

@@ -40,7 +40,8 @@ constexpr int FINALISTS = 2;      // that are followed to the end
 constexpr int FIRST_STEPS = 6;
 constexpr int STEPS = 100;
 constexpr int IDLE = 2;           // steps of no gain that end a search
-constexpr double ENOUGH = 1e-7;   // a smaller relative gain counts as none
+constexpr double LEAST = 1e-6;    // damping
+constexpr double ENOUGH = 1e-8;   // a smaller relative gain counts as none
 constexpr double SAME = 1e-3;     // starts that come this close together are one
 constexpr double MOST = 2;        // a0
 
@@ -350,20 +351,31 @@ class Search {
             derive(at.weights, product, slope);
             for (int i = 0; i < p; ++i) held_[i] = (at.weights[free_[i]] <= least(free_[i]) && slope[free_[i]] <= 0) || (at.weights[free_[i]] >= most(free_[i]) && slope[free_[i]] >= 0);
             bool found = false;
-            for (; damping < 1e12 && !found; damping *= 6) {
+            while (damping < 1e12) {
                 double step[COLUMNS];
                 solve(product, slope, damping, step);
                 Try next = at;
                 for (int i = 0; i < p; ++i) next.weights[free_[i]] = std::clamp(at.weights[free_[i]] + step[i], least(free_[i]), most(free_[i]));
                 next.sum = evaluate(next.weights);
                 if (next.sum < at.sum && stable(problem_, next.weights)) {
+                    double promised = 0;  // by the straight line that the errors were taken for
+                    for (int i = 0; i < p; ++i) {
+                        const double moved = next.weights[free_[i]] - at.weights[free_[i]];
+                        promised += 2 * moved * slope[free_[i]];
+                        for (int j = 0; j < p; ++j) {
+                            promised -= moved * product[free_[i] * COLUMNS + free_[j]] * (next.weights[free_[j]] - at.weights[free_[j]]);
+                        }
+                    }
+                    const double kept = (at.sum - next.sum) / promised;
+                    damping = kept > 0.75 ? std::max(damping / 16, LEAST) : kept < 0.25 ? damping * 8 : damping;
                     idle = next.sum < at.sum * (1 - ENOUGH) ? 0 : idle + 1;
                     at = next;
                     found = true;
+                    break;
                 }
+                damping *= 8;
             }
             if (!found) return;
-            damping = std::max(damping / 60, 1e-12);
         }
     }
 

@@ -35,6 +35,7 @@ constexpr int LANES = 8;      // values of alpha that are tried at a time
 constexpr int GRID = 40;      // values of alpha in all, a multiple of LANES
 constexpr int VALLEYS = 3;    // that are followed to the end
 constexpr int STEPS = 100;    // Gauss-Newton steps at most, from one start
+constexpr double LEAST = 1e-5;     // damping
 constexpr double ENOUGH = 1e-12;  // a smaller relative gain counts as none
 
 struct Constants {
@@ -136,6 +137,7 @@ struct Problem {
     std::vector<double> y;              // NaN: missing
     std::vector<double> intercept, slope;  // of the line that each forecast uses; empty for a dynamic model with gaps
     double line_intercept = 0, line_slope = 0;
+    double mean_before = 0;  // m before the first row: 0, less the first value
     bool dynamic = false;
     std::int64_t skip = 0;  // first rows, whose errors do not count
     double kappa = NONE;    // NaN: sought
@@ -174,7 +176,7 @@ void lines(Problem& problem) {
     if (std::any_of(problem.y.begin(), problem.y.end(), [](double y) { return std::isnan(y); })) return;
     problem.intercept.resize(n);
     problem.slope.resize(n);
-    State s{0, 0, 0, 0};
+    State s{0, 0, problem.mean_before, 0};
     for (std::size_t i = 0; i < n; ++i) {
         problem.slope[i] = s.slope;
         problem.intercept[i] = s.mean - s.slope * static_cast<double>(i + 1) / 2;
@@ -231,7 +233,7 @@ Point best_of(const double sums[6], double alpha, double kappa) {
 // Errors and their derivatives by alpha, kappa and l_0: the sum of squares, and of products J'J and slopes J'e of the forecasts' Jacobian J.
 double linearise(const Problem& problem, const Point& point, double product[3][3], double slope[3]) {
     const double alpha = point.alpha, kappa = point.kappa;
-    double level = point.level, mean = 0, b = 0, w = 1, v = 1, dw = 0, dv = 0, sum = 0;  // dw, dv: by alpha
+    double level = point.level, mean = problem.mean_before, b = 0, w = 1, v = 1, dw = 0, dv = 0, sum = 0;  // dw, dv: by alpha
     double by_level[3] = {0, 0, 1}, by_mean[3] = {0}, by_b[3] = {0};
     for (int i = 0; i < 3; ++i) {
         slope[i] = 0;
@@ -286,10 +288,11 @@ Point with_level(const Problem& problem, double alpha, double kappa) {
 }
 
 // (product + damping diag) step = slope over the coordinates that move, by elimination; a pivot lost to rounding drops its coordinate.
-void solve(const double product[3][3], const double slope[3], const bool moves[3], double damping, double step[3]) {
+// Damping holds back the `damped` first coordinates alone: the errors are linear in the others.
+void solve(const double product[3][3], const double slope[3], const bool moves[3], int damped, double damping, double step[3]) {
     double a[3][4];
     for (int i = 0; i < 3; ++i) {
-        for (int j = 0; j < 3; ++j) a[i][j] = moves[i] && moves[j] ? product[i][j] * (i == j ? 1 + damping : 1) : 0;
+        for (int j = 0; j < 3; ++j) a[i][j] = moves[i] && moves[j] ? product[i][j] * (i == j && i < damped ? 1 + damping : 1) : 0;
         a[i][3] = moves[i] ? slope[i] : 0;
     }
     bool dropped[3] = {false, false, false};
@@ -310,7 +313,7 @@ void solve(const double product[3][3], const double slope[3], const bool moves[3
 
 void descend(const Problem& problem, Point& point) {
     const double lower[3] = {problem.alpha_lower, 0, -INF}, upper[3] = {problem.alpha_upper, 1, INF};
-    double product[3][3], slope[3], next_product[3][3], next_slope[3], damping = 1e-4;
+    double product[3][3], slope[3], next_product[3][3], next_slope[3], damping = LEAST;
     point.sum = linearise(problem, point, product, slope);
     int idle = 0;
     for (int count = 0; count < STEPS && idle < 3 && point.sum > 0 && std::isfinite(point.sum); ++count) {
@@ -322,9 +325,9 @@ void descend(const Problem& problem, Point& point) {
         }
         if (!moves[0] && !moves[1] && !moves[2]) return;
         bool found = false;
-        for (; damping < 1e10 && !found; damping *= 8) {
+        while (damping < 1e10) {
             double step[3];
-            solve(product, slope, moves, damping, step);
+            solve(product, slope, moves, problem.slope.empty() ? 2 : 1, damping, step);
             Point trial = point;
             trial.alpha = std::clamp(at[0] + step[0], lower[0], upper[0]);
             trial.kappa = std::clamp(at[1] + step[1], lower[1], upper[1]);
@@ -333,15 +336,24 @@ void descend(const Problem& problem, Point& point) {
             if (!std::isnan(problem.kappa)) trial.kappa = at[1];
             trial.sum = linearise(problem, trial, next_product, next_slope);
             if (trial.sum < point.sum) {
+                double promised = 0;  // by the straight line that the errors were taken for
+                const double moved[3] = {trial.alpha - at[0], trial.kappa - at[1], trial.level - at[2]};
+                for (int i = 0; i < 3; ++i) {
+                    promised += 2 * moved[i] * slope[i];
+                    for (int j = 0; j < 3; ++j) promised -= moved[i] * product[i][j] * moved[j];
+                }
+                const double kept = (point.sum - trial.sum) / promised;
+                damping = kept > 0.75 ? std::max(damping / 16, LEAST) : kept < 0.25 ? damping * 8 : damping;
                 idle = trial.sum < point.sum * (1 - ENOUGH) ? 0 : idle + 1;
                 point = trial;
                 std::copy(&next_product[0][0], &next_product[0][0] + 9, &product[0][0]);
                 std::copy(next_slope, next_slope + 3, slope);
                 found = true;
+                break;
             }
+            damping *= 8;
         }
         if (!found) return;
-        damping = std::max(damping / 128, 1e-12);
     }
 }
 
@@ -452,6 +464,7 @@ void theta_fit(Array<const double> y, bool dynamic, double kappa, double alpha, 
     problem.y.resize(n);
     for (std::int64_t i = 0; i < n; ++i) problem.y[i] = values[i] - centre;
     problem.dynamic = dynamic;
+    problem.mean_before = dynamic ? -centre : 0;
     problem.skip = skip;
     problem.kappa = kappa;
     problem.alpha = alpha;
