@@ -16,8 +16,12 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; __init__.pyi says the same to type checkers
 _HOME = {
     "AR": "forecast.autoregressive",
+    "AutoETS": "forecast.ets",
     "Comparison": "comparison",
+    "Decomposed": "forecast.decomposed",
+    "ContinuousTime": "forecast.irregular",
     "Drift": "forecast.baselines",
+    "ETS": "forecast.ets",
     "ExponentialSmoothing": "forecast.smoothing",
     "Fitted": "forecast.base",
     "Forecast": "forecast.base",

@@ -134,6 +134,25 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]",
         "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6",
     ),
+    "ets": Candidate(
+        "forecast.ets:ETS",
+        "A state space model of exponential smoothing: error, trend and season, each none, additive or multiplicative.",
+        "y[t] = ŷ[t] + e[t] or ŷ[t]·(1 + r[t]);  ŷ[t+h] = l[t] + h·b[t] with the default components",
+        "Hyndman, Koehler, Ord & Snyder 2008, ch. 2, 5, 6",
+        usual=False,
+    ),
+    "auto-ets": Candidate(
+        "forecast.ets:AutoETS",
+        "The state space model of exponential smoothing with the least AICc, of 15.",
+        "ETS(error, trend, season) with the least −2·log L + 2·k·n/(n − k − 1)",
+        "Hyndman, Koehler, Snyder & Grose 2002; Hyndman et al. 2008, ch. 5",
+    ),
+    "stl": Candidate(
+        "forecast.decomposed:Decomposed",
+        "The series without its seasons, forecast by another model, and the seasons put back.",
+        "y[t] = n[t] + s[t];  ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]",
+        "Cleveland et al. 1990, STL; Bandara, Hyndman & Bergmeir 2021, MSTL",
+        seasonal=True,
     "var": Candidate(
         "forecast.var:VAR",
         "Every series is a linear function of the last p values of all series, p chosen by AICc.",
@@ -141,11 +160,36 @@ CANDIDATES: dict[str, Candidate] = {
         "Lütkepohl 2005, New Introduction to Multiple Time Series Analysis, ch. 2–4",
         system=True,
     ),
+    "continuous-time": Candidate(
+        "forecast.irregular:ContinuousTime",
+        "A random walk under noise in continuous time, for observations at uneven times; kind=trend and kind=car are others.",
+        "dα = A·α·dt + B·dW;  y = Z·α(t) + ε",
+        "Harvey 1989, ch. 9; Jones 1981",
+        usual=False,
+    ),
     "lstm": Candidate(
         "tasks.lstm_forecaster:LSTMForecaster",
         "One recurrent network with gated memory, trained on all series together.",
         "c[t] = f⊙c[t−1] + i⊙g;  h[t] = o⊙tanh(c[t]);  ŷ[t+1] from h[t]",
         "Hochreiter & Schmidhuber 1997; global training: Salinas et al. 2020, DeepAR",
+    ),
+    "theta": Candidate(
+        "forecast.theta:Theta",
+        "Half a straight line, half a smoothed level, without the season and then with it.",
+        "ŷ[t+h] = ½·(A + B·(t+h)) + ½·Z[t];  Z = 2·y − (A + B·t), smoothed",
+        "Assimakopoulos & Nikolopoulos 2000; Fiorucci et al. 2016",
+    ),
+    "auto-theta": Candidate(
+        "forecast.theta:AutoTheta",
+        "The best of four theta models: θ and the line fixed or learnt.",
+        "ŷ[t+h] = (1 − 1/θ)·(A + B·(t+h)) + 1/θ·Z[t]",
+        "Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",
+    ),
+    "ces": Candidate(
+        "forecast.ces:CES",
+        "A level smoothed with a complex parameter, perhaps with a season, chosen by AICc.",
+        "l ← l − (1 − α₁)·c + (α₀ − α₁)·e;  c ← l + (1 − α₀)·c + (α₀ + α₁)·e;  ŷ = l + s",
+        "Svetunkov, Kourentzes & Ord 2022",
     ),
 }
 
