@@ -20,6 +20,9 @@ BENCHMARKS = {
     "baselines_panel": "benchmarks.panel:baselines",
     "var": "benchmarks.var:var",
     "ar_exact": "benchmarks.var:ar",
+    "decomposition": "benchmarks.decomposition:decomposition",
+    "differences": "benchmarks.decomposition:differences",
+    "detection": "benchmarks.detection:detection",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

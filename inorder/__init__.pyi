@@ -19,6 +19,7 @@ from inorder.data.frequency import Frequency as Frequency
 from inorder.data.series import Series as Series
 from inorder.data.series import read_series as read_series
 from inorder.data.series import regularise as regularise
+from inorder.detection import DetectionComparison as DetectionComparison
 from inorder.errors import InorderError as InorderError
 from inorder.forecast.autoregressive import AR as AR
 from inorder.forecast.base import Fitted as Fitted
@@ -33,6 +34,10 @@ from inorder.forecast.decomposed import Decomposed as Decomposed
 from inorder.forecast.ets import ETS as ETS
 from inorder.forecast.ets import AutoETS as AutoETS
 from inorder.forecast.irregular import ContinuousTime as ContinuousTime
+from inorder.forecast.detect import Detections as Detections
+from inorder.forecast.detect import FittedDetector as FittedDetector
+from inorder.forecast.detect import ForecastDetector as ForecastDetector
+from inorder.forecast.detect import WindowedGaussian as WindowedGaussian
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing

@@ -188,7 +188,9 @@ class ARIMAModel(LikelihoodModel):
         left_out = np.flatnonzero(np.isnan(self.beta_errors) & (self.beta == 0))
         if len(left_out):
             which = ", ".join(str(i + 1) for i in left_out)
-            found.append(f"Left out of the regression, because the others (or the differencing) already say the same: covariate {which}, in the order of names.")
+            found.append(
+                f"Left out of the regression, because the others (or the differencing) already say the same: covariate {which}, in the order of names."
+            )
         if not self.complete:
             found.append(f"The time ran out after {len(self.table)} models; the best so far was taken.")
         return tuple(found)
@@ -395,7 +397,7 @@ class Design:
 
     def filtered(self, r: int, count: int) -> bool:
         """Whether the filter costs less than a column for each missing value."""
-        m, n, size = len(self.missing), self.columns[0].shape[1], r + self.initial
+        m, size = len(self.missing), r + self.initial
         return m > 0 and (m + 1) * (3 * r + 8) + m * m > size * size * (2 * count + 1)
 
     def _call(self, r: int, count: int, constant: bool) -> tuple[Floats, dict[str, Any]]:

@@ -239,12 +239,13 @@ def _decomposed(y: Rows, lengths: tuple[int, ...], options: Options, rounds: int
     trend, weights, seasonals = padded[0], padded[1], padded[2:-1]
     seasonal = seasonals.sum(axis=0)
     remainder = values / unit - seasonal - trend
-    strengths = {m: _strength(part, remainder) for m, part in zip(lengths, seasonals, strict=True)}
+    strength = _strength(seasonal, remainder)
+    strengths = {m: _strength(part, remainder) if len(lengths) > 1 else strength for m, part in zip(lengths, seasonals, strict=True)}
     kind = "additive" if box_cox is None else "multiplicative" if power == 0 else "box-cox"
-    parts = [trend, seasonal, remainder, *seasonals]
+    parts = np.vstack([trend, seasonal, remainder, seasonals])
+    limit = float(np.finfo(np.float64).max)
     with np.errstate(over="ignore"):
-        limit = float(np.finfo(np.float64).max)
-        parts = [np.clip(np.exp(part) if kind == "multiplicative" else part * unit, -limit, limit) for part in parts]
+        parts = np.clip(np.exp(parts) if kind == "multiplicative" else parts * unit, -limit, limit)
     return Decomposition(
         parts[0],
         parts[1],
@@ -252,7 +253,7 @@ def _decomposed(y: Rows, lengths: tuple[int, ...], options: Options, rounds: int
         kind,
         lengths[-1],
         _strength(trend, remainder),
-        _strength(seasonal, remainder),
+        strength,
         dict(zip(lengths, parts[3:], strict=True)),
         strengths,
         weights if (options.outer or 0) > 0 or (options.robust and options.outer is None) else None,

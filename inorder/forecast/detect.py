@@ -19,6 +19,7 @@ Real-Time Anomaly Detection Algorithms.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -267,11 +268,9 @@ class DetectorSession:
         """Take one observation (NaN: it is missing)."""
         if math.isinf(y):
             raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {y!r}.")
-        found = np.array([source.step(float(y)) for source in self.sources])
-        evidence, expected, radius = _joined(found[:, 0, None], found[:, 1, None], found[:, 2, None])
-        record, _, raised = self.alarms.step(float(evidence[0]))
-        centre, reach = float(expected[0]), float(radius[0])
-        return Alarm(float(evidence[0]) if self.raw else record, centre, centre - reach, centre + reach, bool(raised))
+        evidence, expected, radius = _joined_row([source.step(float(y)) for source in self.sources])
+        record, _, raised = self.alarms.step(evidence)
+        return Alarm(evidence if self.raw else record, expected, expected - radius, expected + radius, bool(raised))
 
     def run(self, y: Values) -> tuple[Floats, Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
         """The same over a stretch: score, expected, lower, upper, threshold and is_anomaly, (time,) each."""
@@ -292,6 +291,15 @@ def _joined(evidence: Floats, expected: Floats, radius: Floats) -> tuple[Floats,
     order = np.where(np.isnan(radius), np.where(np.isnan(expected), np.inf, np.finfo(np.float64).max), radius)
     best = np.argmin(order, axis=0)[None, :]
     return mean, np.take_along_axis(expected, best, axis=0)[0], np.take_along_axis(radius, best, axis=0)[0]
+
+
+def _joined_row(found: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """The same for one row, in plain numbers, which is ten times as fast."""
+    known = [evidence for evidence, _, _ in found if not math.isnan(evidence)]
+    mean = sum(known) / len(known) if known else math.nan
+    order = [radius if not math.isnan(radius) else math.inf if math.isnan(expected) else sys.float_info.max for _, expected, radius in found]
+    _, expected, radius = found[order.index(min(order))]
+    return mean, expected, radius
 
 
 # --- errors of forecasters ---
@@ -416,7 +424,8 @@ class ErrorSource(Source):
 
     def step(self, y: float) -> tuple[float, float, float]:
         expected, unit = self.expected, self.unit
-        error = float(_on_grid(np.array([y]), np.array([expected]), self.scale)[0])
+        error = y / self.scale - expected / self.scale
+        error = math.nan if math.isnan(error) else round(min(max(error, -1e200), 1e200) / GRID) * GRID
         found, radius = self.state.step(error / unit)
         if self.session is not None:
             try:

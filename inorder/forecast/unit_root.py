@@ -366,7 +366,8 @@ def ndiffs(y: Rows, test: str = "kpss", max_d: int = 2, alpha: float = 0.05) -> 
 
     test: "kpss" (differences while stationarity is refused), "adf" or "pp" (while a unit root is not). A series that is or becomes constant, or is
     too short to judge, is differenced no further.   alpha: significance; with "kpss" from 0.01 to 0.1, the range of its table.
-    Missing values are left out first, as in forecast::ndiffs, which this follows.
+    Missing values are left out first, as in forecast::ndiffs, which this follows. (statsforecast loses one observation more with each difference, so
+    its orders of short series can differ.)
 
     >>> ndiffs(np.arange(40.0)), ndiffs(np.arange(40.0) ** 2), ndiffs([3.0] * 20)
     (1, 2, 0)

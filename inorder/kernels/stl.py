@@ -52,7 +52,8 @@ def stl(
 ) -> Parts:
     """Trend, seasonal part and weights of one series.
 
-    y: (time,), NaN = missing; a local regression then takes the nearest observations. Every place of the season needs one.
+    y: (time,), NaN = missing; a local regression then takes the nearest observations. Every place of the season needs one. Squares of the values
+        have to be numbers: scale those beyond 1e150.
     windows: points of the seasonal, the trend and the low-pass curve, odd, 3 or more; a first 0 is a season that repeats.
     degrees: 0 or 1 each.   jumps: rows from one point of a curve to the next, straight lines between.   inner, outer: rounds.
     Raises ShapeError for fewer than two seasons or a place without an observation, ConfigError for settings out of range.
@@ -68,9 +69,11 @@ def stl(
         raise ConfigError(f"`season_length` is a whole number of observations, 2 or more, not {season_length}.")
     if len(y) < 2 * season_length:
         raise ShapeError(f"`y` has {len(y)} rows; two seasons of {season_length} are needed.")
-    empty = np.isnan(np.resize(np.append(y, np.full(-len(y) % season_length, np.nan)), (-(-len(y) // season_length), season_length))).all(axis=0)
-    if empty.any():
-        raise ShapeError(f"Place {int(np.argmax(empty)) + 1} of the season of {season_length} has no observation.")
+    missing = np.isnan(y)
+    if missing.any():
+        seen = np.bincount(np.flatnonzero(~missing) % season_length, minlength=season_length)
+        if seen.min() == 0:
+            raise ShapeError(f"Place {int(np.argmin(seen)) + 1} of the season of {season_length} has no observation.")
     for name, values, least in (("windows", windows, 3), ("degrees", degrees, 0), ("jumps", jumps, 1)):
         if len(values) != 3 or any(value < least for value in values[name == "windows" and values[0] == 0 :]):
             raise ConfigError(f"`{name}` are three whole numbers, for season, trend and low-pass filter, {least} or more; not {tuple(values)}.")

@@ -33,8 +33,8 @@ namespace inorder {
 namespace {
 
 using Int = std::int64_t;
-constexpr int LANES = 8;           // partial sums of one dot product
-constexpr Int BLOCK = 256;         // points of the middle that are summed at a time
+constexpr int LANES = 8;    // partial sums of one dot product
+constexpr Int BLOCK = 256;  // points of the middle that are summed at a time
 constexpr double NOT_A_NUMBER = std::numeric_limits<double>::quiet_NaN();
 
 struct Loess {
@@ -108,9 +108,9 @@ INORDER_CLONES void add(double* INORDER_RESTRICT to, const double* INORDER_RESTR
     for (Int i = 0; i < count; ++i) to[i] += weight * from[i];
 }
 
-INORDER_CLONES void add_products(double* INORDER_RESTRICT weight, double* INORDER_RESTRICT first, double* INORDER_RESTRICT second, double* INORDER_RESTRICT value,
-                                 double* INORDER_RESTRICT product, const double* INORDER_RESTRICT y, const double* INORDER_RESTRICT robust, double w, double d,
-                                 Int count) {
+INORDER_CLONES void add_products(double* INORDER_RESTRICT weight, double* INORDER_RESTRICT first, double* INORDER_RESTRICT second,
+                                 double* INORDER_RESTRICT value, double* INORDER_RESTRICT product, const double* INORDER_RESTRICT y,
+                                 const double* INORDER_RESTRICT robust, double w, double d, Int count) {
     for (Int i = 0; i < count; ++i) {
         const double u = w * robust[i], v = u * y[i];
         weight[i] += u;
@@ -222,7 +222,8 @@ struct Points {
     // The curve at `place` from the points left ... left + q - 1; NaN where every weight is 0.
     double curve_at(Int place, Int left, Int q, const Loess& loess, bool robust) const {
         const double here = static_cast<double>(place);
-        const double h = std::max(here - static_cast<double>(at[left]), static_cast<double>(at[left + q - 1]) - here) + static_cast<double>((loess.window - q) / 2);
+        const double h = std::max(here - static_cast<double>(at[left]), static_cast<double>(at[left + q - 1]) - here) +
+                         static_cast<double>((loess.window - q) / 2);
         Sums s;
         for (Int j = left; j < left + q; ++j) {
             const double d = static_cast<double>(at[j]) - here, r = std::fabs(d), t = r / h, u = 1 - t * t * t;
@@ -239,6 +240,7 @@ struct Points {
     // One before the first row, or one behind the last.
     double beyond(bool behind, const Loess& loess, double otherwise) const {
         const Int known = static_cast<Int>(at.size()), q = std::min(loess.window, known);
+        if (known == 0) return otherwise;
         const double value = curve_at(behind ? rows : -1, behind ? known - q : 0, q, loess, true);
         return std::isnan(value) ? otherwise : value;
     }
@@ -247,6 +249,10 @@ struct Points {
     void smooth(const Loess& loess, double* out) const {
         const Int known = static_cast<Int>(at.size()), q = std::min(loess.window, known), jump = std::max<Int>(1, std::min(loess.jump, rows - 1));
         Int left = 0, next = 0, last = 0;
+        if (known == 0) {  // values that have left the range of numbers
+            std::fill(out, out + rows, NOT_A_NUMBER);
+            return;
+        }
         for (Int i = 0;; i = std::min(i + jump, rows - 1)) {
             while (left + q < known && at[left + q] - i < i - at[left]) ++left;
             while (next < known && at[next] < i) ++next;
@@ -399,6 +405,7 @@ class STL {
             rest_[t] = std::fabs(y_[t] - trend_[t] - seasonal_[t]);
             if (!std::isnan(rest_[t])) sizes_.push_back(rest_[t]);
         }
+        if (sizes_.empty()) return;
         const std::size_t upper = sizes_.size() / 2, lower = sizes_.size() - upper - 1;
         std::nth_element(sizes_.begin(), sizes_.begin() + static_cast<std::ptrdiff_t>(upper), sizes_.end());
         const double high = sizes_[upper];

@@ -378,7 +378,5 @@ def test_the_square_root_form_keeps_digits_that_covariances_lose():
         F = z[0] * M[0] + z[1] * M[1] + Fraction(small) ** 2
         P = [[P[i][j] - M[i] * M[j] / F for j in range(2)] for i in range(2)]
     exact = np.array(P, dtype=np.float64)
-    worst = {
-        form: np.abs(kalman_filter([[1.0, 2.0]], system, form=form).filtered_covariance[0] / exact - 1).max() for form in ("covariance", "square-root")
-    }
+    worst = {form: np.abs(kalman_filter([[1.0, 2.0]], system, form=form).filtered_covariance[0] / exact - 1).max() for form in ("covariance", "square-root")}
     assert worst["square-root"] < 1e-4 < worst["covariance"]
