@@ -226,6 +226,7 @@ def plot_impulses(responses: ImpulseResponses, impulses: Sequence[int], answers:
             ax.fill_between(steps, lower, upper, color=BLUE, alpha=0.16 + 0.12 * shade, linewidth=0, label=f"{100 * level:.12g} % band")
         ax.plot(steps, responses.values[:, j, k], color=BLUE, linewidth=1.6, label="response")
         ax.set_title(f"{_short(responses.ids[k])} → {_short(responses.ids[j])}", fontsize=8)
+        ax.tick_params(labelsize=7)
     for ax in axes[len(axes) - len(impulses) :]:
         ax.set_xlabel("steps after the shock")
     if responses.lower:

@@ -130,7 +130,7 @@ def burg(z: Values, order: int) -> Floats:
     """(at most order,) partial autocorrelations; fewer where no stretch without a gap is longer.   z: (time,) about its mean, NaN = missing.
 
     >>> burg(np.array([-2.0, -1, 0, 1, 2]), 1).round(3).tolist()
-    [0.571]
+    [0.667]
     """
     forward, backward = z[1:].copy(), z[:-1].copy()
     partials: list[float] = []
