@@ -378,9 +378,7 @@ class Structural(LocalForecaster):
             kind = plain
         if self.seasonal not in (None, "auto"):
             if season_length < 2:
-                raise ForecastError(
-                    "A seasonal model needs a season of 2 observations or more, and none is known here. Set `season_length`, or seasonal=None."
-                )
+                raise ForecastError("A seasonal model needs a season of 2 observations or more, and none is known here. Set `season_length`, or seasonal=None.")
             if known < 2 * season_length:
                 raise ForecastError(f"A season of {season_length} needs two seasons of observations, {2 * season_length}; this series has {known}.")
         if kind.states > MOST_STATES:
@@ -400,7 +398,7 @@ class Structural(LocalForecaster):
             raise ForecastError("The likelihood of this model is not finite anywhere for this series, so nothing can be fitted. Use a simpler model.")
         if found.remaining:
             raise ForecastError(
-                f"{found.remaining} of the {kind.diffuse} numbers in the state are never seen: some places of the season have no observation. Use seasonal=None."
+                f"{found.remaining} of the {kind.diffuse} numbers in the state are never seen: some places of the season have no value. Use seasonal=None."
             )
 
 

@@ -167,6 +167,7 @@ CANDIDATES: dict[str, Candidate] = {
         "dα = A·α·dt + B·dW;  y = Z·α(t) + ε",
         "Harvey 1989, ch. 9; Jones 1981",
         usual=False,
+    ),
     "structural": Candidate(
         "forecast.structural:Structural",
         "A level, a slope and a season, each moved by its own disturbances, by maximum likelihood.",
@@ -196,6 +197,7 @@ CANDIDATES: dict[str, Candidate] = {
         "A level smoothed with a complex parameter, perhaps with a season, chosen by AICc.",
         "l ← l − (1 − α₁)·c + (α₀ − α₁)·e;  c ← l + (1 − α₀)·c + (α₀ + α₁)·e;  ŷ = l + s",
         "Svetunkov, Kourentzes & Ord 2022",
+    ),
     "arima": Candidate(
         "forecast.arima:ARIMA",
         "A linear function of past values and errors after differencing, the orders given: (0, 1, 1) unless set.",
