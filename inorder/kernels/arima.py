@@ -108,10 +108,9 @@ def loglik(w: Values, orders: Orders, coefficients: Floats) -> float:
     >>> round(loglik(np.array([1.0, -1.0, 2.0]), Orders(), np.zeros(0)), 4)
     -5.2965
     """
-    if extension is None or w.dtype != np.float64 or not w.flags.c_contiguous or w.ndim != 1 or len(coefficients) != orders.number:
-        return evaluate(w[None, :], orders, coefficients).loglik
-    f, _, terms = extension.arima_evaluate(w.reshape(1, -1), 0, False, 0, 0, orders, coefficients, None, None, None)
-    return float(-terms * (f + 0.5 * (1 + LOG_2PI)))
+    if extension is not None and len(coefficients) == orders.number and min(orders) >= 0 and w.ndim == 1:
+        return float(extension.arima_loglik(w, *orders, coefficients))
+    return evaluate(w[None, :], orders, coefficients).loglik
 
 
 def logliks(w: Values, orders: Orders, coefficients: Floats, threads: int = 1) -> Floats:

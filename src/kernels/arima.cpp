@@ -67,6 +67,20 @@ std::tuple<double, double, double> evaluate(Array<const double> values, int inte
     return {f, objective.squares(), objective.terms()};
 }
 
+// The log-likelihood of one series, already differenced: nothing but the number. NaN where the count of coefficients is not that of the orders.
+double loglik(Array<const double> series, int p, int q, int P, int Q, int season, Array<const double> coefficients) {
+    Columns columns;
+    columns.values = series.data();
+    columns.n = static_cast<std::int64_t>(series.size());
+    const Orders orders{p, q, P, Q, season};
+    if (coefficients.size() != static_cast<std::size_t>(orders.count())) return std::nan("");
+    const double* c = coefficients.data();
+    const nb::gil_scoped_release unlocked;
+    Arma arma(columns);
+    const double f = arma.value(orders, c), n = static_cast<double>(columns.n);
+    return -n * (f + 0.5 * (1 + 1.8378770664093453));
+}
+
 // f of one series, already differenced, at many coefficients: (models, k).
 void evaluate_many(Array<const double> series, const Whole& orders, Array<const double> coefficients, std::int64_t threads, Array<double> result) {
     Columns columns;
@@ -214,6 +228,7 @@ nb::tuple ahead(int horizon, int d, int D, const Whole& orders, Array<const doub
 
 void bind_arima(nb::module_& m) {
     m.def("arima_evaluate", &evaluate, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none());
+    m.def("arima_loglik", &loglik);
     m.def("arima_evaluate_many", &evaluate_many);
     m.def("arima_fit", &fit);
     m.def("arima_choose", &choose);

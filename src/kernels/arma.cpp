@@ -36,11 +36,13 @@ INORDER_CLONES std::int64_t run_dense(const Recursion& all, double F) {
     double* INORDER_RESTRICT L = all.change;
     double* INORDER_RESTRICT a = all.state;
     int settled = 0;
-    for (std::int64_t t = 0; t < n; ++t) {
-        if (t % all.segment == 0) {
-            double* mark = all.marks + t / all.segment * 2 * width;
+    double* mark = all.marks;
+    for (std::int64_t t = 0, next_mark = 0; t < n; ++t) {
+        if (t == next_mark) {
             for (int i = 0; i < width; ++i) mark[i] = K[i];
             for (int i = 0; i < width; ++i) mark[width + i] = L[i];
+            mark += 2 * width;
+            next_mark += all.segment;
         }
         all.variance[t] = F;
         const double a0 = a[0], v = all.values[t] - a0;
