@@ -27,6 +27,8 @@ BENCHMARKS = {
     "arima_likelihood": "benchmarks.arima:likelihood",
     "auto_arima": "benchmarks.arima:auto",
     "arima_long_seasons": "benchmarks.arima:long_seasons",
+    "auto_ets": "benchmarks.ets:auto",
+    "ets_fit": "benchmarks.ets:fit",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

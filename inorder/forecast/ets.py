@@ -470,6 +470,8 @@ def _deviations(y: Values, kind: Kind, estimate: Estimate, fixed: Sequence[float
     if len(season) > LONGEST_DEVIATIONS or not (steps[free] > 64 * np.finfo(np.float64).eps * np.abs(x[free])).all():
         return deviations
     free = free[:-1] if seasonal else free
+    if len(free) == 0:
+        return deviations
     with np.errstate(all="ignore"):
         second = hessian(y, kind, estimate.parameters, estimate.initial, steps)
         second = (second + second.T) / 2

@@ -49,6 +49,8 @@ constexpr int STARTS = 6;             // grid points that a few steps are taken 
 constexpr int FINALISTS = 3;          // starts that are followed to the end
 constexpr int FIRST_STEPS = 4;
 constexpr int STEPS = 100;            // Gauss-Newton steps at most, from one start
+constexpr int LAST_STEPS = 4;         // to the last digits
+constexpr double ROUNDING = 1e-13;    // of the objective
 constexpr int LONG_SEASON = 13;       // from which the first steps leave the initial season as it is
 constexpr double SAME_VALLEY = 0.01;  // weights that differ by less, in a search that has not ended, will end at the same point
 constexpr double ENOUGH = 1e-11;      // a smaller relative gain counts as none
@@ -424,6 +426,7 @@ class Search {
             ends.push_back(start.z);
         }
         std::stable_sort(starts.begin(), starts.end(), lower);
+        polish(starts[0]);
         return {point(starts[0].z), starts[0].value};
     }
 
@@ -570,6 +573,20 @@ class Search {
             }
             if (damping >= 1e12) return;
             damping = std::max(damping / 16, 1e-9);
+        }
+    }
+
+    // Undamped steps from a top, as far as the objective does not feel them: near a top it is flat, and rounding hides the last digits of z.
+    void polish(Start& start) {
+        std::vector<double> trial(start.z.size());
+        for (int step = 0; step < LAST_STEPS && std::isfinite(start.value); ++step) {
+            const Sums sums = linearise(problem_, point(start.z), season_, derivatives_);
+            if (!(sums.squares > static_cast<double>(problem_.observations) * EPSILON * EPSILON)) return;
+            reduce(start.z);
+            const double reached = propose(start.z, 0, false, trial);
+            if (!(reached <= start.value + ROUNDING)) return;
+            start.value = reached;
+            start.z = trial;
         }
     }
 
