@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from inorder.data.series import Series
     from inorder.forecast.base import Forecast
     from inorder.forecast.decomposition import Decomposition
-    from inorder.forecast.var_analysis import ImpulseResponses
-    from inorder.forecast.irregular import Interpolation
     from inorder.forecast.detect import Detections
+    from inorder.forecast.irregular import Interpolation
+    from inorder.forecast.var_analysis import ImpulseResponses
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
 STYLE: Any = {  # matplotlib's settings by their names

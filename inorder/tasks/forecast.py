@@ -153,6 +153,7 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = n[t] + s[t];  ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]",
         "Cleveland et al. 1990, STL; Bandara, Hyndman & Bergmeir 2021, MSTL",
         seasonal=True,
+    ),
     "var": Candidate(
         "forecast.var:VAR",
         "Every series is a linear function of the last p values of all series, p chosen by AICc.",
