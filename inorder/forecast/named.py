@@ -37,6 +37,8 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "auto-ets": ("ets:AutoETS", {}),
     "theta": ("theta:Theta", {}),
     "auto-theta": ("theta:AutoTheta", {}),
+    "ces": ("ces:CES", {}),
+    "auto-arima": ("arima:AutoARIMA", {}),
     "trend": ("trend:Trend", {}),
     "ar": ("autoregressive:AR", {}),
     "seasonal-ar": ("seasonal_autoregressive:SeasonalAR", {}),
