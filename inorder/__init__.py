@@ -39,6 +39,9 @@ _HOME = {
     "load": "verbs",
     "read_series": "data.series",
     "regularise": "data.series",
+    "AutoTheta": "forecast.theta",
+    "CES": "forecast.ces",
+    "Theta": "forecast.theta",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

@@ -29,9 +29,12 @@ from inorder.forecast.baselines import Mean as Mean
 from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
+from inorder.forecast.ces import CES as CES
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
+from inorder.forecast.theta import AutoTheta as AutoTheta
+from inorder.forecast.theta import Theta as Theta
 from inorder.forecast.trend import Trend as Trend
 from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster
