@@ -18,6 +18,8 @@ BENCHMARKS = {
     "naive2_m4": "benchmarks.naive2:m4",
     "streaming": "benchmarks.streaming:streaming",
     "baselines_panel": "benchmarks.panel:baselines",
+    "theta_fit": "benchmarks.theta:theta",
+    "ces_fit": "benchmarks.theta:ces",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 
