@@ -29,6 +29,8 @@ BENCHMARKS = {
     "arima_long_seasons": "benchmarks.arima:long_seasons",
     "auto_ets": "benchmarks.ets:auto",
     "ets_fit": "benchmarks.ets:fit",
+    "theta_fit": "benchmarks.theta:theta",
+    "ces_fit": "benchmarks.theta:ces",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

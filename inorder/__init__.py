@@ -52,6 +52,9 @@ _HOME = {
     "loglik": "forecast.arima",
     "read_series": "data.series",
     "regularise": "data.series",
+    "AutoTheta": "forecast.theta",
+    "CES": "forecast.ces",
+    "Theta": "forecast.theta",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

@@ -41,9 +41,12 @@ from inorder.forecast.detect import WindowedGaussian as WindowedGaussian
 from inorder.forecast.ets import ETS as ETS
 from inorder.forecast.ets import AutoETS as AutoETS
 from inorder.forecast.irregular import ContinuousTime as ContinuousTime
+from inorder.forecast.ces import CES as CES
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
+from inorder.forecast.theta import AutoTheta as AutoTheta
+from inorder.forecast.theta import Theta as Theta
 from inorder.forecast.trend import Trend as Trend
 from inorder.forecast.var import VAR as VAR
 from inorder.panel import forecast_panel as forecast_panel

@@ -17,7 +17,7 @@ def wavy(time: int) -> np.ndarray:
 
 @pytest.mark.parametrize("weight", [1.0, 2.0, 3.5])
 def test_a_forecast_is_the_straight_line_and_the_smoothed_theta_line_together(weight):
-    """ŷ = (1 − 1/θ)·(A + B·t) + 1/θ·Z̃, with Z̃ the simple exponential smoothing of Z = θ·y + (1 − θ)·(A + B·t): Fiorucci et al. 2016, §2."""
+    """ŷ = (1 − 1/θ)·(A + B·t) + 1/θ·Z̃, with Z̃ the simple exponential smoothing of Z = θ·y + (1 − θ)·(A + B·t): Fiorucci et al. 2016."""
     y, alpha, first = wavy(25), 0.35, 28.0
     a, b = straight_line(y)
     line = a + b * np.arange(1.0, 26)
