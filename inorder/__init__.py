@@ -31,6 +31,8 @@ _HOME = {
     "Naive2": "forecast.baselines",
     "SeasonalNaive": "forecast.baselines",
     "Series": "data.series",
+    "StateSpace": "forecast.kalman",
+    "Structural": "forecast.structural",
     "Trend": "forecast.trend",
     "WeightedMovingAverage": "forecast.moving_average",
     "compare": "comparison",

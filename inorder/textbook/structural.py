@@ -17,7 +17,7 @@ Source: Harvey 1989, Forecasting, Structural Time Series Models and the Kalman F
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,9 @@ def matrices(kind: Kind, parameters: Floats) -> kalman.System:
     phi, rho, frequency = parameters[6:9]
     ar, m, order = parameters[9:], int(kind.season_length), int(kind.order)
     level_variance = variance["level"] if kind.level and kind.trend != SMOOTH else 0.0
-    parts = [([1.0], np.ones((1, 1)), [level_variance], None)]  # row of Z, T, diagonal of Q, covariance of the start (None: diffuse)
+    parts: list[tuple[list[float], Any, list[float], Any]] = [
+        ([1.0], np.ones((1, 1)), [level_variance], None)
+    ]  # row of Z, T, diagonal of Q, covariance of the start (None: diffuse)
     if kind.trend != NONE:
         turn = np.array([[1.0, 1.0], [0.0, phi if kind.trend == DAMPED else 1.0]])
         parts = [([1.0, 0.0], turn, [level_variance, variance["slope"]], None)]
@@ -149,7 +151,7 @@ def loglik(kind: Kind, parameters: Floats, y: Floats, x: Floats, concentrated: b
 
     columns = np.column_stack([innovations(column) for column in x.T]) if x.shape[1] else np.empty((len(y), 0))
     own = innovations(y)
-    beta = np.linalg.lstsq(columns, own, rcond=1e-9)[0] if x.shape[1] else np.empty(0)
+    beta: Any = np.linalg.lstsq(columns, own, rcond=1e-9)[0] if x.shape[1] else np.empty(0)
     squares = float(np.sum((own - columns @ beta) ** 2))
     scale = squares / done.known if concentrated else 1.0
     value = -0.5 * ((done.known + done.diffuse) * math.log(2 * math.pi) + done.log_determinant + done.known * math.log(scale) + squares / scale)
@@ -188,9 +190,9 @@ def fit(kind: Kind, y: Floats, x: Floats, steps: int = 150) -> Estimate:
     ends = []
     for period in (-2.0, -0.5, 1.0) if kind.cycle else (0.0,):
         for start in starts:
-            z = [float(value) for name, value in zip(NAMES, start, strict=True) if name in names]
-            z += [2.0] * (kind.trend == DAMPED) + [1.0, period] * int(kind.cycle) + [0.8, *[0.0] * int(kind.order - 1)][: int(kind.order)]
-            ends.append(climb(kind, y, x, np.array(z), steps))
+            first = [float(value) for name, value in zip(NAMES, start, strict=True) if name in names]
+            first += [2.0] * (kind.trend == DAMPED) + [1.0, period] * int(kind.cycle) + [0.8, *[0.0] * int(kind.order - 1)][: int(kind.order)]
+            ends.append(climb(kind, y, x, np.array(first), steps))
     value, z = max(ends, key=lambda end: end[0])
     return loglik(kind, parameters_at(kind, z), y, x)
 

@@ -364,7 +364,7 @@ def test_the_square_root_form_gives_the_same_numbers(name, missing):
 
 
 def test_the_square_root_form_keeps_digits_that_covariances_lose():
-    """Two observations of two states, all but the same: the determinant of what they tell is 1e-12, as in Bierman 1977, ch. 5; compared with exact fractions."""
+    """Two observations of two states, all but the same, as in Bierman 1977, ch. 5; compared with exact fractions."""
     from fractions import Fraction
 
     small = 2.0**-20
@@ -378,7 +378,5 @@ def test_the_square_root_form_keeps_digits_that_covariances_lose():
         F = z[0] * M[0] + z[1] * M[1] + Fraction(small) ** 2
         P = [[P[i][j] - M[i] * M[j] / F for j in range(2)] for i in range(2)]
     exact = np.array(P, dtype=np.float64)
-    worst = {
-        form: np.abs(kalman_filter([[1.0, 2.0]], system, form=form).filtered_covariance[0] / exact - 1).max() for form in ("covariance", "square-root")
-    }
+    worst = {form: np.abs(kalman_filter([[1.0, 2.0]], system, form=form).filtered_covariance[0] / exact - 1).max() for form in ("covariance", "square-root")}
     assert worst["square-root"] < 1e-4 < worst["covariance"]
