@@ -18,6 +18,8 @@ BENCHMARKS = {
     "naive2_m4": "benchmarks.naive2:m4",
     "streaming": "benchmarks.streaming:streaming",
     "baselines_panel": "benchmarks.panel:baselines",
+    "kalman_smoother": "benchmarks.kalman:smoother",
+    "structural_fit": "benchmarks.kalman:structural",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

@@ -29,9 +29,11 @@ from inorder.forecast.baselines import Mean as Mean
 from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
+from inorder.forecast.kalman import StateSpace as StateSpace
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
+from inorder.forecast.structural import Structural as Structural
 from inorder.forecast.trend import Trend as Trend
 from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster

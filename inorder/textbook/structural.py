@@ -16,6 +16,7 @@ Source: Harvey 1989, Forecasting, Structural Time Series Models and the Kalman F
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -181,18 +182,19 @@ def logistic(z: float) -> float:
 
 
 def fit(kind: Kind, y: Floats, x: Floats, steps: int = 150) -> Estimate:
-    """The maximum of the likelihood over the box of a search, from three starts (for a cycle, from three periods each).
+    """The maximum of the likelihood over the box of a search, from several starts.
 
     y: (time,), of size about one.   x: (time, columns).
     """
     starts = ((0, -1.5, -5, -4, -2, -1), (0, -5, -9, -8, -4, -3), (-3, 0, -2, -1, 0, 0))
     names = present(kind)
+    periods = (-2.0, -0.5, 1.0) if kind.cycle else (0.0,)
+    memories = [[], [[0.8], [-0.8]], [[0.8, 0.0], [-0.8, 0.0], [2.0, -2.0]]][min(int(kind.order), 2)] or [[]]  # first partial autocorrelations
     ends = []
-    for period in (-2.0, -0.5, 1.0) if kind.cycle else (0.0,):
-        for start in starts:
-            first = [float(value) for name, value in zip(NAMES, start, strict=True) if name in names]
-            first += [2.0] * (kind.trend == DAMPED) + [1.0, period] * int(kind.cycle) + [0.8, *[0.0] * int(kind.order - 1)][: int(kind.order)]
-            ends.append(climb(kind, y, x, np.array(first), steps))
+    for period, memory, start in itertools.product(periods, memories, starts):
+        first = [float(value) for name, value in zip(NAMES, start, strict=True) if name in names]
+        first += [2.0] * (kind.trend == DAMPED) + [1.0, period] * int(kind.cycle) + memory + [0.0] * (int(kind.order) - len(memory))
+        ends.append(climb(kind, y, x, np.array(first), steps))
     value, z = max(ends, key=lambda end: end[0])
     return loglik(kind, parameters_at(kind, z), y, x)
 
