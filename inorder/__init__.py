@@ -41,6 +41,8 @@ _HOME = {
     "Naive2": "forecast.baselines",
     "SeasonalNaive": "forecast.baselines",
     "Series": "data.series",
+    "StateSpace": "forecast.kalman",
+    "Structural": "forecast.structural",
     "Trend": "forecast.trend",
     "VAR": "forecast.var",
     "WeightedMovingAverage": "forecast.moving_average",

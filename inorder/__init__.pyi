@@ -33,6 +33,7 @@ from inorder.forecast.baselines import Mean as Mean
 from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
+from inorder.forecast.ces import CES as CES
 from inorder.forecast.decomposed import Decomposed as Decomposed
 from inorder.forecast.detect import Detections as Detections
 from inorder.forecast.detect import FittedDetector as FittedDetector
@@ -41,10 +42,11 @@ from inorder.forecast.detect import WindowedGaussian as WindowedGaussian
 from inorder.forecast.ets import ETS as ETS
 from inorder.forecast.ets import AutoETS as AutoETS
 from inorder.forecast.irregular import ContinuousTime as ContinuousTime
-from inorder.forecast.ces import CES as CES
+from inorder.forecast.kalman import StateSpace as StateSpace
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
+from inorder.forecast.structural import Structural as Structural
 from inorder.forecast.theta import AutoTheta as AutoTheta
 from inorder.forecast.theta import Theta as Theta
 from inorder.forecast.trend import Trend as Trend

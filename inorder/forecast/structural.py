@@ -76,8 +76,7 @@ class StructuralModel(LikelihoodModel):
 
     @cached_property
     def form(self) -> Kind:
-        *whole, shortest, longest, order = self.kind.tolist()
-        return Kind(*(int(value) for value in whole), shortest, longest, int(order))
+        return Kind(*(value if name in ("shortest", "longest") else int(value) for name, value in zip(Kind._fields, self.kind.tolist(), strict=True)))
 
     @cached_property
     def system(self) -> System:
@@ -185,7 +184,7 @@ class StructuralModel(LikelihoodModel):
     def _units(self, values: Floats) -> Floats:
         """From inside to the units of y; a number beyond the range of floats is the end of that range."""
         with np.errstate(over="ignore"):
-            return np.clip((values * self.spread + self.centre) * self.unit, -LARGEST, LARGEST)
+            return np.asarray(np.clip((values * self.spread + self.centre) * self.unit, -LARGEST, LARGEST))
 
     def _event_effects(self, time: int, count: int) -> Floats:
         """(count,) what the events add, inside, from step `time` on."""
@@ -233,7 +232,8 @@ def event_columns(events: Floats, rows: Floats, time: int, count: int) -> Floats
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [1.0, 0.0, 2.0]]
     """
     since = (time + np.arange(count))[:, None] - rows[None, :]
-    return np.select([events == 0, events == 1], [since >= 0, since == 0], np.maximum(since + 1, 0)).astype(np.float64)
+    columns = np.select([events == 0, events == 1], [since >= 0, since == 0], np.maximum(since + 1, 0))
+    return np.asarray(columns, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -398,7 +398,7 @@ class Structural(LocalForecaster):
             raise ForecastError("The likelihood of this model is not finite anywhere for this series, so nothing can be fitted. Use a simpler model.")
         if found.remaining:
             raise ForecastError(
-                f"{found.remaining} of the {kind.diffuse} numbers in the state are never seen: some places of the season have no value. Use seasonal=None."
+                f"{found.remaining} of the {kind.diffuse} numbers in the state are never seen: places of the season have no observation. Use seasonal=None."
             )
 
 

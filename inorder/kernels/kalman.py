@@ -135,7 +135,7 @@ def state_space(
 
     >>> walk = state_space(design=[[1.0]], transition=[[1.0]], state_covariance=[[2.0]], observation_covariance=1.0)
     >>> kalman_filter([3.0, 5.0, 4.0], walk).filtered.round(3).tolist()
-    [[3.0], [4.5], [4.136]]
+    [[3.0], [4.5], [4.133]]
     """
     Z, T, Q = _matrix("design", design), _matrix("transition", transition), _matrix("state_covariance", state_covariance)
     p, m = Z.shape[1:]
@@ -193,12 +193,12 @@ def stationary_start(transition: Floats, disturbance_covariance: Floats, interce
     radius = float(np.abs(np.linalg.eigvals(transition)).max(initial=0.0))
     if not radius < 1:
         raise ConfigError(f'A stationary start needs a transition whose eigenvalues are below 1; the largest here is {radius:.6g}. Use start="diffuse".')
-    power = transition
-    covariance: Floats = disturbance_covariance
+    power: Any = transition
+    covariance: Any = disturbance_covariance
     while np.abs(power).max(initial=0.0) > 1e-40:
         covariance = covariance + power @ covariance @ power.T
         power = power @ power
-    mean: Floats = np.linalg.solve(np.eye(len(transition)) - transition, intercept)
+    mean: Any = np.linalg.solve(np.eye(len(transition)) - transition, intercept)
     return mean, (covariance + covariance.T) / 2
 
 
@@ -213,7 +213,7 @@ def kalman_filter(y: Any, system: System, *, form: str = "covariance", steady: b
 
     >>> walk = state_space(design=[[1.0]], transition=[[1.0]], state_covariance=[[2.0]], observation_covariance=1.0)
     >>> round(kalman_filter([3.0, float("nan"), 4.0], walk).loglik, 4)
-    -2.8427
+    -2.8171
     """
     return kalman_filters([y], [system], form=form, steady=steady)[0]
 
@@ -266,7 +266,7 @@ def kalman_filters(
 
     >>> walk = state_space(design=[[1.0]], transition=[[1.0]], state_covariance=[[2.0]], observation_covariance=1.0)
     >>> [round(done.loglik, 4) for done in kalman_filters([[3.0, 5.0], [1.0, 1.0]], [walk, walk], outputs=())]
-    [-3.0322, -2.5322]
+    [-3.031, -2.531]
     """
     return [filtered for filtered, _ in _run(ys, systems, form, steady, outputs, (), threads)]
 
@@ -331,7 +331,7 @@ def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: di
     done = textbook.kalman_filter(y, system)
     values, vectors = np.linalg.eigh(done.remaining)
     remaining = (np.sqrt(np.maximum(values, 0)) * vectors).T[values > 1e-10 * values.max(initial=0.0)]
-    fields = {name: value if name in filtered or name not in FILTERED else np.empty(0) for name, value in done._asdict().items()}
+    fields: dict[str, Any] = {name: value if name in filtered or name not in FILTERED else np.empty(0) for name, value in done._asdict().items()}
     back = textbook.kalman_smoother(y, system)._asdict() if smoothed else {}
     fields.update(last=done.predicted[-1], last_covariance=done.predicted_covariance[-1], remaining=remaining)
     return Filtered(**fields), Smoothed(*(back[name] if name in smoothed else np.empty(0) for name in SMOOTHED))

@@ -109,7 +109,7 @@ def fit(kind: Kind, y: Values, x: Any = None) -> Estimate:
 
     >>> walk = np.random.default_rng(1).normal(size=200).cumsum() / 10
     >>> fit(Kind(), walk).parameters[:2].round(3).tolist()
-    [0.0, 0.009]
+    [0.001, 0.007]
     """
     y = np.ascontiguousarray(y, dtype=np.float64)
     x = np.empty((len(y), 0)) if x is None else np.ascontiguousarray(x, dtype=np.float64)

@@ -164,7 +164,7 @@ def forwards(y: Floats, system: System) -> tuple[Filtered, list[list[Entry]]]:
                 K = M / F if F > 0 else np.zeros(m)
                 if F > 0:
                     P = P - np.outer(M, M) / F
-                    squares += v**2 / F
+                    squares += float(v**2 / F)
                     log_determinant += math.log(F)
                     loglik_each[t] -= 0.5 * (math.log(2 * math.pi) + math.log(F) + v**2 / F)
                     known += 1

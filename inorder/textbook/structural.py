@@ -16,8 +16,9 @@ Source: Harvey 1989, Forecasting, Structural Time Series Models and the Kalman F
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,9 @@ def matrices(kind: Kind, parameters: Floats) -> kalman.System:
     phi, rho, frequency = parameters[6:9]
     ar, m, order = parameters[9:], int(kind.season_length), int(kind.order)
     level_variance = variance["level"] if kind.level and kind.trend != SMOOTH else 0.0
-    parts = [([1.0], np.ones((1, 1)), [level_variance], None)]  # row of Z, T, diagonal of Q, covariance of the start (None: diffuse)
+    parts: list[tuple[list[float], Any, list[float], Any]] = [
+        ([1.0], np.ones((1, 1)), [level_variance], None)
+    ]  # row of Z, T, diagonal of Q, covariance of the start (None: diffuse)
     if kind.trend != NONE:
         turn = np.array([[1.0, 1.0], [0.0, phi if kind.trend == DAMPED else 1.0]])
         parts = [([1.0, 0.0], turn, [level_variance, variance["slope"]], None)]
@@ -149,7 +152,7 @@ def loglik(kind: Kind, parameters: Floats, y: Floats, x: Floats, concentrated: b
 
     columns = np.column_stack([innovations(column) for column in x.T]) if x.shape[1] else np.empty((len(y), 0))
     own = innovations(y)
-    beta = np.linalg.lstsq(columns, own, rcond=1e-9)[0] if x.shape[1] else np.empty(0)
+    beta: Any = np.linalg.lstsq(columns, own, rcond=1e-9)[0] if x.shape[1] else np.empty(0)
     squares = float(np.sum((own - columns @ beta) ** 2))
     scale = squares / done.known if concentrated else 1.0
     value = -0.5 * ((done.known + done.diffuse) * math.log(2 * math.pi) + done.log_determinant + done.known * math.log(scale) + squares / scale)
@@ -179,18 +182,19 @@ def logistic(z: float) -> float:
 
 
 def fit(kind: Kind, y: Floats, x: Floats, steps: int = 150) -> Estimate:
-    """The maximum of the likelihood over the box of a search, from three starts (for a cycle, from three periods each).
+    """The maximum of the likelihood over the box of a search, from several starts.
 
     y: (time,), of size about one.   x: (time, columns).
     """
     starts = ((0, -1.5, -5, -4, -2, -1), (0, -5, -9, -8, -4, -3), (-3, 0, -2, -1, 0, 0))
     names = present(kind)
+    periods = (-2.0, -0.5, 1.0) if kind.cycle else (0.0,)
+    memories = [[], [[0.8], [-0.8]], [[0.8, 0.0], [-0.8, 0.0], [2.0, -2.0]]][min(int(kind.order), 2)] or [[]]  # first partial autocorrelations
     ends = []
-    for period in (-2.0, -0.5, 1.0) if kind.cycle else (0.0,):
-        for start in starts:
-            z = [float(value) for name, value in zip(NAMES, start, strict=True) if name in names]
-            z += [2.0] * (kind.trend == DAMPED) + [1.0, period] * int(kind.cycle) + [0.8, *[0.0] * int(kind.order - 1)][: int(kind.order)]
-            ends.append(climb(kind, y, x, np.array(z), steps))
+    for period, memory, start in itertools.product(periods, memories, starts):
+        first = [float(value) for name, value in zip(NAMES, start, strict=True) if name in names]
+        first += [2.0] * (kind.trend == DAMPED) + [1.0, period] * int(kind.cycle) + memory + [0.0] * (int(kind.order) - len(memory))
+        ends.append(climb(kind, y, x, np.array(first), steps))
     value, z = max(ends, key=lambda end: end[0])
     return loglik(kind, parameters_at(kind, z), y, x)
 

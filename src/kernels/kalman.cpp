@@ -343,7 +343,7 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
     const bool covariances = out.covariance || out.lagged || out.noise_covariance || out.disturbance_covariance || out.state_variances || out.noise_variances ||
                              out.transition_variances || out.start_variances;
     std::vector<double> r(m, 0), r1(m, 0), N(square, 0), N1(square, 0), N2(square, 0), w(m), w1(m), w2(m), x(m), one(square), two(square), three(square),
-        P_inf, room, u(p), D(p), own(p), V(square), before(square), scale(m), state(m), QR(static_cast<std::size_t>(q) * m);
+        P_inf, room, u(p), D(p), own(p), V(square), before(square), scale(m), state(m), ahead_r(m), QR(static_cast<std::size_t>(q) * m);
     Rows back, forth;
     const bool constant = s.steady && !s.varies();
     int still = 0;
@@ -421,7 +421,7 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
                 for (std::size_t j = 0; j < square; ++j) out.transition_variances[j] += two[j];
             }
         }
-        if (out.transition_products) std::copy(r.begin(), r.end(), x.begin());
+        if (out.transition_products) ahead_r = r;
 
         // back over the transition
         room.resize(m);
@@ -508,7 +508,7 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
         if (out.state) std::copy(state.begin(), state.end(), out.state + t * m);
         if (out.transition_products)
             for (int i = 0; i < m; ++i)
-                for (int j = 0; j < m; ++j) out.transition_products[i * m + j] += x[i] * state[j];
+                for (int j = 0; j < m; ++j) out.transition_products[i * m + j] += ahead_r[i] * state[j];
         if ((out.covariance || out.noise_covariance) && !standing) {
             dense_product<M>(N.data(), P, m, one.data());
             dense_product<M>(P, one.data(), m, two.data());
@@ -565,7 +565,7 @@ namespace {
 #define INORDER_STATES(M, CLONES)                                                                                                        \
     CLONES void filter_##M(const System& s, const double* y, Filtered& out, Record* record) { filter_body<M>(s, y, out, record); }        \
     CLONES void smooth_##M(const System& s, const Record& record, std::int64_t steps, const Smoothed& out) { smooth_body<M>(s, record, steps, out); }
-INORDER_STATES(0, INORDER_CLONES)
+INORDER_STATES(0, )
 INORDER_STATES(1, )
 INORDER_STATES(2, )
 INORDER_STATES(3, )

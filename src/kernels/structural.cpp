@@ -387,12 +387,17 @@ public:
 
     // The best of several starts. Variances that make no difference are zero in the end.
     double best(std::vector<double>& z) {
-        const std::array<double, VARIANCES> starts[] = {{0, -1.5, -5, -4, -2, -1}, {0, -5, -9, -8, -4, -3}, {-3, 0, -2, -1, 0, 0}};
+        const std::vector<std::array<double, VARIANCES>> starts = {{0, -1.5, -5, -4, -2, -1}, {0, -5, -9, -8, -4, -3}, {-3, 0, -2, -1, 0, 0}};
         std::vector<double> periods{0};
         if (kind_.cycle) periods = {-2, -0.5, 1};
+        std::vector<std::array<double, 2>> memories{{0, 0}};  // the first two partial autocorrelations
+        if (kind_.order > 0) memories = {{0.8, 0}, {-0.8, 0}};
+        if (kind_.order > 1) memories.push_back({2, -2});
         std::vector<std::pair<double, std::vector<double>>> trials;
         for (const double period : periods)
-            for (const auto& start : starts) {
+            for (std::size_t choice = 0; choice < memories.size() * starts.size(); ++choice) {
+                const auto& memory = memories[choice / starts.size()];
+                const auto& start = starts[choice % starts.size()];
                 std::vector<double> trial;
                 for (const int v : present_) trial.push_back(start[v]);
                 if (kind_.trend == DAMPED) trial.push_back(2);
@@ -400,7 +405,7 @@ public:
                     trial.push_back(1);
                     trial.push_back(period);
                 }
-                for (int j = 0; j < kind_.order; ++j) trial.push_back(j == 0 ? 0.8 : 0);
+                for (int j = 0; j < kind_.order; ++j) trial.push_back(j < 2 ? memory[j] : 0);
                 const double value = climb(trial, FIRST_STEPS);
                 if (std::isfinite(value)) trials.emplace_back(value, trial);
             }
@@ -431,11 +436,11 @@ public:
         return highest;
     }
 
-    // The coordinates that are not at a bound.
+    // The coordinates that are not at a bound, nor so near that they hardly move anything.
     std::vector<std::size_t> moving(const std::vector<double>& z) const {
         std::vector<std::size_t> found;
         for (std::size_t k = 0; k < z.size(); ++k)
-            if (k < present_.size() ? z[k] > ZERO : std::fabs(z[k]) < FARTHEST) found.push_back(k);
+            if (k < present_.size() ? z[k] > ZERO : std::fabs(z[k]) < FARTHEST - 2) found.push_back(k);
         return found;
     }
 
@@ -646,6 +651,15 @@ nb::tuple structural_fit(const Input& kind_of, const Input& y, const Input& x, O
     return nb::make_tuple(highest, known, remaining, perfect);
 }
 
+// The concentrated log-likelihood at coordinates z of the search, and its gradient.
+double structural_score(const Input& kind_of, const Input& y, const Input& x, const Input& z, Output gradient) {
+    Fit fit(read_kind(kind_of.data()), y.data(), x.data(), static_cast<std::int64_t>(y.shape(0)), static_cast<int>(x.shape(1)));
+    std::vector<double> slope;
+    const double value = fit.loglik(std::vector<double>(z.data(), z.data() + z.shape(0)), true, &slope);
+    std::copy(slope.begin(), slope.end(), gradient.data());
+    return value;
+}
+
 // parameters: as `found` above.   The matrices of that model: design (m), transition, disturbance covariance, covariance of the start (m, m); directions (k, m).
 void structural_matrices(const Input& kind_of, const Input& parameters, Output design, Output transition, Output disturbance, Output covariance, Output directions) {
     const Kind kind = read_kind(kind_of.data());
@@ -669,6 +683,7 @@ void structural_matrices(const Input& kind_of, const Input& parameters, Output d
 
 void bind_structural(nb::module_& m) {
     m.def("structural_fit", &structural_fit);
+    m.def("structural_score", &structural_score);
     m.def("structural_matrices", &structural_matrices);
 }
 

@@ -207,7 +207,6 @@ def test_standing_gains_change_nothing(gaps, p):
 
 
 def test_draws_follow_the_textbook_and_do_not_depend_on_threads():
-    rng = np.random.default_rng(6)
     for name in ("correlated and diffuse", "all changing, diffuse", "known start"):
         y, system = case(name, 0.2)
         m, steps = len(system.mean), y.shape[1] + system.selection.shape[2]
@@ -216,7 +215,6 @@ def test_draws_follow_the_textbook_and_do_not_depend_on_threads():
         for draw, numbers in zip(draws, normals, strict=True):
             np.testing.assert_allclose(draw, textbook.simulation_smoother(y, textbook.System(*system), numbers), rtol=1e-7, atol=1e-7)
         np.testing.assert_array_equal(simulation_smoother(y, system, 3, seed=8, threads=2), draws)
-    assert rng is not None
 
 
 def test_draws_have_the_smoothed_moments():
@@ -347,6 +345,20 @@ def test_nothing_to_filter():
     assert done.loglik == 0 and len(done.remaining) == 2
 
 
+def test_without_a_compiler_the_textbook_stands_in(monkeypatch):
+    y, system = case("diffuse in part", 0.2)
+    done, back = kalman_smoothers([y], [system])[0]
+    draws = simulation_smoother(y, system, 2, seed=3)
+    monkeypatch.setattr(kalman, "extension", None)
+    monkeypatch.setattr(kalman, "warn_uncompiled", lambda: None)
+    plain, plain_back = kalman_smoothers([y], [system])[0]
+    for field in (*FILTERED, "loglik", "last", "last_covariance", "diffuse_covariance"):
+        np.testing.assert_allclose(getattr(plain, field), getattr(done, field), rtol=1e-8, atol=1e-9, err_msg=field)
+    for field in SMOOTHED:
+        np.testing.assert_allclose(getattr(plain_back, field), getattr(back, field), rtol=1e-7, atol=1e-8, err_msg=field)
+    np.testing.assert_allclose(simulation_smoother(y, system, 2, seed=3), draws, rtol=1e-8, atol=1e-9)
+
+
 # --- the square-root form ---
 
 
@@ -364,7 +376,7 @@ def test_the_square_root_form_gives_the_same_numbers(name, missing):
 
 
 def test_the_square_root_form_keeps_digits_that_covariances_lose():
-    """Two observations of two states, all but the same: the determinant of what they tell is 1e-12, as in Bierman 1977, ch. 5; beside exact fractions."""
+    """Two observations of two states, all but the same, as in Bierman 1977, ch. 5; compared with exact fractions."""
     from fractions import Fraction
 
     small = 2.0**-20

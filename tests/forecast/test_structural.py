@@ -1,0 +1,220 @@
+"""Structural models: published estimates, an independent program, and what people use them for: components and interventions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inorder
+from inorder.data.frequency import Frequency
+from inorder.data.series import Series
+from inorder.errors import ConfigError, ForecastError
+from inorder.forecast.structural import Structural, StructuralModel
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "series"
+NAN = float("nan")
+nile = pytest.mark.skipif(not SHARED.is_dir(), reason="the data are not beside the checkout")
+
+
+def column(name: str, place: int = -1) -> np.ndarray:
+    rows = [line.split(",") for line in (SHARED / name).read_text().splitlines()[1:]]
+    return np.array([float(row[place]) for row in rows])
+
+
+def monthly(values) -> Series:
+    index = (np.datetime64("1969-01", "M") + np.arange(len(values))).astype("datetime64[us]")
+    return Series.of(values, index=index, frequency=Frequency("month"), season_length=12)
+
+
+def sales(rows: int = 96, seed: int = 5) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    t = np.arange(rows)
+    return 50 + 0.3 * t + rng.normal(0, 1, rows).cumsum() + 8 * np.sin(2 * np.pi * t / 12) + rng.normal(0, 2, rows)
+
+
+def model_of(fitted) -> StructuralModel:
+    return fitted.models[0]
+
+
+@nile
+def test_the_nile():
+    """Durbin & Koopman 2012, §2.10: σ²ε = 15099, σ²η = 1469.1; the shift of 1899 takes all movement out of the level."""
+    y = column("nile.csv")
+    fitted = Structural(trend=None, seasonal=None).fit(Series.of(y))
+    assert fitted.coefficients["variance_irregular"] == pytest.approx(15_099, rel=1e-4)
+    assert fitted.coefficients["variance_level"] == pytest.approx(1_469.1, rel=1e-3)
+    assert fitted.standard_errors["variance_level"] == pytest.approx(1_280, rel=0.02)  # as statsmodels 0.15.0 has it
+    assert fitted.loglik == pytest.approx(-633.4646, abs=1e-3)  # log 2π of the diffuse observation counted, as in eq. 7.3
+    shifted = Structural(trend=None, seasonal=None, interventions=(("level", 28),)).fit(Series.of(y))
+    assert shifted.coefficients["variance_level"] == 0
+    before, after = y[:28].mean(), y[28:].mean()
+    assert shifted.coefficients["level_at_28"] == pytest.approx(after - before, rel=1e-6)
+    assert shifted.predict(3).mean == pytest.approx(after, rel=1e-6)
+
+
+@nile
+def test_the_seatbelt_law():
+    """Harvey & Durbin 1986; Durbin & Koopman 2012, §8.2: the law of February 1983 lowered the logarithm of drivers killed or injured by about 0.24."""
+    y = np.log(column("seatbelts_ksi.csv", 1))
+    fitted = Structural(trend=None, seasonal="dummy", interventions=(("level", "1983-02"),)).fit(monthly(y))
+    assert fitted.forecaster.interventions == (("level", 169),)
+    effect, error = fitted.coefficients["level_at_169"], fitted.standard_errors["level_at_169"]
+    assert effect == pytest.approx(-0.24, abs=0.03)
+    assert 0.03 < error < 0.07
+
+
+@pytest.mark.parametrize("trend, theirs", [(None, "local level"), ("local linear", "local linear trend"), ("smooth", "smooth trend")])
+def test_forecasts_and_components_are_those_of_statsmodels(trend, theirs):
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    y = sales()
+    y[[7, 30, 31]] = NAN
+    fitted = Structural(trend=trend, seasonal="dummy").fit(monthly(y))
+    found = fitted.coefficients
+    model = UnobservedComponents(y, level=theirs, seasonal=12, use_exact_diffuse=True)
+    names = {
+        "sigma2.irregular": "variance_irregular",
+        "sigma2.level": "variance_level",
+        "sigma2.trend": "variance_slope",
+        "sigma2.seasonal": "variance_seasonal",
+    }
+    other = model.smooth([found[names[name]] for name in model.param_names])
+    assert fitted.loglik == pytest.approx(other.llf, abs=1e-6)
+    forecast, expected = fitted.predict(24, (0.9,)), other.get_forecast(24)
+    np.testing.assert_allclose(forecast.mean, expected.predicted_mean, rtol=1e-8)
+    np.testing.assert_allclose(np.stack([forecast.lower[0.9], forecast.upper[0.9]], axis=1), expected.conf_int(alpha=0.1), rtol=1e-7)
+    np.testing.assert_allclose(fitted.fitted_values[20:], other.fittedvalues[20:], rtol=1e-8)
+    parts = fitted.components(levels=(0.8, 0.95))
+    np.testing.assert_allclose(parts.mean["level"], other.level["smoothed"], rtol=1e-7)
+    np.testing.assert_allclose(parts.deviation["level"], np.sqrt(other.level["smoothed_cov"]), rtol=1e-5)
+    np.testing.assert_allclose(parts.mean["seasonal"], other.seasonal["smoothed"], rtol=1e-6, atol=1e-6)
+
+
+def everything(rows: int = 96) -> tuple[Structural, Series]:
+    y = sales(rows)
+    x = np.random.default_rng(1).normal(size=rows)
+    y = y + 3 * x
+    y[[12, 50]] = NAN
+    series = dataclasses.replace(monthly(y), future={"price": x}, ahead={"price": np.zeros((1, 6))})
+    return Structural(trend="damped", cycle=True, cycle_period=(15, 60), autoregressive=1, interventions=(("pulse", 40), ("slope", "1973-05"))), series
+
+
+def test_components_add_up_to_the_series():
+    forecaster, series = everything()
+    fitted = forecaster.fit(series)
+    parts = fitted.components()
+    assert set(parts.names) == {"level", "slope", "seasonal", "cycle", "autoregression", "regression", "interventions", "irregular"}
+    total = sum(values for name, values in parts.mean.items() if name != "slope")
+    there = ~np.isnan(parts.y)
+    np.testing.assert_allclose(total[there], parts.y[there], rtol=1e-8)
+    lower, upper = parts.band("level", 0.95)
+    assert (lower <= parts.mean["level"]).all() and (parts.mean["level"] <= upper).all()
+    frame = parts.to_frame()
+    assert len(frame) == 96 and {"time", "y", "level", "level_lower_95", "cycle_upper_95"} <= set(frame.columns)
+    assert "regression_lower_95" not in frame.columns
+    assert parts.plot().axes[0].get_ylabel() == "level"
+    assert "level" in str(parts)
+
+
+def test_covariates_events_and_all_parts_together_come_back_from_a_bundle(tmp_path):
+    forecaster, series = everything()
+    fitted = forecaster.fit(series)
+    assert fitted.coefficients["beta_1"] == pytest.approx(3, abs=0.5)
+    loaded = inorder.load(fitted.save(tmp_path / "bundle"))
+    np.testing.assert_array_equal(loaded.predict(6).mean, fitted.predict(6).mean)
+    np.testing.assert_array_equal(loaded.components().mean["cycle"], fitted.components().mean["cycle"])
+    assert loaded.forecaster == fitted.forecaster
+    assert json.dumps(fitted.forecaster.settings)
+    assert model_of(fitted).estimated == 11 + 1 + 2 - 1  # 6 variances, φ, ρ, λ, φ₁; one covariate, two events
+    assert "damping" in fitted.coefficients and "phi" in fitted.summary()
+
+
+@pytest.mark.parametrize("settings", [{}, {"trend": None, "seasonal": None}, {"trend": "smooth", "seasonal": None, "interventions": (("slope", 20),)}])
+def test_paths_are_those_of_forecast_and_step(settings):
+    """`simulate` beside the default of every model: the forecast, the innovation, the next step."""
+    from inorder.forecast.base import Model
+
+    fitted = Structural(**settings).fit(monthly(sales(60)))
+    model = model_of(fitted)
+    _, state = model.run(sales(60))
+    errors = np.random.default_rng(2).normal(size=(4, 9))
+    np.testing.assert_allclose(model.simulate(state, 9, errors), Model.simulate(model, state, 9, errors), rtol=1e-9)
+
+
+def test_auto_takes_a_season_where_the_series_holds_it():
+    assert model_of(Structural().fit(monthly(sales()))).form.harmonics == 6
+    assert model_of(Structural().fit(monthly(sales(20)))).form.harmonics == 0
+    long = Series.of(np.random.default_rng(0).normal(size=200).cumsum(), season_length=48)
+    assert model_of(Structural().fit(long)).form.harmonics == 6
+    assert model_of(Structural(harmonics=2).fit(monthly(sales()))).form.season_states == 4
+
+
+def test_a_long_season_has_few_harmonics_or_is_refused():
+    y = Series.of(np.random.default_rng(0).normal(size=700), season_length=336)
+    with pytest.raises(ForecastError, match="337 numbers.*harmonics"):
+        Structural(seasonal="dummy").fit(y)
+    assert np.isfinite(Structural(seasonal="trigonometric", harmonics=3).fit(y).predict(5).mean).all()
+
+
+def test_a_panel_with_events_at_a_stamp_begins_at_one_stamp():
+    values = np.column_stack([sales(), sales(seed=6)])
+    forecaster = Structural(seasonal=None, interventions=(("level", "1972-01"),))
+    fitted = forecaster.fit(monthly(values))
+    assert fitted.forecaster.interventions == (("level", 36),)
+    values[:3, 1] = NAN
+    with pytest.raises(ConfigError, match=r"1969-01.*1969-04"):
+        forecaster.fit(monthly(values))
+
+
+def test_workers_change_nothing():
+    values = monthly(np.column_stack([sales(seed=seed) for seed in range(6)]))
+    one, two = (Structural().fit(values, workers=workers).predict(5) for workers in (1, 2))
+    np.testing.assert_array_equal(one.mean, two.mean)
+    np.testing.assert_array_equal(one.lower[0.8], two.lower[0.8])
+
+
+def test_what_is_not_known_or_has_no_effect_is_refused():
+    with pytest.raises(ConfigError, match="trend.*'linear'"):
+        Structural(trend="linear")
+    with pytest.raises(ConfigError, match="seasonal.*'additive'"):
+        Structural(seasonal="additive")
+    with pytest.raises(ConfigError, match="harmonics.*no effect"):
+        Structural(seasonal="dummy", harmonics=2)
+    with pytest.raises(ConfigError, match="cycle_period.*no effect"):
+        Structural(cycle_period=(3, 9))
+    with pytest.raises(ConfigError, match=r"cycle_period.*\(9, 3\)"):
+        Structural(cycle=True, cycle_period=(9, 3))
+    with pytest.raises(ConfigError, match="Nothing here moves"):
+        Structural(level=False, trend=None, seasonal=None, irregular=False)
+    with pytest.raises(ConfigError, match='"step" is unknown'):
+        Structural(interventions=(("step", 3),))
+    with pytest.raises(ConfigError, match="pair such as"):
+        Structural(interventions=("level",))
+    with pytest.raises(ConfigError, match="row.*-3"):
+        Structural(interventions=(("level", -3),))
+    with pytest.raises(ConfigError, match='"1950-01".*1969-01'):
+        Structural(interventions=(("level", "1950-01"),)).fit(monthly(sales()))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Structural(interventions=(("level", "soon"),)).fit(monthly(sales()))
+    with pytest.raises(ConfigError, match="level"):
+        Structural(level=1)
+
+
+def test_series_that_are_too_short_are_said_so():
+    with pytest.raises(ForecastError, match=r"needs 6 observations.*has 5"):
+        Structural().fit(Series.of([1.0, 3.0, 2.0, 5.0, 4.0]))
+    with pytest.raises(ForecastError, match="needs two seasons"):
+        Structural(seasonal="dummy").fit(monthly(sales(20)))
+    with pytest.raises(ForecastError, match="season of 2 observations"):
+        Structural(seasonal="dummy", season_length=1).fit(monthly(sales(20)))
+    y = sales()
+    y[5::12] = NAN
+    with pytest.raises(ForecastError, match="never seen"):
+        Structural(seasonal="dummy").fit(monthly(y))
+    with pytest.raises(ForecastError, match="could not be fitted"):
+        values = np.column_stack([sales(), np.full(96, NAN)])
+        Structural().fit(monthly(values)).components(1)
