@@ -188,7 +188,9 @@ class ARIMAModel(LikelihoodModel):
         left_out = np.flatnonzero(np.isnan(self.beta_errors) & (self.beta == 0))
         if len(left_out):
             which = ", ".join(str(i + 1) for i in left_out)
-            found.append(f"Left out of the regression, because the others (or the differencing) already say the same: covariate {which}, in the order of names.")
+            found.append(
+                f"Left out of the regression, because the others (or the differencing) already say the same: covariate {which}, in the order of names."
+            )
         if not self.complete:
             found.append(f"The time ran out after {len(self.table)} models; the best so far was taken.")
         return tuple(found)

@@ -41,6 +41,11 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "ar": ("autoregressive:AR", {}),
     "seasonal-ar": ("seasonal_autoregressive:SeasonalAR", {}),
     "stl": ("decomposed:Decomposed", {}),
+    "arima": ("arima:ARIMA", {}),
+    "auto-arima": ("arima:AutoARIMA", {}),
+    "ces": ("ces:CES", {}),
+    "combination": ("combination:Combination", {}),
+    "auto": ("combination:Auto", {}),
 }
 
 

@@ -122,7 +122,11 @@ def test_random_seasonal_models_beside_statsmodels():
 def test_the_steady_recursion_and_many_segments_change_nothing():
     """A long season needs several segments of the tape; a fast-settling model runs nearly all steps in the steady recursion."""
     rng = np.random.default_rng(5)
-    for orders, c in [(Orders(1, 1, 0, 1, 60), np.array([0.3, 0.2, -0.95])), (Orders(1, 1), np.array([0.5, 0.2])), (Orders(0, 1, 1, 0, 60), np.array([-0.5, 0.9]))]:
+    for orders, c in [
+        (Orders(1, 1, 0, 1, 60), np.array([0.3, 0.2, -0.95])),
+        (Orders(1, 1), np.array([0.5, 0.2])),
+        (Orders(0, 1, 1, 0, 60), np.array([-0.5, 0.9])),
+    ]:
         w = rng.normal(size=700)
         found = arima.evaluate(w[None, :], orders, c)
         own = textbook.Orders(*orders)
