@@ -16,7 +16,9 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; __init__.pyi says the same to type checkers
 _HOME = {
     "AR": "forecast.autoregressive",
+    "Auto": "forecast.combination",
     "AutoETS": "forecast.ets",
+    "Combination": "forecast.combination",
     "Comparison": "comparison",
     "Decomposed": "forecast.decomposed",
     "Drift": "forecast.baselines",
@@ -33,6 +35,7 @@ _HOME = {
     "Naive": "forecast.baselines",
     "Naive2": "forecast.baselines",
     "SeasonalNaive": "forecast.baselines",
+    "SeasonalAR": "forecast.seasonal_autoregressive",
     "Series": "data.series",
     "Trend": "forecast.trend",
     "WeightedMovingAverage": "forecast.moving_average",

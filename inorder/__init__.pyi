@@ -29,11 +29,14 @@ from inorder.forecast.baselines import Mean as Mean
 from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
+from inorder.forecast.combination import Auto as Auto
+from inorder.forecast.combination import Combination as Combination
 from inorder.forecast.decomposed import Decomposed as Decomposed
 from inorder.forecast.ets import ETS as ETS
 from inorder.forecast.ets import AutoETS as AutoETS
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
+from inorder.forecast.seasonal_autoregressive import SeasonalAR as SeasonalAR
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
 from inorder.forecast.trend import Trend as Trend
 from inorder.panel import forecast_panel as forecast_panel

@@ -188,10 +188,10 @@ def fit(
     task: Task,
     data: Data,
     reading: Reading,
-    model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, or auto: the winner of compare.")] = "auto",
+    model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, or best: the winner of compare.")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
-    models: Annotated[str | None, typer.Option(help="What auto chooses from, names separated by commas.")] = None,
-    horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that auto compares at.")] = None,
+    models: Annotated[str | None, typer.Option(help="What best chooses from, names separated by commas.")] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that best compares at.")] = None,
     budget: Budget = None,
     seed: Seed = 0,
     out: Out = None,
@@ -210,10 +210,10 @@ def fit(
     seconds, settings = parse_budget(budget), parse_settings(set_ or [])
     if horizon is not None:
         check_horizon(horizon)
-    if settings and model == "auto":
+    if settings and model == "best":
         raise ConfigError("--set belongs to one model: name it with --model.")
-    if models is not None and model != "auto":
-        raise ConfigError("--models is what --model auto chooses from; give one or the other.")
+    if models is not None and model != "best":
+        raise ConfigError("--models is what --model best chooses from; give --model best, or one name.")
     target = check_target(out or Path("runs") / stem(data))
     series = read_series(data, **reading.keywords())
     if not quiet and not as_json:
@@ -221,7 +221,7 @@ def fit(
         for note in series.notes:
             say(f"  {note}")
     chosen = None
-    if model == "auto":
+    if model == "best":
         from inorder import comparison
 
         with Board("mase", quiet or as_json) as board:

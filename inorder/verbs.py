@@ -41,10 +41,10 @@ def fit(
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> Fitted:
-    """Fit one model to `data`; "auto" takes the winner of `compare`.
+    """Fit one model to `data`; "best" takes the winner of `compare`.
 
     task: "forecast".   model: a name of `inorder models forecast`, or a forecaster.   settings: changes to the model's own.
-    budget: seconds.   seed: for models that draw random numbers.   horizon: what "auto" compares at.
+    budget: seconds.   seed: for models that draw random numbers.   horizon: what "best" compares at.
     Further keywords go to `read_series`.
 
     >>> fit("forecast", "air-passengers", model="drift").predict(2).mean.round(1).tolist()
@@ -52,9 +52,9 @@ def fit(
     """
     if task not in TASKS:
         raise unknown("task", task, TASKS)
-    if model == "auto":
+    if model == "best":
         if settings:
-            raise ConfigError("Settings belong to one model: name it instead of auto.")
+            raise ConfigError("Settings belong to one model: name it instead of best.")
         return compare(task, data, horizon=horizon, budget=budget, seed=seed, **reading).best
     series = read_series(data, **reading)
     forecaster = seeded(model, seed) if isinstance(model, str) else model
