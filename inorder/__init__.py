@@ -16,12 +16,16 @@ __version__ = "0.1.0"
 # public name -> the module that defines it; __init__.pyi says the same to type checkers
 _HOME = {
     "AR": "forecast.autoregressive",
-    "AutoETS": "forecast.ets",
     "ARIMA": "forecast.arima",
+    "Auto": "forecast.combination",
     "AutoARIMA": "forecast.arima",
+    "AutoETS": "forecast.ets",
+    "AutoTheta": "forecast.theta",
+    "CES": "forecast.ces",
+    "Combination": "forecast.combination",
     "Comparison": "comparison",
-    "Decomposed": "forecast.decomposed",
     "ContinuousTime": "forecast.irregular",
+    "Decomposed": "forecast.decomposed",
     "DetectionComparison": "detection",
     "Detections": "forecast.detect",
     "Drift": "forecast.baselines",
@@ -39,10 +43,12 @@ _HOME = {
     "MovingAverage": "forecast.moving_average",
     "Naive": "forecast.baselines",
     "Naive2": "forecast.baselines",
+    "SeasonalAR": "forecast.seasonal_autoregressive",
     "SeasonalNaive": "forecast.baselines",
     "Series": "data.series",
     "StateSpace": "forecast.kalman",
     "Structural": "forecast.structural",
+    "Theta": "forecast.theta",
     "Trend": "forecast.trend",
     "VAR": "forecast.var",
     "WeightedMovingAverage": "forecast.moving_average",
@@ -54,9 +60,6 @@ _HOME = {
     "loglik": "forecast.arima",
     "read_series": "data.series",
     "regularise": "data.series",
-    "AutoTheta": "forecast.theta",
-    "CES": "forecast.ces",
-    "Theta": "forecast.theta",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

@@ -34,6 +34,8 @@ from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
 from inorder.forecast.ces import CES as CES
+from inorder.forecast.combination import Auto as Auto
+from inorder.forecast.combination import Combination as Combination
 from inorder.forecast.decomposed import Decomposed as Decomposed
 from inorder.forecast.detect import Detections as Detections
 from inorder.forecast.detect import FittedDetector as FittedDetector
@@ -45,6 +47,7 @@ from inorder.forecast.irregular import ContinuousTime as ContinuousTime
 from inorder.forecast.kalman import StateSpace as StateSpace
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
+from inorder.forecast.seasonal_autoregressive import SeasonalAR as SeasonalAR
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
 from inorder.forecast.structural import Structural as Structural
 from inorder.forecast.theta import AutoTheta as AutoTheta

@@ -94,7 +94,7 @@ Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz)
 Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
 Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead; if not given, what was compared, or one season, or a tenth of the data.")]
 Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]
-Intervals = Annotated[str, typer.Option(help="auto, analytic or conformal.")]
+Intervals = Annotated[str, typer.Option(help="auto, analytic, simulated, bootstrap, conformal or adaptive.")]
 Budget = Annotated[str | None, typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
 Labels = Annotated[str | None, typer.Option(help="detect: where the anomalies are: a JSON file of points or windows, or a column of 0 and 1.")]
 AlarmRate = Annotated[str | None, typer.Option(help="detect: alarms a row to expect where nothing unusual happens, such as 1/1000 (the usual).")]
@@ -147,12 +147,12 @@ def fit(
     task: Task,
     data: Data,
     reading: Reading,
-    model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, or auto: the winner of compare.")] = "auto",
+    model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`; auto: a combination; best: the winner of compare.")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
-    models: Annotated[str | None, typer.Option(help="What auto chooses from, names separated by commas.")] = None,
+    models: Annotated[str | None, typer.Option(help="What best chooses from, names separated by commas.")] = None,
     labels: Labels = None,
     alarm_rate: AlarmRate = None,
-    horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that auto compares at.")] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that best compares at.")] = None,
     budget: Budget = None,
     seed: Seed = 0,
     out: Out = None,

@@ -29,7 +29,7 @@ from inorder.typing import Floats
 
 
 def fit(task: str, data: Any, model: Any = "auto", **options: Any) -> Any:
-    """Fit one model to `data`; "auto" takes the winner of `compare`.
+    """Fit one model to `data`; "best" takes the winner of `compare`.
 
     task: "forecast" or "detect".   model: a name of `inorder models TASK`, or a forecaster or detector.
     options: those of the task's own function: `inorder.verbs.fit_forecast` gives a `Fitted` (settings=, budget=, seed=, horizon=, …),
@@ -52,18 +52,18 @@ def fit_forecast(
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> Fitted:
-    """Fit one forecaster to `data`; "auto" takes the winner of `compare`.
+    """Fit one forecaster to `data`; "best" takes the winner of `compare`.
 
     model: a name of `inorder models forecast`, or a forecaster.   settings: changes to the model's own.
-    budget: seconds.   seed: for models that draw random numbers.   horizon: what "auto" compares at.
+    budget: seconds.   seed: for models that draw random numbers.   horizon: what "best" compares at.
     Further keywords go to `read_series`.
 
     >>> fit_forecast("air-passengers", model="naive").predict(1).mean.tolist()
     [432.0]
     """
-    if model == "auto":
+    if model == "best":
         if settings:
-            raise ConfigError("Settings belong to one model: name it instead of auto.")
+            raise ConfigError("Settings belong to one model: name it instead of best.")
         return compare_forecast(data, horizon=horizon, budget=budget, seed=seed, **reading).best
     series = read_series(data, **reading)
     forecaster = seeded(model, seed) if isinstance(model, str) else model

@@ -93,6 +93,7 @@ def fit(
     from inorder.terminal import Bar
 
     seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    model = "auto" if model == "best" else model  # the winner of compare, where labels can tell which
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
     if settings and model == "auto":
         raise ConfigError("--set belongs to one model: name it with --model.")

@@ -105,10 +105,10 @@ def fit(
     seconds, settings = parse_budget(budget), parse_settings(set_ or [])
     if horizon is not None:
         check_horizon(horizon)
-    if settings and model == "auto":
+    if settings and model == "best":
         raise ConfigError("--set belongs to one model: name it with --model.")
-    if models is not None and model != "auto":
-        raise ConfigError("--models is what --model auto chooses from; give one or the other.")
+    if models is not None and model != "best":
+        raise ConfigError("--models is what --model best chooses from; give --model best, or one name.")
     target = check_target(out or Path("runs") / stem(data))
     series = read_series(data, **reading)
     if not quiet and not as_json:
@@ -116,7 +116,7 @@ def fit(
         for note in series.notes:
             say(f"  {note}")
     chosen = None
-    if model == "auto":
+    if model == "best":
         from inorder import comparison
 
         with Board("mase", quiet or as_json) as board:

@@ -314,6 +314,12 @@ class Fitted(ABC):
 
         return summarise(self)
 
+    def diagnose(self, series: int | str = 0) -> Any:
+        """What is wrong with the fit of one series and what to try, in sentences: a `Diagnosis`."""
+        from inorder.forecast.diagnosis import diagnose
+
+        return diagnose(self, series)
+
     def plot(self, horizon: int | None = None, levels: Sequence[float] = DEFAULT_LEVELS, series: int | str = 0) -> Any:
         """A matplotlib figure of the forecast; the horizon is two seasons, or 10 steps."""
         season = self.forecaster.season_of(self.history)

@@ -43,6 +43,9 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "ar": ("autoregressive:AR", {}),
     "seasonal-ar": ("seasonal_autoregressive:SeasonalAR", {}),
     "stl": ("decomposed:Decomposed", {}),
+    "arima": ("arima:ARIMA", {}),
+    "combination": ("combination:Combination", {}),
+    "auto": ("combination:Auto", {}),
 }
 
 
@@ -57,8 +60,7 @@ def member(given: Any) -> LocalForecaster:
     if isinstance(given, str):
         if given not in NAMES:
             raise unknown("model", given, NAMES)
-        home, settings = NAMES[given]
-        return member({"home": home, "settings": settings})
+        return member(dict(zip(("home", "settings"), NAMES[given], strict=True)))
     if not isinstance(given, Mapping):
         raise ConfigError(f'A model inside another is a forecaster or a name such as "ar", not {given!r}.')
     home, settings = given.get("home"), given.get("settings", {})

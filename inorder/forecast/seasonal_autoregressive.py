@@ -34,10 +34,12 @@ from inorder.typing import Floats, Offsets, Values
 DAYS = (24, 48, 96, 144, 288, 1440)  # hours, half-hours, 15, 10, 5 and 1 minutes
 LONGEST_SHARE = 1 / 3  # of the series, that a lag may reach back
 LARGEST = float(np.finfo(np.float64).max)
+LARGEST_LOG = math.log(LARGEST)
 
 
 class SeasonalARState(NamedTuple):
-    """recent: (longest lag,) the last values of z, oldest first; forecasts stand in for missing ones, NaN where there was no forecast yet.
+    """recent: (longest lag,) the last values of z, oldest first; NaN before the first. For a missing one its forecast stands in, or the value before
+    it where there was no forecast yet.
     age: steps since the last value that was observed.
     """
 
@@ -49,7 +51,7 @@ class SeasonalARState(NamedTuple):
 class SeasonalARModel(Model):
     """constant: c.   phi: (longest lag,) the coefficient of every lag from 1 on, 0 for those not used; those of z itself, whether changes were
     fitted or not.   lags: (used,) the lags that were fitted.   sigma: standard deviation of e.
-    logarithm, differenced: 1 where z is the logarithm, where changes were fitted.   unit: z is formed of y / unit.
+    logarithm, differenced: 1 where z is the logarithm, where changes were fitted.   unit: z is formed of y / unit (1 for logarithms).
     least, most: bounds of forecasts, in z.
     """
 
@@ -69,7 +71,8 @@ class SeasonalARModel(Model):
     def step(self, y: float, state: SeasonalARState) -> tuple[float, SeasonalARState]:
         expected = self._next(state.recent)
         missing = math.isnan(y)
-        z = expected if missing else float(self._inward(np.array([y]))[0])
+        stand_in = float(state.recent[-1]) if math.isnan(expected) else expected
+        z = stand_in if missing else float(self._inward(np.array([y]))[0])
         return float(self._outward(np.array([expected]))[0]), SeasonalARState(np.append(state.recent[1:], z), state.age + 1 if missing else 0)
 
     def run(self, y: Values, state: SeasonalARState | None = None) -> tuple[Floats, SeasonalARState]:
@@ -77,7 +80,10 @@ class SeasonalARModel(Model):
         if np.isnan(y).any() or len(y) == 0:
             return super().run(y, before)
         values = np.concatenate([before.recent, self._inward(y)])
-        expected = np.clip(np.correlate(values[:-1], self.phi[::-1], mode="valid") + self.constant, self.least, self.most)
+        begin, expected = len(before.recent), np.full(len(y), self.constant)
+        for lag in np.flatnonzero(self.phi) + 1:
+            expected += self.phi[lag - 1] * values[begin - lag : len(values) - lag]
+        expected = np.clip(expected, self.least, self.most)
         return self._outward(expected), SeasonalARState(values[-len(self.phi) :], 0)
 
     def forecast(self, state: SeasonalARState, horizon: int) -> Floats:
@@ -102,7 +108,8 @@ class SeasonalARModel(Model):
         return self._outward(z[:, order:])
 
     def _next(self, recent: Floats) -> float:
-        value = float(recent @ self.phi[::-1]) + self.constant
+        used = np.flatnonzero(self.phi)
+        value = float(recent[len(recent) - 1 - used] @ self.phi[used]) + self.constant
         return min(max(value, self.least), self.most)
 
     def _ahead(self, state: SeasonalARState, horizon: int) -> Floats:
@@ -119,12 +126,14 @@ class SeasonalARModel(Model):
             return np.asarray(y / self.unit)
         if np.nanmin(y, initial=1.0) <= 0:
             raise ForecastError(f"The model is one of logarithms and needs values above zero; {np.nanmin(y):g} came. Use logarithm=False.")
-        return np.asarray(np.log(y / self.unit))
+        return np.asarray(np.log(y))
 
     def _outward(self, z: Floats) -> Floats:
         """y from z, within the range of floats."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.clip((np.exp(z) if self.logarithm else z) * self.unit, -LARGEST, LARGEST)
+        if self.logarithm:
+            return np.asarray(np.exp(np.minimum(z, LARGEST_LOG)))
+        with np.errstate(over="ignore"):
+            return np.asarray(np.clip(z * self.unit, -LARGEST, LARGEST))
 
     def describe(self) -> dict[str, Any]:
         scale = "log" if self.logarithm else "level"
@@ -183,8 +192,8 @@ class SeasonalAR(LocalForecaster):
         known = y[~np.isnan(y)]
         if self.logarithm and not known.min() > 0:
             raise ForecastError(f"Logarithms need values above zero; the smallest here is {known.min():g}. Use logarithm=False.")
-        unit = power_of_two(known)
-        z = np.log(y / unit) if self.logarithm else y / unit
+        unit = 1.0 if self.logarithm else power_of_two(known)
+        z = np.log(y) if self.logarithm else y / unit
         w = np.diff(z) if self.differenced else z
         seasons = self.seasons or daily_and_weekly(season_length)
         longest = int(len(y) * LONGEST_SHARE)
@@ -206,10 +215,7 @@ class SeasonalAR(LocalForecaster):
             phi = np.append(phi, 0.0) - np.concatenate([[-1.0], phi])
         low, high = float(np.nanmin(z)), float(np.nanmax(z))
         reach = high - low
-        scale = 1.0 if self.logarithm else unit
-        if not self.logarithm:
-            return SeasonalARModel(constant, phi, lags, sigma, 0, int(self.differenced), scale, low - reach, high + reach)
-        return SeasonalARModel(constant, phi, lags, sigma, 1, int(self.differenced), unit, low - reach, high + reach)
+        return SeasonalARModel(constant, phi, lags, sigma, int(self.logarithm), int(self.differenced), unit, low - reach, high + reach)
 
 
 def daily_and_weekly(season_length: int) -> tuple[int, ...]:

@@ -76,6 +76,12 @@ CANDIDATES: dict[str, Candidate] = {
         "ŷ[t+h] = Σ w[i]·y[t−k+i] / Σ w[i]",
         "Brown 1963",
     ),
+    "auto": Candidate(
+        "forecast.combination:Auto",
+        "The combination to begin with: theta and smoothing, or seasonal autoregressions for long seasons.",
+        "ŷ[t+h] = Σ w[i]·ŷᵢ[t+h] / Σ w[i];  w[i] = 1, or (least error / error[i])^(2·windows)",
+        "Bates & Granger 1969; Petropoulos & Svetunkov 2020",
+    ),
     "exponential-smoothing": Candidate(
         "forecast.smoothing:ExponentialSmoothing",
         "A level that moves a share α of each error.",
@@ -210,6 +216,20 @@ CANDIDATES: dict[str, Candidate] = {
         "ARIMA with the differences chosen by tests and the orders by AICc.",
         "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
         "Hyndman & Khandakar 2008; Box, Jenkins, Reinsel & Ljung 2015",
+    ),
+    "seasonal-ar": Candidate(
+        "forecast.seasonal_autoregressive:SeasonalAR",
+        "A linear function of the last values and of those around whole seasons ago.",
+        "z[t] = c + Σ φ[l]·z[t−l] + e[t],  l in {1 … p} and around m, 2·m",
+        "Box, Jenkins, Reinsel & Ljung 2015, ch. 9; McLeod 1993",
+        seasonal=True,
+    ),
+    "combination": Candidate(
+        "forecast.combination:Combination",
+        "Models of your choice side by side: their median, mean, or a mean with weights.",
+        "ŷ[t+h] = median of ŷᵢ[t+h], or Σ w[i]·ŷᵢ[t+h] / Σ w[i]",
+        "Bates & Granger 1969; Petropoulos & Svetunkov 2020",
+        usual=False,
     ),
 }
 

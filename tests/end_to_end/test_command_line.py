@@ -127,13 +127,21 @@ def test_an_own_file_from_fit_to_evaluate(tmp_path):
     assert "no row of the data comes after" in nothing.stderr
 
 
-def test_auto_picks_by_comparison(tmp_path):
+def test_best_picks_by_comparison(tmp_path):
     sales(tmp_path / "s.csv")
-    done = json.loads(run("fit", "forecast", "s.csv", "--model", "auto", "--models", "naive,holt-winters", "--json", folder=tmp_path).stdout)
+    done = json.loads(run("fit", "forecast", "s.csv", "--model", "best", "--models", "naive,holt-winters", "--json", folder=tmp_path).stdout)
     assert done["model"] == "holt-winters"
     assert "holt-winters" in (tmp_path / done["out"] / "report.html").read_text()
     header = json.loads((tmp_path / done["out"] / "model.json").read_text())
     assert [row["model"] for row in header["comparison"]["table"]] == ["holt-winters", "naive"]
+
+
+def test_fit_without_a_name_is_the_combination(tmp_path):
+    sales(tmp_path / "s.csv")
+    done = json.loads(run("fit", "forecast", "s.csv", "--json", folder=tmp_path).stdout)
+    assert done["model"] == "auto"
+    refused = run("fit", "forecast", "s.csv", "--models", "naive,mean", folder=tmp_path, code=2)
+    assert "--model best" in refused.stderr
 
 
 def test_json_is_one_object_with_a_row_a_model(tmp_path):

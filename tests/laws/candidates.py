@@ -62,6 +62,12 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("ces", {"seasonal": "simple", "season_length": 4}),
     ("ces", {"seasonal": "partial", "centre": "mean"}),
     ("ces", {"seasonal": "full", "season_length": 4, "criterion": "bic"}),
+    ("seasonal-ar", {"logarithm": True, "differenced": True}),
+    ("seasonal-ar", {"order": 1, "neighbours": 0, "cycles": 1, "seasons": (4, 12)}),
+    ("combination", {"models": ("naive", "ar", "holt"), "how": "weights", "horizon": 4}),
+    ("combination", {"models": ("mean", {"home": "autoregressive:AR", "settings": {"order": 2}}, "drift"), "how": "weights", "weights": (1.0, 2.0, 0.5)}),
+    ("combination", {"models": ("naive", "seasonal-ar", "stl", "mean"), "how": "trimmed", "calibrate": False}),
+    ("auto", {"season_length": 14}),
 ]
 
 # small and quick: the laws ask whether the numbers agree, not whether they are good
@@ -92,7 +98,8 @@ class Case:
 
 
 SYSTEMS = [name for name, one in CANDIDATES.items() if one.system]  # they need a panel: test_systems.py
-CASES = [*(Case(name) for name in CANDIDATES if name not in SYSTEMS), *(Case(name, settings) for name, settings in MORE)]
+UNEVEN = ["continuous-time"]  # they need the times: tests/forecast/test_irregular.py
+CASES = [*(Case(name) for name in CANDIDATES if name not in (*SYSTEMS, *UNEVEN)), *(Case(name, settings) for name, settings in MORE)]
 LOCAL = [case for case in CASES if not case.neural]
 
 

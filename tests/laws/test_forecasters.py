@@ -321,11 +321,16 @@ def test_frames_and_summary(case):
 # --- units: where a change of units is no change of the model ---
 
 # a season or a growth by factors has its zero where the units have it
-NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets", "theta", "auto-theta", "ces"}
+NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets", "theta", "auto-theta", "ces", "auto", "combination"}
 
 
 def shifts(case) -> bool:
-    factors = case.settings.get("seasonal") == "multiplicative" or "M" in case.settings.get("components", "") or case.settings.get("log")
+    factors = (
+        case.settings.get("seasonal") == "multiplicative"
+        or "M" in case.settings.get("components", "")
+        or case.settings.get("log")
+        or case.settings.get("logarithm")
+    )
     return case.name not in NOT_SHIFTED and case.settings.get("constant", True) and not factors
 
 
