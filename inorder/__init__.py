@@ -54,6 +54,7 @@ _HOME = {
     "WeightedMovingAverage": "forecast.moving_average",
     "WindowedGaussian": "forecast.detect",
     "compare": "comparison",
+    "fill": "filling",
     "fit": "verbs",
     "forecast_panel": "panel",
     "load": "verbs",

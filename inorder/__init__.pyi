@@ -21,6 +21,7 @@ from inorder.data.series import read_series as read_series
 from inorder.data.series import regularise as regularise
 from inorder.detection import DetectionComparison as DetectionComparison
 from inorder.errors import InorderError as InorderError
+from inorder.filling import fill as fill
 from inorder.forecast.arima import ARIMA as ARIMA
 from inorder.forecast.arima import AutoARIMA as AutoARIMA
 from inorder.forecast.arima import loglik as loglik

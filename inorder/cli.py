@@ -196,6 +196,23 @@ def evaluate(
     hand_over("evaluate", task_of(bundle), locals())
 
 
+@app.command()
+@with_reading
+def fill(
+    data: Data,
+    reading: Reading,
+    levels: Levels = "0.8,0.95",
+    transform: Annotated[str, typer.Option(help='"log", "none", or "auto": what fits better.')] = "auto",
+    out: Annotated[Path | None, typer.Option(help="A .csv, .parquet or .json file; standard output as CSV if not given.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fill the gaps of a series from what was observed before and after, with bands."""
+    from inorder.commands import forecast
+
+    forecast.fill(data, reading.keywords(), levels, transform, out, as_json, quiet)
+
+
 def hand_over(verb: str, task: str, given: dict[str, Any]) -> None:
     """Run a command of a task with the flags that its function takes; one that was given and has no meaning there is refused."""
     from inorder.tasks.registry import task as known_task

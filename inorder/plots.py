@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Figure
 
     from inorder.data.series import Series
+    from inorder.filling import Filled
     from inorder.forecast.base import Forecast
     from inorder.forecast.decomposition import Decomposition
     from inorder.forecast.detect import Detections
@@ -155,6 +156,24 @@ def plot_interpolation(found: Interpolation) -> Figure:
     ax.plot(at, found.mean[order], color=BLUE, label="model")
     ax.plot(_x(found.history.stamps()), found.history.y(), color=INK, marker="o", markersize=2.5, linestyle="none", label="observed")
     ax.set_title(_short(found.history.ids[0]))
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, handlelength=1.6, columnspacing=1.2)
+    return fig
+
+
+@styled
+def plot_filled(found: Filled, which: int | str = 0) -> Figure:
+    """What was observed, and the values that were filled in with their bands."""
+    i = _position(found.series, which)
+    rows = slice(int(found.series.offsets[i]), int(found.series.offsets[i + 1]))
+    x, y, gap = _x(found.series.stamps(i)), found.series.y(i), found.filled[rows]
+    fig, (ax,) = figure()
+    ax.plot(x, np.where(gap, np.nan, y), color=INK, label="observed")
+    for k, level in enumerate(sorted(found.lower, reverse=True)):
+        bounds = [np.where(gap, bound[level][rows], np.nan) for bound in (found.lower, found.upper)]
+        spread = np.abs(np.stack(bounds) - y)
+        ax.errorbar(x, np.where(gap, y, np.nan), yerr=spread, fmt="none", ecolor=BLUE, alpha=0.35 + 0.3 * k, label=f"{100 * level:.12g} % band")
+    ax.plot(x, np.where(gap, y, np.nan), color=BLUE, marker="o", markersize=2.5, linestyle="none", label="filled")
+    ax.set_title(_short(found.series.ids[i]))
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, handlelength=1.6, columnspacing=1.2)
     return fig
 

@@ -188,3 +188,20 @@ def evaluate(bundle: Path, data: str, reading: Mapping[str, Any], horizon: int |
         return
     for one in scores.values():
         say(str(one))
+
+
+def fill(data: str, reading: Mapping[str, Any], levels: str, transform: str, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """The rows with their gaps filled."""
+    import json
+
+    from inorder.filling import fill as fill_gaps
+    from inorder.output import as_polars, check_kind, write_frame
+
+    check_kind(out)
+    found = fill_gaps(data, levels=parse_levels(levels), transform=transform, **reading)
+    frame = as_polars(found.to_frame())
+    if not quiet:
+        complain(f"{int(found.filled.sum()):,} of {len(found.filled):,} values were missing and are filled.")
+        for name, reason in found.errors.items():
+            complain(f"{name}: {reason}")
+    write_frame(frame, lambda: json.dumps({"rows": json.loads(frame.write_json()), "errors": dict(found.errors)}, ensure_ascii=False), out, as_json)

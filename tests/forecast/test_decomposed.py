@@ -109,7 +109,7 @@ def test_a_forecaster_from_elsewhere_can_be_used_but_not_saved(tmp_path):
 @pytest.mark.parametrize(
     "settings, sentence",
     [
-        ({"inner": "arma"}, 'Model "arma" is unknown. Did you mean "ar"'),
+        ({"inner": "armaa"}, 'Model "armaa" is unknown. Did you mean "arima"'),
         ({"inner": {"home": "os:system"}}, "A model inside another is written"),
         ({"inner": {"home": "local:LocalForecaster"}}, "A model inside another is written"),
         ({"inner": {"home": "smoothing:math"}}, "A model inside another is written"),

@@ -1,0 +1,164 @@
+"""Filling gaps: each missing value from all that was observed before and after it, with bands.
+
+    E(y[t] | all of y),   Var(y[t] | all of y) = Z·P[t]·Z' + σ²     from the smoother of a structural model
+
+The model (level, slope and season, fitted by maximum likelihood) is tried on the values and, where all are above zero, on their
+logarithms; the likelihood decides, that of the logarithms with the Jacobian −Σ log y. Irregular series are given values at chosen times
+by `ContinuousTime.predict_at` instead.
+
+Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §4.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from inorder.data.series import Series, read_series
+from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
+from inorder.forecast.base import check_regular
+from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
+from inorder.forecast.structural import Structural, StructuralModel
+from inorder.kernels.kalman import kalman_smoothers
+from inorder.metrics.score import level_name
+from inorder.typing import Floats, Values
+
+TRANSFORMS = ("auto", "none", "log")
+SHARE = 0.999  # of the range of floats, beyond which an exponential is held
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A series without gaps.
+
+    series: observations as they were, gaps filled.   filled: (rows,) True where a value was missing.   lower, upper: level -> (rows,), equal to the
+    value where it was observed.   errors: series id -> why its gaps stay.   Rows before the first observation stay missing.
+    """
+
+    series: Series
+    filled: np.ndarray[Any, np.dtype[np.bool_]]
+    lower: Mapping[float, Values]
+    upper: Mapping[float, Values]
+    errors: Mapping[str, str]
+
+    def to_frame(self) -> Any:
+        """A frame of the kind that was read: id (for a panel), time, value, lower_80, upper_80, …, filled."""
+        from inorder.data.frames import make_frame
+
+        names = self.series.names
+        columns: dict[str, Any] = {names.id: np.repeat(self.series.ids, self.series.lengths)} if self.series.panel else {}
+        columns |= {names.time: self.series.index, names.value: self.series.values}
+        for level in self.lower:
+            columns[f"lower_{level_name(level)}"], columns[f"upper_{level_name(level)}"] = self.lower[level], self.upper[level]
+        return make_frame(columns | {"filled": self.filled}, self.series)
+
+    def plot(self, series: int | str = 0) -> Any:
+        """A matplotlib figure: what was observed, and what was filled with its bands."""
+        from inorder.plots import plot_filled
+
+        return plot_filled(self, series)
+
+    def __str__(self) -> str:
+        return str(self.to_frame())
+
+
+def fill(
+    data: Any,
+    *,
+    levels: Sequence[float] = (0.8, 0.95),
+    transform: str = "auto",
+    model: Structural | None = None,
+    season_length: int | None = None,
+    **reading: Any,
+) -> Filled:
+    """Fill the gaps of every series from the smoother of a structural model.
+
+    data: whatever `read_series` reads; further keywords go to it.   levels: of the bands, each for a new observation there.
+    transform: "log", "none", or "auto": the one with the greater likelihood.   model: settings of the structural model; the usual ones by default, and
+        without a season where a series is too short for one.
+    Raises SeriesError for irregular sampling, ConfigError for options out of range.
+
+    >>> found = fill(np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, np.nan, 8.0, 9.0, 10.0]), transform="none")
+    >>> found.series.values.round(2).tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+    """
+    levels = check_levels(levels)
+    if transform not in TRANSFORMS:
+        raise unknown("transform", str(transform), TRANSFORMS)
+    if model is not None and model.covariates and model.interventions:
+        raise ConfigError("Interventions are dated for one series; fill without them.")
+    if season_length is not None:
+        reading["season_length"] = season_length
+    history = read_series(data, **reading)
+    check_regular(history)
+    if transform == "log" and not np.nanmin(history.values) > 0:
+        raise SeriesError(f'transform="log" needs values above 0; the smallest of {history.source} is {np.nanmin(history.values):g}. Use transform="none".')
+    values = history.values.copy()
+    missing = np.isnan(values)
+    bounds = np.repeat(values[None], 2 * len(levels), axis=0)
+    errors: dict[str, str] = {}
+    for i, name in enumerate(history.ids):
+        rows = slice(int(history.offsets[i]), int(history.offsets[i + 1]))
+        gaps = missing[rows]
+        if not gaps.any():
+            continue
+        try:
+            found = _fill_one(values[rows], model or Structural(), history.season_length, transform, tail_probabilities(levels))
+        except ForecastError as error:
+            errors[name] = str(error)
+            continue
+        values[rows][gaps], bounds[:, rows][:, gaps] = found[0][gaps], found[1:][:, gaps]
+    return Filled(
+        series=replace(history, values=values),
+        filled=missing & ~np.isnan(values),
+        lower={level: bounds[2 * k] for k, level in enumerate(levels)},
+        upper={level: bounds[2 * k + 1] for k, level in enumerate(levels)},
+        errors=errors,
+    )
+
+
+def _fill_one(y: Values, settings: Structural, season_length: int, transform: str, probabilities: Floats) -> Floats:
+    """(1 + probabilities, time): mean and quantiles of a new observation at every row; NaN before the first observation."""
+    present = np.flatnonzero(~np.isnan(y))
+    if len(present) == 0:
+        raise ForecastError("The series has no observation, so nothing is known of its gaps.")
+    z = y[present[0] :]
+    known = z[~np.isnan(z)]
+    positive = bool((known > 0).all())
+    candidates = []
+    if transform != "log":
+        candidates.append((_model(z, settings, season_length), False))
+    if transform == "log" or (transform == "auto" and positive):
+        candidates.append((_model(np.log(z), settings, season_length), True))
+    model, logarithm = max(candidates, key=lambda one: one[0].loglik - (float(np.log(known).sum()) if one[1] else 0.0))
+    mean, deviation = smoothed(model, np.log(z) if logarithm else z)
+    found = np.concatenate([mean[None], normal_quantiles(mean, deviation, probabilities)])
+    if logarithm:
+        limit = SHARE * float(np.log(np.finfo(np.float64).max))
+        found = np.exp(np.clip(found, -limit, limit))
+    whole = np.full((len(found), len(y)), np.nan)
+    whole[:, present[0] :] = found
+    return whole
+
+
+def _model(y: Values, settings: Structural, season_length: int) -> StructuralModel:
+    """The structural model of one series; without its season, and then without its slope, where it is too short for them."""
+    simpler = [settings, replace(settings, seasonal=None), replace(settings, seasonal=None, trend=None)]
+    for k, one in enumerate(simpler):
+        try:
+            return one.fit_one(y, season_length)
+        except ForecastError:
+            if k == len(simpler) - 1:
+                raise
+    raise AssertionError
+
+
+def smoothed(model: StructuralModel, y: Values) -> tuple[Values, Values]:
+    """(time,) mean and standard deviation of a new observation at every row, given all of y."""
+    back = kalman_smoothers([model._inside(y, 0)], [model.system], outputs=("state", "state_covariance"))[0][1]
+    design, noise = model.system.design[0, 0], float(model.system.observation_covariance[0, 0, 0])
+    variance = np.einsum("i,tij,j->t", design, back.state_covariance, design) + noise
+    return model._outside(back.state @ design, 0), np.sqrt(np.maximum(variance, 0.0)) * model.spread * model.unit

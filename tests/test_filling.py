@@ -1,0 +1,86 @@
+"""Gaps filled from the smoother: beside the truth, beside dense conditioning, and what stays as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from inorder.data.series import Series, read_series
+from inorder.errors import ConfigError, SeriesError
+from inorder.filling import fill
+from inorder.forecast.structural import Structural
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "missing"
+NAN = float("nan")
+
+
+def test_observed_values_stay_and_bands_enclose_what_was_filled():
+    y = 10 + np.cumsum(np.random.default_rng(0).normal(size=80))
+    holes = y.copy()
+    holes[[0, 20, 21, 22, 50, 79]] = NAN
+    found = fill(Series.of(holes), levels=(0.5, 0.9))
+    kept = ~np.isnan(holes)
+    np.testing.assert_array_equal(found.series.values[kept], holes[kept])
+    assert found.filled.sum() == 5 and not found.filled[0] and np.isnan(found.series.values[0])  # nothing came before the first observation
+    assert (found.lower[0.9][found.filled] < found.lower[0.5][found.filled]).all()
+    assert (found.lower[0.5][found.filled] < found.series.values[found.filled]).all()
+    np.testing.assert_array_equal(found.upper[0.9][kept], holes[kept])
+    assert found.to_frame().columns == ["time", "y", "lower_50", "upper_50", "lower_90", "upper_90", "filled"]
+    assert found.plot() is not None
+
+
+def test_a_random_walk_under_noise_is_filled_as_dense_conditioning_says():
+    model = Structural(trend=None, seasonal=None)
+    y = 50 + np.cumsum(np.random.default_rng(1).normal(size=40)) + np.random.default_rng(2).normal(size=40)
+    y[[9, 10, 11, 30]] = NAN
+    found = fill(Series.of(y), transform="none", model=model, levels=(0.8,))
+    described = model.fit(Series.of(y)).coefficients
+    noise, level = (next(value for name, value in described.items() if word in name) for word in ("irregular", "level"))
+    t, known = np.arange(40.0), ~np.isnan(y)
+    walk = level * np.minimum(t[:, None], t[None]) + 1e9  # a start of which nearly nothing is known
+    covariance = walk[np.ix_(known, known)] + noise * np.eye(int(known.sum()))
+    weights = np.linalg.solve(covariance, walk[np.ix_(known, ~known)])
+    np.testing.assert_allclose(found.series.values[~known], weights.T @ y[known], rtol=1e-4)
+    variance = np.diag(walk[np.ix_(~known, ~known)] - weights.T @ walk[np.ix_(known, ~known)]) + noise
+    np.testing.assert_allclose((found.upper[0.8] - found.lower[0.8])[~known], 2 * 1.2815515655 * np.sqrt(variance), rtol=1e-3)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not beside the checkout")
+def test_air_passengers_with_gaps_are_filled_far_better_than_by_straight_lines():
+    frame = pl.read_csv(DATA / "air_passengers_gaps.csv")
+    truth, y = frame["y_complete"].to_numpy(), frame["y"].cast(pl.Float64, strict=False).to_numpy()
+    found = fill(Series.of(y, season_length=12))
+    gaps = np.isnan(y)
+    lines = np.interp(np.arange(144), np.flatnonzero(~gaps), y[~gaps])
+
+    def error(values: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((values[gaps] - truth[gaps]) ** 2)))
+
+    assert error(found.series.values) < 0.5 * error(lines)
+    assert np.mean((truth >= found.lower[0.95])[gaps] & (truth <= found.upper[0.95])[gaps]) > 0.8
+
+
+def test_a_panel_goes_on_where_one_series_has_nothing():
+    values = np.stack([np.where(np.arange(30) % 7 == 3, NAN, np.arange(30.0)), np.full(30, NAN)], axis=1)
+    found = fill(Series.of(values))
+    np.testing.assert_allclose(found.series.y(0), np.arange(30.0), atol=0.5)
+    assert list(found.errors) == ["y2"] and "no observation" in found.errors["y2"]
+    assert np.isnan(found.series.y(1)).all()
+
+
+def test_without_gaps_nothing_changes():
+    y = Series.of(np.arange(10.0))
+    found = fill(y)
+    assert found.series.values.tolist() == y.values.tolist() and not found.filled.any()
+
+
+def test_what_is_refused():
+    with pytest.raises(ConfigError, match='Did you mean "log"'):
+        fill([1.0, NAN, 3.0], transform="lg")
+    with pytest.raises(SeriesError, match='transform="log" needs values above 0; the smallest of array is -1'):
+        fill([-1.0, NAN, 3.0], transform="log")
+    with pytest.raises(SeriesError, match="irregular"):
+        fill(read_series(pl.DataFrame({"t": [0.0, 1.0, 2.7], "y": [1.0, 2.0, 3.0]})))
