@@ -20,6 +20,15 @@ BENCHMARKS = {
     "baselines_panel": "benchmarks.panel:baselines",
     "kalman_smoother": "benchmarks.kalman:smoother",
     "structural_fit": "benchmarks.kalman:structural",
+    "var": "benchmarks.var:var",
+    "ar_exact": "benchmarks.var:ar",
+    "decomposition": "benchmarks.decomposition:decomposition",
+    "differences": "benchmarks.decomposition:differences",
+    "detection": "benchmarks.detection:detection",
+    "arima_evaluation": "benchmarks.arima:evaluation",
+    "arima_likelihood": "benchmarks.arima:likelihood",
+    "auto_arima": "benchmarks.arima:auto",
+    "arima_long_seasons": "benchmarks.arima:long_seasons",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

@@ -10,9 +10,7 @@ import dataclasses
 import inspect
 import io
 import json
-import os
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from inorder import __version__
+from inorder.commands import complain, names, plain, print_json
 from inorder.errors import ConfigError, InorderError, InputError
 from inorder.output import print_data, say
 
@@ -90,13 +89,15 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 
 
 # what several commands take, written once
-Task = Annotated[str, typer.Argument(help="forecast", show_default=False)]
+Task = Annotated[str, typer.Argument(help="forecast or detect", show_default=False)]
 Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample.', show_default=False)]
 Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
 Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead; if not given, what was compared, or one season, or a tenth of the data.")]
 Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]
 Intervals = Annotated[str, typer.Option(help="auto, analytic or conformal.")]
 Budget = Annotated[str | None, typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
+Labels = Annotated[str | None, typer.Option(help="detect: where the anomalies are: a JSON file of points or windows, or a column of 0 and 1.")]
+AlarmRate = Annotated[str | None, typer.Option(help="detect: alarms a row to expect where nothing unusual happens, such as 1/1000 (the usual).")]
 Seed = Annotated[int, typer.Option(help="For models that draw random numbers.")]
 Out = Annotated[Path | None, typer.Option(help="Where to save.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -119,10 +120,14 @@ def compare(
     reading: Reading,
     horizon: Horizon = None,
     models: Annotated[str | None, typer.Option(help="Names separated by commas; all that suit the data if not given. See `inorder models`.")] = None,
+    labels: Labels = None,
+    alarm_rate: AlarmRate = None,
     folds: Annotated[int, typer.Option(help="Selection folds.")] = 3,
     step: Annotated[int | None, typer.Option(help="Rows between the origins of the folds; the horizon if not given.")] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Fit anew at each origin, or fit once and take newer rows in.")] = True,
-    by: Annotated[str, typer.Option(help="The score that ranks: mase, smape, mae, rmse, owa, pinball or crps.")] = "mase",
+    by: Annotated[
+        str | None, typer.Option(help="The score that ranks: mase (the usual), smape, mae, rmse, owa, pinball or crps; detect: nab, own or f1.")
+    ] = None,
     levels: Levels = "0.8,0.95",
     intervals: Intervals = "auto",
     budget: Budget = None,
@@ -132,54 +137,8 @@ def compare(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit the candidates, rank them on folds of the history, save the best with a report."""
-    from inorder import comparison
-    from inorder.data.series import read_series
-    from inorder.terminal import Board
-
-    seconds, wanted = parse_budget(budget), None if models is None else names(models)
-    comparison.check_options(
-        task, horizon=horizon, models=wanted, folds=folds, step=step, by=by, levels=parse_levels(levels), intervals=intervals, budget=seconds, keep=keep
-    )
-    target = check_target(out or Path("runs") / stem(data))
-    series = read_series(data, **reading.keywords())
-    if not quiet and not as_json:
-        say(series.describe())
-        for note in series.notes:
-            say(f"  {note}")
-    board = Board(by, quiet or as_json)
-    with board:
-        result = comparison.compare(
-            task,
-            series,
-            horizon=horizon,
-            models=wanted,
-            folds=folds,
-            step=step,
-            refit=refit,
-            by=by,
-            levels=parse_levels(levels),
-            intervals=intervals,
-            budget=seconds,
-            seed=seed,
-            keep=keep,
-            on_row=board.show,
-            on_progress=board.progress,
-        )
-        board.progress("report", 0.0)
-        saved = dataclasses.replace(result, call=command_line()).save(target)
-    if as_json:
-        print_json({**result.to_json(), "out": str(saved)})
-        return
-    board.finish(result.table, result.winner)
-    if not quiet:
-        for note in result.notes:
-            say(f"  {note}")
-        say(f"\nbest: {result.winner}, fitted to everything and saved in {saved}")
-        if result.kept:
-            say(f"others:   {saved / 'candidates'}")
-        say(f"report:   {saved / 'report.html'}")
-        say(f"forecast: inorder predict {saved} --horizon {result.horizon}")
+    """Fit the candidates, rank them on data that they have not seen, save the best with a report."""
+    hand_over("compare", task, locals())
 
 
 @app.command()
@@ -191,6 +150,8 @@ def fit(
     model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, or auto: the winner of compare.")] = "auto",
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
     models: Annotated[str | None, typer.Option(help="What auto chooses from, names separated by commas.")] = None,
+    labels: Labels = None,
+    alarm_rate: AlarmRate = None,
     horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that auto compares at.")] = None,
     budget: Budget = None,
     seed: Seed = 0,
@@ -199,54 +160,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit one model and save it with a report."""
-    from inorder import verbs
-    from inorder.bundle import write_bundle
-    from inorder.data.series import read_series
-    from inorder.forecast.base import check_horizon
-    from inorder.report import render_report
-    from inorder.tasks.forecast import parse_settings
-    from inorder.terminal import Bar, Board
-
-    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
-    if horizon is not None:
-        check_horizon(horizon)
-    if settings and model == "auto":
-        raise ConfigError("--set belongs to one model: name it with --model.")
-    if models is not None and model != "auto":
-        raise ConfigError("--models is what --model auto chooses from; give one or the other.")
-    target = check_target(out or Path("runs") / stem(data))
-    series = read_series(data, **reading.keywords())
-    if not quiet and not as_json:
-        say(series.describe())
-        for note in series.notes:
-            say(f"  {note}")
-    chosen = None
-    if model == "auto":
-        from inorder import comparison
-
-        with Board("mase", quiet or as_json) as board:
-            wanted = None if models is None else names(models)
-            chosen = comparison.compare(task, series, horizon=horizon, models=wanted, budget=seconds, seed=seed, on_row=board.show, on_progress=board.progress)
-        fitted, header = chosen.best, {"candidate": chosen.winner, "horizon": chosen.horizon, "comparison": chosen.to_json()}
-    else:
-        with Bar(model, quiet or as_json) as bar:
-            fitted = verbs.fit(task, series, model, settings=settings, budget=seconds, seed=seed, on_progress=bar.update)
-        header = {"candidate": model, "horizon": horizon}
-    page = render_report(fitted, chosen, made_by=command_line(), horizon=horizon)
-    saved = write_bundle(target, dataclasses.replace(fitted.bundle(**header), texts={"report.html": page}))
-    if as_json:
-        print_json(
-            {
-                "task": task,
-                "model": header["candidate"],
-                "data": series.describe(),
-                "parameters": plain(fitted.describe(0)) if len(series) == 1 else None,
-                "out": str(saved),
-            }
-        )
-    elif not quiet:
-        say(fitted.summary())
-        say(f"\nsaved in {saved}; report: {saved / 'report.html'}")
+    hand_over("fit", task, locals())
 
 
 @app.command()
@@ -262,25 +176,8 @@ def predict(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Forecast with a saved model, after taking in newer rows if there are any."""
-    from inorder.bundle import read_header
-    from inorder.output import write_forecast
-    from inorder.verbs import load, newer
-
-    fitted = load(bundle)
-    if data is not None:
-        new = newer(fitted, data, **reading.keywords())
-        for note in new.notes if new is not None and not quiet else ():
-            complain(f"  {note}")
-        if new is not None:
-            fitted = fitted.update(new)
-        elif not quiet:
-            complain("No row comes after the model's history, so the forecast starts at its end.")
-    forecast = fitted.predict(usual_horizon(bundle, fitted.history.season_length) if horizon is None else horizon, parse_levels(levels), intervals=intervals)
-    if not quiet:
-        for name, reason in forecast.errors.items():
-            complain(f"{name}: {reason}")
-    write_forecast(dataclasses.replace(forecast, model=read_header(bundle).get("candidate", forecast.model)), out, as_json)
+    """Run a saved model: a forecast after newer rows, or the score and the alarm of each of them."""
+    hand_over("predict", task_of(bundle), locals())
 
 
 @app.command()
@@ -289,20 +186,38 @@ def evaluate(
     bundle: Folder,
     data: Data,
     reading: Reading,
+    labels: Labels = None,
     horizon: Horizon = None,
     step: Annotated[int | None, typer.Option(help="Rows between origins; the horizon if not given.")] = None,
     levels: Levels = "0.8,0.95",
     as_json: AsJson = False,
 ) -> None:
     """Score a saved model on rows that it has not seen."""
-    from inorder.verbs import evaluate as score
+    hand_over("evaluate", task_of(bundle), locals())
 
-    scores = score(bundle, data, horizon=horizon, step=step, levels=parse_levels(levels), **reading.keywords())
-    if as_json:
-        print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
-        return
-    for one in scores.values():
-        say(str(one))
+
+def hand_over(verb: str, task: str, given: dict[str, Any]) -> None:
+    """Run a command of a task with the flags that its function takes; one that was given and has no meaning there is refused."""
+    from inorder.tasks.registry import task as known_task
+
+    command = getattr(known_task(task).part("commands"), verb)
+    taken = inspect.signature(command).parameters
+    for name, flag in inspect.signature(globals()[verb]).parameters.items():
+        if name in given and name not in (*taken, "task") and given[name] != flag.default:
+            raise ConfigError(f"--{name.replace('_', '-')} has no meaning for {verb} {task}; leave it out.")
+    command(**{name: given[name].keywords() if name == "reading" else given[name] for name in taken})
+
+
+def task_of(bundle: Path) -> str:
+    """The task of a saved model."""
+    from inorder.bundle import read_header
+    from inorder.errors import BundleError
+    from inorder.tasks.registry import TASKS
+
+    name = str(read_header(bundle)["task"])
+    if name not in TASKS:
+        raise BundleError(f'{bundle} holds a model for the task "{name}", which this version of inorder does not know.')
+    return name
 
 
 @app.command()
@@ -325,37 +240,42 @@ def data(name: Annotated[str | None, typer.Argument(help="Print this sample.", s
 
 @app.command()
 def models(
-    task: Annotated[str | None, typer.Argument(help="forecast", show_default=False)] = None,
+    task: Annotated[str | None, typer.Argument(help="forecast or detect; all tasks if not given", show_default=False)] = None,
     name: Annotated[str | None, typer.Argument(help="One model: what it is, and its settings.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """What can be fitted, one line each, with its source."""
     from inorder.errors import unknown
-    from inorder.tasks.forecast import CANDIDATES, candidate
+    from inorder.tasks.registry import TASKS
+    from inorder.tasks.registry import task as known_task
 
-    if task not in (None, "forecast"):
-        raise unknown("task", str(task), ["forecast"])
+    listed = {key: known_task(key).part("candidates") for key in ([task] if task is not None else TASKS)}
+    if name is not None:
+        assert task is not None, "a name comes after a task"
+        if name not in listed[task]:
+            raise unknown("model", name, listed[task])
+        listed = {task: {name: listed[task][name]}}
     if as_json:
-        listed = CANDIDATES if name is None else {name: candidate(name)}
-        print_json(
-            {
-                "forecast": {
-                    key: {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": plain(one.make().settings)}
-                    for key, one in listed.items()
-                }
-            }
-        )
-    elif name is not None:
-        one = candidate(name)
-        forecaster = one.make()
+        print_json({key: {called: about(one) for called, one in models.items()} for key, models in listed.items()})
+    elif name is not None and task is not None:
+        one = listed[task][name]
+        made = one.make()
         say(f"{name}: {one.sentence}\n\n    {one.equation}\n\nSource: {one.source}.\n\nSettings for --set, with their values here:")
-        for key, value in forecaster.settings.items():
+        for key, value in made.settings.items():
             say(f"    {key}={json.dumps(plain(value))}")
-        say(f"\n{inspect.getdoc(type(forecaster))}")
+        say(f"\n{inspect.getdoc(type(made))}")
     else:
-        width = max(map(len, CANDIDATES))
-        for key, one in CANDIDATES.items():
-            say(f"{key:<{width}}  {one.sentence} {one.source}.")
+        width = max(len(called) for models in listed.values() for called in models)
+        for key, models in listed.items():
+            if task is None:
+                say(f"{key}: {TASKS[key].sentence}")
+            for called, one in models.items():
+                say(f"{called:<{width}}  {one.sentence} {one.source}.")
+
+
+def about(one: Any) -> dict[str, Any]:
+    """A candidate as JSON values."""
+    return {"about": one.sentence, "equation": one.equation, "source": one.source, "settings": plain(one.make().settings)}
 
 
 @app.command()
@@ -366,84 +286,6 @@ def lecture(
     from inorder.lecture import show
 
     show(topic, as_json)
-
-
-def stem(data: str) -> str:
-    """A folder name for the results on `data`: the file's name without the endings that we read."""
-    name = "standard-input" if data == "-" else Path(data).name
-    name = re.sub(r"(\.(csv|tsv|tab|txt|dat|parquet|pq|gz))+$", "", name, flags=re.IGNORECASE) or "series"
-    return re.sub(r"[^\w.-]+", "-", name).lstrip(".") or "series"
-
-
-def usual_horizon(bundle: Path, season_length: int) -> int:
-    """The horizon that the bundle was compared or fitted for; else one season, or ten steps."""
-    from inorder.bundle import read_header
-
-    horizon = read_header(bundle).get("horizon")
-    return horizon if isinstance(horizon, int) and horizon > 0 else season_length if season_length > 1 else 10
-
-
-def check_target(path: Path) -> Path:
-    """Refuse, before any work is done, a folder that must not be overwritten or cannot be made."""
-    from inorder.bundle import check_replaceable
-
-    check_replaceable(path)
-    above = next(parent for parent in path.absolute().parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ConfigError(f"{path} cannot be made: {above} cannot be written. Choose another folder with --out.")
-    return path
-
-
-def names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def parse_levels(text: str) -> list[float]:
-    try:
-        return [float(part) for part in names(text)]
-    except ValueError:
-        raise ConfigError(f'--levels takes probabilities such as 0.8,0.95, not "{text}".') from None
-
-
-def parse_budget(text: str | None) -> float | None:
-    """Seconds from 40s, 10m, 1.5h or a bare number of seconds."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(s|m|min|h)?\s*", text.lower())
-    if not match or float(match.group(1)) == 0:
-        raise ConfigError(f'--budget takes a time such as 40s, 10m or 1h, not "{text}".')
-    return float(match.group(1)) * {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}[match.group(2)]
-
-
-def command_line() -> str:
-    """What the user typed."""
-    return "inorder " + shlex.join(sys.argv[1:])
-
-
-def finite(value: float) -> float | None:
-    import math
-
-    return value if math.isfinite(value) else None
-
-
-def plain(value: Any) -> Any:
-    """Arrays, records and NumPy numbers as JSON values."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    return finite(value) if isinstance(value, float) else value
-
-
-def print_json(value: Any) -> None:
-    print_data(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def complain(text: str) -> None:
-    """A line to standard error."""
-    typer.echo(text, err=True)
 
 
 def interrupt(number: int, frame: Any) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -24,38 +24,18 @@ from typing import TYPE_CHECKING, Any
 
 from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
 from inorder.data.series import Series, read_series
-from inorder.errors import ConfigError, ForecastError, InorderError, unknown
+from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
 from inorder.forecast.intervals import check_levels
+from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.score import level_name
 from inorder.tasks.forecast import candidate, default_models
+from inorder.tasks.registry import task as known_task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCORES = ("mae", "rmse", "smape", "mase", "owa", "pinball", "crps")
-OnRow = Callable[["Table"], None]
-
-
-class Table(list[dict[str, Any]]):
-    """One dictionary a model: `model`, `selection`, the test scores, `seconds`, `error`. Prints as a table."""
-
-    def to_frame(self) -> Any:
-        """As a polars frame."""
-        import polars
-
-        return polars.DataFrame(list(self), infer_schema_length=None)
-
-    def __str__(self) -> str:
-        heads = [key for key in self[0] if key not in ("error", "fell_back")] if self else []
-        rows = [heads] + [[str(row["model"]), *(_short(row[key]) for key in heads[1:])] for row in self]
-        widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
-        lines = ["  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) for row in rows]
-        return "\n".join(line + (f"  {row['error']}" if row["error"] else "") for line, row in zip(lines, [{"error": None}, *self], strict=True))
-
-
-def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.3f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +104,22 @@ class Comparison:
         return write_bundle(path, Bundle(own.model, own.weights, texts, parts))
 
 
-def compare(
-    task: str,
+def compare(task: str, data: Any, **options: Any) -> Any:
+    """Fit every candidate of a task to `data`, rank them, and fit the winner to everything.
+
+    task: "forecast" or "detect".   data: a file, a frame, an array, the name of a sample; what the task reads.
+    options: those of the task's own function, which says what comes back: `inorder.comparison.compare_forecast` gives a `Comparison`
+        (horizon=, models=, folds=, by=, levels=, budget=, …), `inorder.detection.compare_detect` a `DetectionComparison`
+        (labels=, alarm_rate=, models=, budget=, …).
+
+    >>> result = compare("forecast", "air-passengers", horizon=12, models=["naive", "seasonal-naive"])
+    >>> result.winner, len(result.table)
+    ('seasonal-naive', 2)
+    """
+    return known_task(task).part("compare")(data, **options)
+
+
+def compare_forecast(
     data: Any,
     *,
     horizon: int | None = None,
@@ -143,9 +137,9 @@ def compare(
     on_progress: OnProgress | None = None,
     **reading: Any,
 ) -> Comparison:
-    """Fit every candidate to the same folds of `data`, rank them, and fit the winner to everything.
+    """Fit every forecaster to the same folds of `data`, rank them, and fit the winner to everything.
 
-    task: "forecast".   data: whatever `read_series` reads; further keywords (`value=`, `season_length=`, …) go to it.
+    data: whatever `read_series` reads; further keywords (`value=`, `season_length=`, …) go to it.
     horizon: steps ahead; None = one season, or a tenth of the data where there is none.
     models: names of candidates, or name -> forecaster; None = all that suit the data.
     folds, step: how many selection folds, and how many rows their origins lie apart (None = horizon). Short data get fewer folds.
@@ -156,12 +150,11 @@ def compare(
 
     Raises ConfigError for an option that is out of range and SeriesError where the data are too short to judge.
 
-    >>> result = compare("forecast", "air-passengers", horizon=12, models=["naive", "seasonal-naive"])
-    >>> result.winner, len(result.table)
-    ('seasonal-naive', 2)
+    >>> compare_forecast("air-passengers", horizon=12, models=["naive", "seasonal-naive"]).winner
+    'seasonal-naive'
     """
     given = {name: value for name, value in locals().items() if name != "reading"} | reading
-    levels = check_options(task, horizon=horizon, models=models, folds=folds, step=step, by=by, levels=levels, intervals=intervals, budget=budget, keep=keep)
+    levels = check_options(horizon=horizon, models=models, folds=folds, step=step, by=by, levels=levels, intervals=intervals, budget=budget, keep=keep)
     clock = Clock(budget)
     series = read_series(data, **reading)
     check_regular(series)
@@ -223,7 +216,6 @@ def compare(
 
 
 def check_options(
-    task: str,
     *,
     horizon: int | None,
     models: Sequence[str] | Mapping[str, Forecaster] | None,
@@ -236,8 +228,6 @@ def check_options(
     keep: str,
 ) -> tuple[float, ...]:
     """Refuse what is out of range, before any data are read; the levels in rising order.   Raises ConfigError."""
-    if task != "forecast":
-        raise unknown("task", task, ["forecast"])
     if by not in SCORES:
         raise unknown("score", by, SCORES)
     if keep not in ("best", "all"):
@@ -314,24 +304,6 @@ def mean_of(values: Sequence[float]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def reason(error: Exception) -> str:
-    """Why a model failed: our own sentence, or the kind and text of a foreign error."""
-    return str(error) if isinstance(error, InorderError) else f"{type(error).__name__}: {error}"
-
-
-def told(table: Table) -> str:
-    """Every reason once, with the models that gave it."""
-    by_reason: dict[str, list[str]] = {}
-    for row in table:
-        by_reason.setdefault(str(row["error"]), []).append(row["model"])
-    return " ".join(f"{', '.join(models)}: {error}" for error, models in by_reason.items())
-
-
-def plain(value: float) -> float | None:
-    """None for a score that is not finite, as JSON wants it."""
-    return value if math.isfinite(value) else None
-
-
 def fit_winners(table: Table, forecasters: Mapping[str, Forecaster], series: Series, keep: str, clock: Clock, notes: list[str]) -> dict[str, Fitted]:
     """The best model fitted to everything, and the others behind it if they are kept. Should the first fail there, the next takes its place, with a note."""
     fitted: dict[str, Fitted] = {}
@@ -349,8 +321,8 @@ def fit_winners(table: Table, forecasters: Mapping[str, Forecaster], series: Ser
 
 def describe_call(arguments: Mapping[str, Any]) -> str:
     """The Python call that makes the comparison again; data that have no short name stand as `data`."""
-    defaults = {name: parameter.default for name, parameter in inspect.signature(compare).parameters.items()}
-    task, data = arguments["task"], arguments["data"]
-    words = [repr(task), repr(str(data)) if isinstance(data, str | PathLike) else "data"]
-    words += [f"{name}={value!r}" for name, value in arguments.items() if name not in ("task", "data", "on_row", "on_progress") and value != defaults.get(name)]
+    defaults = {name: parameter.default for name, parameter in inspect.signature(compare_forecast).parameters.items()}
+    data = arguments["data"]
+    words = ["'forecast'", repr(str(data)) if isinstance(data, str | PathLike) else "data"]
+    words += [f"{name}={value!r}" for name, value in arguments.items() if name not in ("data", "on_row", "on_progress") and value != defaults.get(name)]
     return f"inorder.compare({', '.join(words)})"

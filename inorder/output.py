@@ -1,4 +1,4 @@
-"""What leaves the program: forecasts to a file (CSV, Parquet or JSON, whole or not at all), data and messages to standard output.
+"""What leaves the program: forecasts and alarms to a file (CSV, Parquet or JSON, whole or not at all), data and messages to standard output.
 
 A reader that goes away (`| head -1`) ends the output, never the work.
 """
@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +19,46 @@ from inorder.errors import ConfigError
 
 if TYPE_CHECKING:
     from inorder.forecast.base import Forecast
+    from inorder.forecast.detect import Detections
 
 KINDS = (".csv", ".parquet", ".json")
 
 
 def write_forecast(forecast: Forecast, path: Path | None, as_json: bool) -> None:
     """Write the long frame of `forecast` to `path` by its ending, or as CSV (or JSON) to standard output."""
+    frame = as_polars(forecast.to_frame())
+    write_frame(frame, lambda: to_json(forecast, frame), path, as_json)
+
+
+def write_detections(found: Detections, model: str, path: Path | None, as_json: bool) -> None:
+    """Write one row an observation to `path` by its ending, or as CSV (or JSON) to standard output."""
+    frame = as_polars(found.to_frame())
+
+    def text() -> str:
+        rows = [{key: _plain(value) for key, value in row.items()} for row in frame.iter_rows(named=True)]
+        return json.dumps({"model": model, "alarms": int(found.is_anomaly.sum()), "rows": rows}, ensure_ascii=False, allow_nan=False)
+
+    write_frame(frame, text, path, as_json)
+
+
+def as_polars(frame: Any) -> Any:
     import polars
 
-    frame = forecast.to_frame()
-    frame = frame if isinstance(frame, polars.DataFrame) else polars.from_pandas(frame)
-    if path is None:
-        print_data(to_json(forecast, frame) + "\n" if as_json else frame.write_csv())
-        return
-    if path.suffix not in KINDS:
+    return frame if isinstance(frame, polars.DataFrame) else polars.from_pandas(frame)
+
+
+def check_kind(path: Path | None) -> None:
+    """Refuse a file whose ending says no kind that we write."""
+    if path is not None and path.suffix not in KINDS:
         raise ConfigError(f'--out takes a file that ends in {", ".join(KINDS)}, not "{path.name}".')
+
+
+def write_frame(frame: Any, json_text: Callable[[], str], path: Path | None, as_json: bool) -> None:
+    """A frame to a file by its ending, whole or not at all, or to standard output."""
+    if path is None:
+        print_data(json_text() + "\n" if as_json else frame.write_csv())
+        return
+    check_kind(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
@@ -42,7 +68,7 @@ def write_forecast(forecast: Forecast, path: Path | None, as_json: bool) -> None
         elif path.suffix == ".parquet":
             frame.write_parquet(fresh)
         else:
-            Path(fresh).write_text(to_json(forecast, frame) + "\n", encoding="utf-8")
+            Path(fresh).write_text(json_text() + "\n", encoding="utf-8")
         os.chmod(fresh, 0o666 & ~umask())
         os.replace(fresh, path)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The pictures: a series, a forecast, a backtest, a decomposition, autocorrelations, residuals.
+"""The pictures: a series, a forecast, a backtest, a decomposition, autocorrelations, impulse responses, residuals.
 
 Each function returns a matplotlib Figure that belongs to no window: `figure.savefig("f.png")`, `"f.svg"` or `"f.pdf"` writes it,
 and `svg(figure)` gives the text for a page. Colours are those of Okabe & Ito 2008, which colour-blind readers can tell apart;
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from inorder.data.series import Series
     from inorder.forecast.base import Forecast
-    from inorder.forecast.diagnostics import Decomposition
+    from inorder.forecast.decomposition import Decomposition
+    from inorder.forecast.detect import Detections
+    from inorder.forecast.irregular import Interpolation
+    from inorder.forecast.var_analysis import ImpulseResponses
 
 INK, MUTED, BLUE, ORANGE, GREEN = "#222222", "#767676", "#0072B2", "#B35900", "#00735C"
 STYLE: Any = {  # matplotlib's settings by their names
@@ -141,6 +144,22 @@ def plot_forecast(
 
 
 @styled
+def plot_interpolation(found: Interpolation) -> Figure:
+    """The observations, and what a model says of the series at the times that were asked for, with its bands."""
+    order = np.argsort(found.index, kind="stable")
+    at = _x(found.index[order])
+    fig, (ax,) = figure()
+    for k, level in enumerate(sorted(found.lower, reverse=True)):
+        lower, upper = found.lower[level][order], found.upper[level][order]
+        ax.fill_between(at, lower, upper, color=BLUE, alpha=0.16 + 0.12 * k, linewidth=0, label=f"{100 * level:.12g} % band")
+    ax.plot(at, found.mean[order], color=BLUE, label="model")
+    ax.plot(_x(found.history.stamps()), found.history.y(), color=INK, marker="o", markersize=2.5, linestyle="none", label="observed")
+    ax.set_title(_short(found.history.ids[0]))
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, borderaxespad=0.2, handlelength=1.6, columnspacing=1.2)
+    return fig
+
+
+@styled
 def plot_folds(folds: Sequence[tuple[str, Forecast, np.ndarray[Any, Any]]], which: int = 0) -> Figure:
     """Rolling-origin forecasts beside what came.   folds: (title, forecast, truth (series, horizon)) from the earliest origin to the latest."""
     fig, axes = figure(len(folds), height=1.9)
@@ -155,8 +174,9 @@ def plot_folds(folds: Sequence[tuple[str, Forecast, np.ndarray[Any, Any]]], whic
 
 @styled
 def plot_decomposition(parts: Decomposition, index: Any, y: Any, *, season: bool = True) -> Figure:
-    """The series, its trend, its season (if there is one) and what remains, under one another."""
-    rows = [("series", y), ("trend", parts.trend), *([("season", parts.seasonal)] if season else []), ("remainder", parts.remainder)]
+    """The series, its trend, its seasons (if there are any) and what remains, under one another."""
+    seasons = [(f"season {m}", part) for m, part in parts.seasonals.items()] if len(parts.seasonals) > 1 else [("season", parts.seasonal)]
+    rows = [("series", y), ("trend", parts.trend), *(seasons if season else []), ("remainder", parts.remainder)]
     fig, axes = figure(len(rows), height=1.25, left=1.0, share_x=True)
     for ax, (name, values) in zip(axes, rows, strict=True):
         ax.plot(*_thin(_x(index), values), color=INK if name == "series" else BLUE)
@@ -195,6 +215,26 @@ def plot_correlations(panels: Mapping[str, np.ndarray[Any, Any]], count: int) ->
 
 
 @styled
+def plot_impulses(responses: ImpulseResponses, impulses: Sequence[int], answers: Sequence[int]) -> Figure:
+    """Impulse responses with their confidence bands: a column for each shock, a row for each channel that answers.   impulses, answers: positions."""
+    fig, axes = figure(len(answers), len(impulses), height=1.5, width=max(7.2, 2.2 * len(impulses)))
+    steps = np.arange(len(responses.values))
+    for ax, (j, k) in zip(axes, [(j, k) for j in answers for k in impulses], strict=True):
+        ax.axhline(0, color=MUTED, linewidth=0.8)
+        for shade, level in enumerate(sorted(responses.lower, reverse=True)):
+            lower, upper = responses.lower[level][:, j, k], responses.upper[level][:, j, k]
+            ax.fill_between(steps, lower, upper, color=BLUE, alpha=0.16 + 0.12 * shade, linewidth=0, label=f"{100 * level:.12g} % band")
+        ax.plot(steps, responses.values[:, j, k], color=BLUE, linewidth=1.6, label="response")
+        ax.set_title(f"{_short(responses.ids[k])} → {_short(responses.ids[j])}", fontsize=8)
+        ax.tick_params(labelsize=7)
+    for ax in axes[len(axes) - len(impulses) :]:
+        ax.set_xlabel("steps after the shock")
+    if responses.lower:
+        axes[0].legend(loc="best", fontsize=7)
+    return fig
+
+
+@styled
 def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any]) -> Figure:
     """One-step errors over time, their autocorrelations, and their distribution beside a normal one."""
     known = residuals[~np.isnan(residuals)]
@@ -221,6 +261,37 @@ def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any
         )
         spread.legend(loc="upper right")
     spread.set_title("distribution of the errors")
+    return fig
+
+
+@styled
+def plot_detections(found: Detections, which: int | str = 0, windows: Sequence[tuple[int, int]] = ()) -> Figure:
+    """The series with the band that single errors seldom leave, its alarms, and the scores below.   windows: (first, last) rows to shade."""
+    i = _position(found.rows, which)
+    at = found.part(i)
+    x, y, score, raised = _x(found.rows.stamps(i)), found.rows.y(i), found.score[at], found.is_anomaly[at]
+    fig, (above, below) = figure(2, height=1.7, share_x=True)
+    for ax in (above, below):
+        for k, (first, last) in enumerate(windows):
+            ax.axvspan(x[first], x[last], color=GREEN, alpha=0.14, linewidth=0, label="labelled" if k == 0 and ax is above else None)
+    known = np.isfinite(found.lower[at]) & np.isfinite(found.upper[at])
+    if known.any():
+        stretch = max(1, len(x) // (MANY // 4))
+        places = np.flatnonzero(known)[::stretch]
+        above.fill_between(x[places], found.lower[at][places], found.upper[at][places], color=BLUE, alpha=0.25, linewidth=0, label="expected")
+    above.plot(*_thin(x, y), color=INK, linewidth=0.9)
+    above.plot(x[raised], y[raised], "o", color=ORANGE, markersize=5, label="alarm")
+    if np.isfinite(y).any() and known.any():  # one wild bound must not flatten the series
+        low, high = float(np.nanmin(y)), float(np.nanmax(y))
+        room = 0.15 * (high - low or abs(high) or 1.0)
+        above.set_ylim(low - room, high + room)
+    above.set_title(_short(found.rows.ids[i]))
+    above.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.2)
+    shown = np.flatnonzero(np.nan_to_num(score) > 0)
+    below.vlines(x[shown], 0, score[shown], color=MUTED, linewidth=0.8)
+    below.vlines(x[raised], 0, score[raised], color=ORANGE, linewidth=1.6)
+    below.set_ylabel("score")
+    below.set_ylim(bottom=0)
     return fig
 
 

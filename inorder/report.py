@@ -19,6 +19,8 @@ from inorder.tasks.forecast import CANDIDATES
 from inorder.typing import Floats
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from inorder.comparison import Comparison
 
 LONGEST_TABLE = 60  # rows of the forecast that are written out
@@ -46,8 +48,6 @@ class Figure:
 
 def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_by: str, horizon: int | None = None) -> str:
     """The page for a fitted forecaster, with the comparison that chose it if there was one.   made_by: the command or call that makes it again."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
     series = fitted.history
     season = fitted.forecaster.season_of(series)
     steps = comparison.horizon if comparison else (2 * season if season > 1 else 10) if horizon is None else horizon
@@ -55,33 +55,49 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
     forecast = fitted.predict(steps, levels)
     example_id = example_series(fitted, comparison)
     example = series.ids.index(example_id)
-    environment = Environment(loader=PackageLoader("inorder"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "level_name": level_name}
     models = [row["model"] for row in comparison.table] if comparison else [fitted.forecaster.name]
-    return environment.get_template("report.html").render(
-        title=f"Forecast of {series.source}",
-        series=series,
-        fitted=fitted,
-        forecast=forecast,
-        name=comparison.winner if comparison else fitted.forecaster.name,
-        example=example_id,
-        summary=fitted.summary(),
-        forecast_rows=forecast_rows(forecast, example),
-        figures=draw(fitted, forecast, comparison, example, season),
-        checks=residual_check_rows(fitted, example, season),
-        comparison=comparison,
-        verdict=verdict(comparison) if comparison else None,
-        columns=COLUMNS,
-        coverage_columns=[(f"coverage_{level_name(level)}", f"{level_name(level)} %") for level in levels],
-        models=[(name, CANDIDATES[name]) for name in models if name in CANDIDATES],
-        made_by=made_by,
-        versions={
-            "inorder": version("inorder"),
-            "Python": platform.python_version(),
-            "NumPy": version("numpy"),
-            "machine": f"{platform.system()} {platform.machine()}",
-        },
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            title=f"Forecast of {series.source}",
+            series=series,
+            fitted=fitted,
+            forecast=forecast,
+            name=comparison.winner if comparison else fitted.forecaster.name,
+            example=example_id,
+            summary=fitted.summary(),
+            forecast_rows=forecast_rows(forecast, example),
+            figures=draw(fitted, forecast, comparison, example, season),
+            checks=residual_check_rows(fitted, example, season),
+            comparison=comparison,
+            verdict=verdict(comparison) if comparison else None,
+            columns=COLUMNS,
+            coverage_columns=[(f"coverage_{level_name(level)}", f"{level_name(level)} %") for level in levels],
+            models=[(name, CANDIDATES[name]) for name in models if name in CANDIDATES],
+            made_by=made_by,
+            versions=versions(),
+        )
     )
+
+
+def environment() -> Environment:
+    """The templates, with automatic escaping and our filters."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    made = Environment(loader=PackageLoader("inorder"), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {"number": number, "level_name": level_name}
+    return made
+
+
+def versions() -> dict[str, str]:
+    """What made a page."""
+    return {
+        "inorder": version("inorder"),
+        "Python": platform.python_version(),
+        "NumPy": version("numpy"),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def example_series(fitted: Fitted, comparison: Comparison | None) -> str:
@@ -139,7 +155,8 @@ def forecast_rows(forecast: Forecast, example: int) -> list[tuple[str, list[floa
 def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, example: int, season: int) -> dict[str, Figure]:
     """Every picture of the page, by its place."""
     from inorder import plots
-    from inorder.forecast.diagnostics import acf, decompose, pacf
+    from inorder.forecast.decomposition import decompose
+    from inorder.forecast.diagnostics import acf, pacf
 
     series, figures = fitted.history, {}
     y, stamps = series.y(example), series.stamps(example)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,20 +18,22 @@ from inorder.output import say
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from inorder.comparison import Table
+    from inorder.leaderboard import Table
 
 
 LABELS = {"mase": "MASE", "smape": "sMAPE %", "crps": "CRPS", "owa": "OWA", "mae": "MAE", "rmse": "RMSE", "pinball": "pinball", "selection": "selection"}
 
 
+DETECTION = {"nab": "NAB", "own": "NAB, own alarms", "precision": "precision", "recall": "recall", "f1": "F1", "alarm_rate": "alarms in 1,000 rows"}
+
 interrupted = False  # set by the command line's handler of Ctrl-C
 
 
 class Board:
-    """The leaderboard of a comparison while it runs.   quiet: show nothing."""
+    """The leaderboard of a comparison while it runs.   quiet: show nothing.   task: which columns there are."""
 
-    def __init__(self, by: str, quiet: bool) -> None:
-        self.by, self.quiet = by, quiet
+    def __init__(self, by: str, quiet: bool, task: str = "forecast") -> None:
+        self.by, self.quiet, self.task = by, quiet, task
         self.live: Any = None
         self.table: Table | None = None
         self.running: tuple[str, float] | None = None
@@ -58,8 +62,7 @@ class Board:
         for row in table:  # a pipe gets a line at once
             if row["model"] not in self.printed:
                 self.printed.add(row["model"])
-                result = row["error"] or f"{self.by} {_number(row['selection'])} on the selection folds, {_number(row[self.by])} on the test part"
-                say(f"{row['model']}: {result} ({row['seconds']:.2f} s)")
+                say(f"{row['model']}: {row['error'] or outcome(row, self.by, self.task)} ({row['seconds']:.2f} s)")
 
     def progress(self, model: str, share: float) -> None:
         """A model has done this share of its work."""
@@ -70,7 +73,7 @@ class Board:
         from rich.progress_bar import ProgressBar
         from rich.table import Table as RichTable
 
-        parts: list[Any] = [leaderboard(self.table, self.by, None)] if self.table else []
+        parts: list[Any] = [leaderboard(self.table, self.by, None, self.task)] if self.table else []
         if self.running:
             line = RichTable.grid(padding=(0, 1))
             line.add_row(self.running[0], ProgressBar(total=1.0, completed=self.running[1], width=40), f"{100 * self.running[1]:.0f} %")
@@ -83,30 +86,57 @@ class Board:
 
         console = Console() if sys.stdout.isatty() else Console(width=120, file=io.StringIO(), color_system=None)
         with console.capture() as captured:
-            console.print(leaderboard(table, self.by, winner))
+            console.print(leaderboard(table, self.by, winner, self.task))
         say("\n".join(line.rstrip() for line in captured.get().splitlines()))
-        say(f"selection: {LABELS.get(self.by, self.by)} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.")
+        if self.task == "forecast":
+            say(f"selection: {LABELS.get(self.by, self.by)} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.")
+        elif table[0].get("nab") is not None:
+            say("NAB: at the best threshold for all files, chosen with the labels; the rest: at the alarms that each detector raises by itself.")
 
 
-def leaderboard(table: Table, by: str, winner: str | None) -> RichTable:
-    """The table for people: the selection score, the test scores, the seconds, or the reason why there are none."""
+def outcome(row: Mapping[str, Any], by: str, task: str) -> str:
+    """A model's result in a line."""
+    if task == "forecast":
+        return f"{by} {_number(row['selection'])} on the selection folds, {_number(row[by])} on the test part"
+    rate = f"{1000 * row['alarm_rate']:.2f} alarms in 1,000 rows"
+    return rate if row[by] is None else f"{DETECTION[by]} {_number(row[by])}, {rate}"
+
+
+def columns_of(table: Table, by: str, task: str) -> Sequence[tuple[str, Callable[[Mapping[str, Any]], str]]]:
+    """Heading and cell of each column between the model and the seconds."""
+    if task == "detect":
+        names = [name for name in DETECTION if name == "alarm_rate" or any(row[name] is not None for row in table)]
+        return [(DETECTION[name], partial(_scaled, name=name, factor=1000.0 if name == "alarm_rate" else 1.0)) for name in names]
+    shown = ["selection", by, *(name for name in ("mase", "smape", "crps", "owa") if name != by)]
+    inside = [name for name in table[0] if name.startswith("coverage_")]
+    return [(LABELS[name], partial(_scaled, name=name, factor=1.0)) for name in shown] + [
+        (f"in {name.removeprefix('coverage_')} %", partial(_share, name=name)) for name in inside
+    ]
+
+
+def _scaled(row: Mapping[str, Any], name: str, factor: float) -> str:
+    return _number(None if row[name] is None else factor * row[name])
+
+
+def _share(row: Mapping[str, Any], name: str) -> str:
+    return "–" if row[name] is None else f"{100 * row[name]:.0f} %"
+
+
+def leaderboard(table: Table, by: str, winner: str | None, task: str = "forecast") -> RichTable:
+    """The table for people: the scores of the task, the seconds, or the reason why there are none."""
     from rich.table import Table as RichTable
 
-    shown = ["selection", by, *(name for name in ("mase", "smape", "crps", "owa") if name != by)]
-    coverage = [name for name in table[0] if name.startswith("coverage_")]
+    columns = columns_of(table, by, task)
     drawn = RichTable(box=None, pad_edge=False, header_style="bold")
     drawn.add_column("model", no_wrap=True)
-    for name in shown:
-        drawn.add_column(LABELS[name], justify="right", no_wrap=True)
-    for name in coverage:
-        drawn.add_column(f"in {name.removeprefix('coverage_')} %", justify="right", no_wrap=True)
+    for label, _ in columns:
+        drawn.add_column(label, justify="right", no_wrap=True)
     drawn.add_column("seconds", justify="right", no_wrap=True)
     drawn.add_column("", overflow="fold")
     for row in table:
         style = "bold green" if row["model"] == winner else "dim" if row["error"] else None
-        inside = ["–" if row[name] is None else f"{100 * row[name]:.0f} %" for name in coverage]
-        note = row["error"] or (f"last value stands in for {row['fell_back']} series" if row["fell_back"] else "")
-        drawn.add_row(row["model"], *(_number(row[name]) for name in shown), *inside, f"{row['seconds']:.2f}", note, style=style)
+        note = row["error"] or (f"last value stands in for {row['fell_back']} series" if row.get("fell_back") else "")
+        drawn.add_row(row["model"], *(cell(row) for _, cell in columns), f"{row['seconds']:.2f}", note, style=style)
     return drawn
 
 

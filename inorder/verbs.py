@@ -16,21 +16,32 @@ import numpy as np
 
 from inorder.backtest import DECILES, Clock, Fold, naive2_means, score
 from inorder.bundle import read_bundle
-from inorder.comparison import compare, seeded
-from inorder.data.continuing import newer_rows, positions, read_like
+from inorder.comparison import compare_forecast, seeded
+from inorder.data.continuing import rows_after
 from inorder.data.series import Series, extend, read_series
-from inorder.errors import BundleError, ConfigError, SeriesError, unknown
+from inorder.errors import BundleError, ConfigError, SeriesError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecaster, Progress, check_whole
 from inorder.forecast.intervals import check_levels
 from inorder.metrics.score import Score, signature
-from inorder.tasks.forecast import restore
+from inorder.tasks.registry import TASKS
+from inorder.tasks.registry import task as known_task
 from inorder.typing import Floats
 
-TASKS = {"forecast": restore}  # task -> what makes a fitted model of its bundle
+
+def fit(task: str, data: Any, model: Any = "auto", **options: Any) -> Any:
+    """Fit one model to `data`; "auto" takes the winner of `compare`.
+
+    task: "forecast" or "detect".   model: a name of `inorder models TASK`, or a forecaster or detector.
+    options: those of the task's own function: `inorder.verbs.fit_forecast` gives a `Fitted` (settings=, budget=, seed=, horizon=, …),
+        `inorder.detection.fit_detect` a `FittedDetector` (alarm_rate=, settings=, budget=, …).
+
+    >>> fit("forecast", "air-passengers", model="drift").predict(2).mean.round(1).tolist()
+    [434.2, 436.5]
+    """
+    return known_task(task).part("fit")(data, model, **options)
 
 
-def fit(
-    task: str,
+def fit_forecast(
     data: Any,
     model: str | Forecaster = "auto",
     *,
@@ -41,32 +52,30 @@ def fit(
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> Fitted:
-    """Fit one model to `data`; "auto" takes the winner of `compare`.
+    """Fit one forecaster to `data`; "auto" takes the winner of `compare`.
 
-    task: "forecast".   model: a name of `inorder models forecast`, or a forecaster.   settings: changes to the model's own.
+    model: a name of `inorder models forecast`, or a forecaster.   settings: changes to the model's own.
     budget: seconds.   seed: for models that draw random numbers.   horizon: what "auto" compares at.
     Further keywords go to `read_series`.
 
-    >>> fit("forecast", "air-passengers", model="drift").predict(2).mean.round(1).tolist()
-    [434.2, 436.5]
+    >>> fit_forecast("air-passengers", model="naive").predict(1).mean.tolist()
+    [432.0]
     """
-    if task not in TASKS:
-        raise unknown("task", task, TASKS)
     if model == "auto":
         if settings:
             raise ConfigError("Settings belong to one model: name it instead of auto.")
-        return compare(task, data, horizon=horizon, budget=budget, seed=seed, **reading).best
+        return compare_forecast(data, horizon=horizon, budget=budget, seed=seed, **reading).best
     series = read_series(data, **reading)
     forecaster = seeded(model, seed) if isinstance(model, str) else model
     return forecaster.with_settings(settings or {}).fit(series, seconds=Clock(budget).share(1), progress=on_progress)
 
 
-def load(path: str | Path) -> Fitted:
-    """The model that a bundle holds.   Raises BundleError, naming the file, where it is damaged or not a bundle."""
+def load(path: str | Path) -> Any:
+    """The fitted model that a bundle holds, a `Fitted` or a `FittedDetector`.   Raises BundleError, naming the file, where it is damaged or not a bundle."""
     bundle = read_bundle(path)
     if bundle.model["task"] not in TASKS:
         raise BundleError(f'{path} holds a model for the task "{bundle.model["task"]}", which this version of inorder does not know.')
-    return TASKS[bundle.model["task"]](bundle)
+    return TASKS[bundle.model["task"]].part("restore")(bundle)
 
 
 def newer(model: Fitted, data: Any, **reading: Any) -> Series | None:
@@ -75,30 +84,31 @@ def newer(model: Fitted, data: Any, **reading: Any) -> Series | None:
     A file or frame is read as the history was; `reading` says what is different. Raises SeriesError where `data` lack a series of
     the model, or have another kind of stamps, another frequency or another column of values.
     """
-    history = model.history
-    array = isinstance(data, Series | np.ndarray | list | tuple | range)
-    new = read_series(data, **reading) if array else read_like(history, data, reading)
-    kinds = (history.index.dtype.kind, new.index.dtype.kind)
-    if history.frequency is None or (kinds[0] != kinds[1] and kinds != ("f", "i")):
-        raise SeriesError(f"{new.source} has other stamps than {history.source}, which the model was fitted to.")
-    known = positions(history, new)
-    missing = [name for i, name in enumerate(history.ids) if i not in known]
-    if missing:
-        raise SeriesError(f'{new.source} has no series "{missing[0]}"; the model was fitted to {len(history)} series and needs them all.')
-    return newer_rows(history, new)
+    return rows_after(model.history, data, reading)
 
 
-def evaluate(
-    model: Fitted | str | Path, data: Any, *, horizon: int | None = None, step: int | None = None, levels: Sequence[float] = DEFAULT_LEVELS, **reading: Any
+def evaluate(model: Any, data: Any, **options: Any) -> dict[str, Score]:
+    """Scores of a fitted model, or of the bundle at a path, on rows that it has not seen.
+
+    options: those of the task's own function: `inorder.verbs.evaluate_forecast` (horizon=, step=, levels=, …),
+        `inorder.detection.evaluate_detect` (labels=, …).
+    """
+    fitted = load(model) if isinstance(model, str | Path) else model
+    name = "forecast" if isinstance(fitted, Fitted) else fitted.task
+    found: dict[str, Score] = known_task(name).part("evaluate")(fitted, data, **options)
+    return found
+
+
+def evaluate_forecast(
+    fitted: Fitted, data: Any, *, horizon: int | None = None, step: int | None = None, levels: Sequence[float] = DEFAULT_LEVELS, **reading: Any
 ) -> dict[str, Score]:
-    """Scores of a fitted model on rows that it has not seen: those of `data` that come after its history.
+    """Scores of a fitted forecaster on rows that it has not seen: those of `data` that come after its history.
 
     horizon: steps ahead; None = all newer rows in one forecast.   step: rows between origins, None = horizon; at each later
     origin the rows before it are taken in by `update`, without fitting again. The scores are those of the leaderboard, and like there
     means over the origins. Where a series of a panel has fewer newer rows than another, what it lacks counts as missing.
     Raises SeriesError where nothing is newer.
     """
-    fitted = model if isinstance(model, Fitted) else load(model)
     new = newer(fitted, data, **reading)
     if new is None:
         raise SeriesError(f"Nothing to evaluate on: no row of the data comes after {fitted.history.describe()}, which the model was fitted to.")

@@ -19,7 +19,7 @@ from inorder.data.frequency import MONTHS, Frequency
 from inorder.data.grid import SPARSEST, OffGrid
 from inorder.data.options import NONE, Options
 from inorder.data.reading import read_columns
-from inorder.data.series import Series
+from inorder.data.series import Series, read_series
 from inorder.data.spacing import FEWEST_SPARSE, FILLED, infer_frequency
 from inorder.data.tables import Table, read_table
 from inorder.errors import SeriesError, unknown
@@ -238,3 +238,21 @@ def _names(history: Series, table: Table, given: Mapping[str, Any], following: b
             f"Pass --value {roles.values[0]} if that is meant, or rename the column."
         )
     return found
+
+
+def rows_after(history: Series, data: Any, reading: Mapping[str, Any]) -> Series | None:
+    """The rows of `data` that come after `history`, of each series that it knows after its own last row; None where there is none.
+
+    A file or frame is read as the history was; `reading` says what is different. Raises SeriesError where `data` lack a series of
+    the history, or have another kind of stamps, another frequency or another column of values.
+    """
+    array = isinstance(data, Series | np.ndarray | list | tuple | range)
+    new = read_series(data, **reading) if array else read_like(history, data, reading)
+    kinds = (history.index.dtype.kind, new.index.dtype.kind)
+    if history.frequency is None or (kinds[0] != kinds[1] and kinds != ("f", "i")):
+        raise SeriesError(f"{new.source} has other stamps than {history.source}, which the model was fitted to.")
+    known = positions(history, new)
+    missing = [name for i, name in enumerate(history.ids) if i not in known]
+    if missing:
+        raise SeriesError(f'{new.source} has no series "{missing[0]}"; the model was fitted to {len(history)} series and needs them all.')
+    return newer_rows(history, new)

@@ -84,6 +84,21 @@ def read_columns(table: Table, options: Options) -> Series:
     return replace(series, reading=_remembered(frequency, roles, options, table, stamps, mark))
 
 
+def read_in_order(data: Any, options: Options) -> Series:
+    """One series whose rows stay in the order of the file, at whatever stamps: none is sorted, joined, dropped or added, so the series is irregular."""
+    table, _ = without_empty_rows(read_table(data, options))
+    roles = find_roles(table, options)
+    stamps = stamps_of(table, roles, options)
+    codes, ids = codes_of(table, roles)
+    columns, _, _ = numbers_of(table, roles, options)
+    rows = stacked(table, roles, stamps, codes, columns)
+    if len(ids) > 1 or len(roles.values) > 1:
+        raise SeriesError(f"{table.source} holds several series, and their stamps are irregular; name one of the columns with --value, or give a file each.")
+    if stamps is None:
+        raise SeriesError(f"{table.source} has no column of stamps.")
+    return _series(rows, None, ids if roles.id else roles.values, roles, options, table, None, stamps, [])
+
+
 def _from_array(data: Any, options: Options) -> Series:
     """Numbers without columns: (time,) or (time, series)."""
     allowed = {"season_length", "frequency", "start"}

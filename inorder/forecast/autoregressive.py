@@ -9,6 +9,9 @@ the one with the least criterion, all candidates fitted to the same n rows, thos
 
 where k counts φ, c and σ. The chosen order is fitted again to all the rows that it can use.
 
+Or by a method whose fit is stationary, whatever the data (`stationary`): Yule–Walker, Burg, exact maximum likelihood. There n is the number of
+observations and −2·log L of the criteria is that of all of them, at the coefficients that the method found; c = μ·(1 − φ₁ − … − φₚ).
+
 The forecast is the recursion itself with forecasts in the place of values to come; its error h steps ahead has the variance
 
     σ²·(ψ₀² + … + ψ[h−1]²),   ψ₀ = 1,   ψ[j] = φ₁·ψ[j−1] + … + φₚ·ψ[j−p]
@@ -28,18 +31,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inorder.errors import ConfigError, ForecastError, unknown
-from inorder.forecast.base import Model, check_whole
+from inorder.forecast.base import LikelihoodModel, check_whole
 from inorder.forecast.intervals import deviation, normal_quantiles
 from inorder.forecast.local import LocalForecaster
+from inorder.forecast.stationary import Likelihood, burg, coefficients, inverse_covariance, yule_walker
 from inorder.typing import Floats, Values
 
 CRITERIA = ("aic", "aicc", "bic")
+METHODS = ("least-squares", "yule-walker", "burg", "exact")
 LARGEST = float(np.finfo(np.float64).max)
 LARGEST_PSI = 1e150  # whose square is in range
 
 
 class ARState(NamedTuple):
-    """recent: (order,) the last values, newest first; forecasts stand in for missing ones, NaN where there was no forecast yet.
+    """recent: (order,) the last values, newest first; forecasts stand in for missing ones, `ARModel.before` where there was no value yet.
     age: steps since the last value that was observed.
     """
 
@@ -48,18 +53,22 @@ class ARState(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ARModel(Model):
-    """constant: c.   phi: (order,) φ₁ … φₚ.   sigma: standard deviation of e, with n − p − 1 degrees of freedom.
-    table: (orders, 4) order, AIC, AICc and BIC of each order that was tried.
+class ARModel(LikelihoodModel):
+    """constant: c.   phi: (order,) φ₁ … φₚ.   sigma: standard deviation of e, with n − p − 1 degrees of freedom (n − p without a constant).
+    table: (orders, 4) order, AIC, AICc and BIC of each order that was tried.   deviations: standard errors of c (where it was fitted) and φ.
+    before: what stands in for values before the first: NaN, or the mean where the process is stationary by its method.
+    The likelihood is that of the rows of the regression, or of all observations where the method is not least squares.
     """
 
     constant: float
     phi: Floats
     sigma: float
     table: Floats
+    deviations: Floats
+    before: float = math.nan
 
     def init(self) -> ARState:
-        return ARState((math.nan,) * len(self.phi), 0)
+        return ARState((self.before,) * len(self.phi), 0)
 
     def step(self, y: float, state: ARState) -> tuple[float, ARState]:
         expected = self._next(self.phi.tolist(), state.recent)
@@ -99,6 +108,24 @@ class ARModel(Model):
         error = self.sigma * np.sqrt(np.cumsum(psi**2))[state.age :]
         return normal_quantiles(self.forecast(state, horizon), error, probabilities)
 
+    def simulate(self, state: ARState, horizon: int, innovations: Floats) -> Floats:
+        recent = np.tile(state.recent, (len(innovations), 1))
+        paths = np.empty((len(innovations), horizon))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for h in range(horizon):
+                paths[:, h] = np.clip(self.constant + recent @ self.phi + innovations[:, h], -LARGEST, LARGEST)
+                lost = np.isnan(paths[:, h])  # both ends of the range of floats at once
+                paths[lost, h] = recent[lost, 0] if len(self.phi) else self.constant
+                recent = np.concatenate([paths[:, h, None], recent], axis=1)[:, : len(self.phi)]
+        return paths
+
+    def coefficients(self) -> dict[str, float]:
+        fitted = {"constant": self.constant} if len(self.deviations) > len(self.phi) else {}
+        return fitted | {f"ar{lag}": value for lag, value in enumerate(self.phi.tolist(), start=1)}
+
+    def standard_errors(self) -> dict[str, float]:
+        return dict(zip(self.coefficients(), self.deviations.tolist(), strict=True))
+
     def describe(self) -> dict[str, Any]:
         orders, aic, aicc, bic = self.table.T.tolist()
         return {
@@ -123,16 +150,19 @@ class ARModel(Model):
 
 @dataclass(frozen=True)
 class AR(LocalForecaster):
-    """A linear function of the last p values, by least squares.
+    """A linear function of the last p values.
 
         y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]
 
     order: p, 0 or more; None chooses it by `criterion`.
+    method: "least-squares" (of the steps whose p values before are known), "yule-walker" (from autocorrelations; c from the mean), "burg" (errors
+        forward and backward in time; c from the mean) or "exact" (maximum likelihood of all values, gaps included). All but the first give a
+        stationary process, whose forecasts return to the mean; least squares follows what grows.
     criterion: "aicc", "aic" or "bic".
     max_order: the longest order tried; None is 10·log₁₀ n. Shorter where gaps or the length of the series leave too few rows.
     constant: whether c is fitted; without it forecasts return to zero.
-    A fit that is not stationary is kept, and its `summary` says so. Raises ForecastError where there are too few rows.
-    Source: Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 7.
+    A fit by least squares that is not stationary is kept, and its `summary` says so. Raises ForecastError where there are too few rows.
+    Source: Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 7; Burg 1975, Maximum entropy spectral analysis.
 
     >>> from inorder.data.series import Series
     >>> y = [8.0]
@@ -147,10 +177,13 @@ class AR(LocalForecaster):
     criterion: str = "aicc"
     max_order: int | None = None
     constant: bool = True
+    method: str = "least-squares"
     name = "ar"
     model = ARModel
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown("method", str(self.method), METHODS)
         if self.order is not None and check_whole("order", self.order, 0) == 0 and not self.constant:
             raise ConfigError("`order` is 0 and `constant` is false, so nothing is left to fit. Use an order of 1 or more.")
         if self.criterion not in CRITERIA:
@@ -166,15 +199,82 @@ class AR(LocalForecaster):
         largest = float(np.abs(known - centre).max()) or 1.0
         scaled = (y - centre) / largest  # well conditioned at any level and size
         scaled[np.abs(scaled) < np.finfo(np.float64).eps] = 0.0  # what rounding leaves of a value is no regressor
+        return (self._by_least_squares if self.method == "least-squares" else self._stationary)(scaled, centre, largest)
+
+    def _by_least_squares(self, scaled: Values, centre: float, largest: float) -> ARModel:
         orders = self._orders(scaled)
         table = criteria(*lagged(scaled, orders[-1], self.constant), orders, largest)
         order = int(table[np.argmin(table[:, 1 + CRITERIA.index(self.criterion)]), 0])
         x, target = lagged(scaled, order, self.constant)
         beta = np.linalg.lstsq(x, target)[0]
-        sigma = deviation(target - x @ beta, len(target) - x.shape[1]) * largest
+        errors, degrees = target - x @ beta, len(target) - x.shape[1]
+        unit = deviation(errors, degrees)
         phi = np.asarray(beta[1:] if self.constant else beta, dtype=np.float64)
         constant = centre * (1 - float(phi.sum())) + float(beta[0]) * largest if self.constant else 0.0
-        return ARModel(constant, phi, sigma, table)
+        change = np.eye(x.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.constant:
+                change[0, 1:] = -centre / largest  # the constant takes in what the centre stands for
+            spread = np.hypot.reduce(np.nan_to_num(change @ np.linalg.pinv(x)), axis=1) * unit  # X⁺·X⁺' = (X'X)⁻¹
+            spread[: int(self.constant)] *= largest
+        loglik = -0.5 * deviance(float(np.sum(errors**2)), len(target), largest)
+        return ARModel(loglik, x.shape[1] + 1, len(target), constant, phi, unit * largest, table, np.clip(spread, 0.0, LARGEST))
+
+    def _stationary(self, scaled: Values, centre: float, largest: float) -> ARModel:
+        y = scaled[: int(np.flatnonzero(~np.isnan(scaled))[-1]) + 1]
+        n = int((~np.isnan(y)).sum())
+        longest = self._longest(len(y), n)
+        shortest = longest if self.order is not None else 0 if self.constant else 1
+        mean = float(np.mean(y[~np.isnan(y)])) if self.constant else 0.0
+        partials = (yule_walker if self.method == "yule-walker" else burg)(y - mean, longest)
+        exact = self.method == "exact"
+        if len(partials) < longest and exact:
+            partials = np.append(partials, np.zeros(longest - len(partials)))
+        if len(partials) < shortest:
+            raise ForecastError(
+                f"The gaps of this series leave {self.method} an order of {len(partials)} at most, and {shortest} is needed. "
+                'Use a lower order, or method="exact", which takes gaps as they are.'
+            )
+        likelihood = Likelihood(y if exact else y - mean, longest, self.constant and exact)
+        found = {order: partials[:order] for order in range(shortest, len(partials) + 1)}
+        if exact:
+            for order in found:  # from where the order before has arrived
+                found[order] = likelihood.maximise(np.append(found.get(order - 1, partials[: max(order - 1, 0)]), partials[order - 1 : order]), 1e-11)
+        points = {order: likelihood.at(one) for order, one in found.items()}
+        deviances = {order: point.deviance + 2 * n * math.log(largest) for order, point in points.items()}
+        table = np.array([(order, *penalised(value, order + int(self.constant) + 1, n)) for order, value in deviances.items()], dtype=np.float64)
+        order = int(table[np.argmin(table[:, 1 + CRITERIA.index(self.criterion)]), 0])
+        if exact:
+            found[order] = likelihood.maximise(found[order])
+            points[order] = likelihood.at(found[order])
+        phi, point, degrees = coefficients(found[order]), points[order], n - order - int(self.constant)
+        sigma = math.sqrt(point.square / degrees) if degrees > 0 else math.nan
+        remaining = 1 - float(phi.sum())
+        level = centre + largest * (point.mean if exact else mean)
+        covariance = inverse_covariance(phi) / n  # of φ
+        spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        if self.constant:
+            about = sigma * largest / math.sqrt(n)  # (1 − Σφ) times the standard error of the mean
+            spread = np.append(min(math.hypot(about, min(abs(level), LARGEST / 2) * math.sqrt(max(float(covariance.sum()), 0.0))), LARGEST), spread)
+        constant = min(max(level * remaining, -LARGEST), LARGEST) if self.constant else 0.0
+        return ARModel(
+            -0.5 * deviances[order], order + int(self.constant) + 1, n, constant, phi, sigma * largest, table, spread, level if self.constant else 0.0
+        )
+
+    def _longest(self, rows: int, n: int) -> int:
+        """The longest order that `rows` rows with `n` observations can hold.   Raises ForecastError where the one asked for is longer, or none fits."""
+        most = min((rows - 2) // 2, n - int(self.constant) - (2 if self.order is not None else 3))
+        if self.order is not None:
+            if self.order > max(most, 0):
+                rows_needed, needed = 2 * self.order + 2, self.order + 2 + int(self.constant)
+                raise ForecastError(
+                    f"AR({self.order}) by {self.method} needs {rows_needed} rows and {needed} observations; this series has {rows} and {n}. Use a lower order."
+                )
+            return self.order
+        longest = min(int(10 * math.log10(n)) if self.max_order is None else self.max_order, max(most, 0))
+        if longest < (0 if self.constant else 1):
+            raise ForecastError(f"An autoregression without a constant by {self.method} needs 4 observations in a row or more; this series has {n}.")
+        return longest
 
     def _orders(self, y: Values) -> list[int]:
         """The orders to try.   Raises ForecastError where the series has too few rows."""
@@ -195,6 +295,21 @@ class AR(LocalForecaster):
         if len(lagged(y, shortest, self.constant)[1]) < 1 + shortest:
             raise ForecastError("An autoregression without a constant needs 2 steps with a value known before each; this series has fewer.")
         return [shortest]
+
+
+def deviance(square: float, n: int, unit: float) -> float:
+    """−2·log L of n normal errors with this sum of squares, at the best variance; a perfect fit is one down to rounding.
+
+    unit: what 1 is in the units of the series.
+    """
+    least = max(square, n * float(np.finfo(np.float64).eps) ** 2)
+    return n * (math.log(2 * math.pi * least / n) + 2 * math.log(unit) + 1)
+
+
+def penalised(deviance: float, k: int, n: int) -> tuple[float, float, float]:
+    """AIC, AICc and BIC of k fitted numbers and n observations; AICc is infinite where n is at most k + 1."""
+    aic = deviance + 2 * k
+    return aic, aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf, aic + k * (math.log(n) - 2)
 
 
 def lagged(y: Values, order: int, constant: bool) -> tuple[Floats, Floats]:
@@ -228,11 +343,7 @@ def criteria(x: Floats, target: Floats, orders: list[int], unit: float) -> Float
         used = columns - (orders[-1] - order)
         if used > independent and rows:
             break
-        rss = max(left + float(np.sum(z[used:] ** 2)), n * float(np.finfo(np.float64).eps) ** 2)  # a perfect fit is one down to rounding
-        k = used + 1
-        aic = n * (math.log(2 * math.pi * rss / n) + 2 * math.log(unit) + 1) + 2 * k
-        aicc = aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
-        rows.append((order, aic, aicc, aic + k * (math.log(n) - 2)))
+        rows.append((order, *penalised(deviance(left + float(np.sum(z[used:] ** 2)), n, unit), used + 1, n)))
     return np.array(rows, dtype=np.float64)
 
 

@@ -104,7 +104,7 @@ class Forecast:
 
 @dataclass(frozen=True, eq=False)
 class Model(ABC):
-    """The constants of one fitted series. Its fields are floats, whole numbers or arrays, so that it can be saved."""
+    """The constants of one fitted series. Its fields are floats, whole numbers or arrays, so that it can be saved (or models: `packing.CompositeModel`)."""
 
     @abstractmethod
     def init(self) -> State:

@@ -498,6 +498,28 @@ def seasonal_indices(y: Values, season_length: int, multiplicative: bool) -> Flo
     return np.asarray(means / means.mean() if multiplicative else means - means.mean())
 
 
+def indices_over_gaps(y: Values, season_length: int, multiplicative: bool) -> Floats:
+    """(season,) the indices of a classical decomposition. Missing values are what a straight line between their neighbours without the season says,
+    with the season put back; a few rounds, each with the indices of the one before.
+
+    >>> y = np.tile([1.0, 2.0, 3.0, 2.0], 5)
+    >>> y[[3, 10]] = np.nan
+    >>> indices_over_gaps(y, 4, multiplicative=True).round(3).tolist()
+    [0.5, 1.0, 1.5, 1.0]
+    """
+    known = ~np.isnan(y)
+    if known.all():
+        return seasonal_indices(y, season_length, multiplicative)
+    t, season = np.arange(len(y)), np.full(season_length, 1.0 if multiplicative else 0.0)
+    for _ in range(8):
+        index = np.resize(season, len(y))
+        x = np.interp(t, t[known], (y / index if multiplicative else y - index)[known])
+        season = seasonal_indices(np.where(known, y, x * index if multiplicative else x + index), season_length, multiplicative)
+        if multiplicative and not season.min() > 0:
+            break
+    return season
+
+
 def _mean(known: Values) -> float:
     """The mean of values that are all there, of any size: sums of 1e300 stay in range."""
     largest = float(np.abs(known).max())

@@ -1,33 +1,51 @@
-"""What a series is made of, and what a model has left in its errors.
+"""How a series relates to its own past, and what a model has left in its errors.
 
     acf[k]          Σ (y[t] − ȳ)(y[t−k] − ȳ) / Σ (y[t] − ȳ)²                       how y relates to itself k steps earlier
     pacf[k]         the last coefficient of an autoregression of order k            the same without what shorter lags explain
-    decompose       y = trend + seasonal + remainder, or trend · seasonal · remainder
     ljung_box       Q = n(n + 2) Σₖ acf[k]²/(n − k)                                 are the errors correlated?
     jarque_bera     n/6·(skewness² + (kurtosis − 3)²/4)                             are they normal?
     equal_variance  Σ of the last third e² / Σ of the first third e²                do they grow or shrink?
+    arch_lm         n·R² of e² on its own past;  mcleod_li: Ljung–Box of e²         do large errors follow large ones?
+    runs_test       (R − μ)/σ of the R runs above and below the median              do they keep to one side?
 
 Source: Brockwell & Davis 1991, Time series: theory and methods; Ljung & Box 1978; Jarque & Bera 1980; Goldfeld & Quandt 1965;
-Harvey 1989, §5.4 (variance); Hyndman & Athanasopoulos, Forecasting: principles and practice, 3rd ed., §3.4, §4.3, §5.4.
+Harvey 1989, §5.4 (variance); Engle 1982; McLeod & Li 1983; Wald & Wolfowitz 1940; Hyndman & Athanasopoulos, Forecasting: principles and
+practice, 3rd ed., §5.4. `decompose` lives in `decomposition`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
-from inorder.data.series import Series, check_season_length
-from inorder.errors import ConfigError, SeriesError, unknown
-from inorder.features.panel import Rows, check_count, flat
-from inorder.features.rolling import centred_mean
+from inorder.data.series import check_season_length
+from inorder.errors import ConfigError, unknown
+from inorder.features.panel import Rows, check_count
+from inorder.forecast.decomposition import Decomposition, decompose, one_series
 from inorder.forecast.intervals import power_of_two
 from inorder.typing import Floats, Values
 
-KINDS = ("auto", "additive", "multiplicative")
+__all__ = [
+    "Check",
+    "Decomposition",
+    "Significance",
+    "acf",
+    "acf_band",
+    "arch_lm",
+    "decompose",
+    "equal_variance",
+    "jarque_bera",
+    "ljung_box",
+    "mcleod_li",
+    "pacf",
+    "residual_checks",
+    "runs_test",
+]
+
 FEWEST = 8  # residuals that a check needs
 SIGNIFICANCE = 0.05
 
@@ -43,7 +61,7 @@ def acf(y: Rows, lags: int) -> Floats:
     >>> acf([1, 2, 3, 4, 5], 2).tolist()
     [1.0, 0.4, -0.1]
     """
-    values = _one(y)
+    values = one_series(y)
     lags = _check_lags(lags, len(values))
     present = ~np.isnan(values)
     deviation = _deviation(values)
@@ -94,127 +112,13 @@ def acf_band(y: Rows, lags: int, level: float = 0.95, *, kind: str = "white") ->
         raise unknown("kind of band", str(kind), ("white", "bartlett"))
     if not 0 < level < 1:
         raise ConfigError(f"A level is a probability between 0 and 1, not {level!r}.")
-    values = _one(y)
+    values = one_series(y)
     r = acf(values, lags)
     n = max(int((~np.isnan(values)).sum()), 1)
     spread = np.ones(len(r)) if kind == "white" else 1 + 2 * np.concatenate([[0.0, 0.0], np.cumsum(r[1:-1] ** 2)])[: len(r)]
     band = NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(spread / n)
     band[0] = 0.0
     return np.asarray(band)
-
-
-@dataclass(frozen=True, eq=False)
-class Decomposition:
-    """A series in parts, (time,) each: trend + seasonal + remainder, or trend · seasonal · remainder.
-
-    The trend is NaN for half a season at both ends, the remainder also where the value is missing. Without a season `seasonal` is 0 throughout
-    (1 where multiplicative).
-    trend_strength, seasonal_strength: 0 to 1, 1 − Var(remainder)/Var(part + remainder), not below 0; of the logarithms where multiplicative.
-    """
-
-    trend: Values
-    seasonal: Values
-    remainder: Values
-    kind: str
-    season_length: int
-    trend_strength: float
-    seasonal_strength: float
-
-
-def decompose(y: Rows, season_length: int, kind: str = "auto", *, window: int | None = None) -> Decomposition:
-    """Classical decomposition by centred moving averages.
-
-        trend      centred mean over a season (2×m where its length m is even)
-        seasonal   mean of y − trend (or y/trend) at each place of the season, less their mean (or over it)
-        remainder  what is left
-
-    kind: "auto" takes the multiplicative one where all values are above 0 and it leaves the smaller remainder, in units of y.
-    season_length 1: trend and remainder only; the trend is a mean over `window` rows, by default an odd tenth of the series.
-    Missing values are filled for the trend, first by straight lines, then by trend and season in turn until nothing moves
-    (20 times at most); the other parts use only what was observed.
-    Raises SeriesError for fewer than two seasons of observations or, multiplicative, for a value that is not above 0; ConfigError for wrong options.
-    Source: Hyndman & Athanasopoulos §3.4; strengths: Wang, Smith & Hyndman 2006, here as in §4.3.
-
-    >>> parts = decompose(np.arange(24) + np.tile([0, 3, -3, 0], 6), 4, "additive")
-    >>> parts.seasonal[:4].tolist(), parts.trend[2:5].tolist(), parts.seasonal_strength
-    ([0.0, 3.0, -3.0, 0.0], [2.0, 3.0, 4.0], 1.0)
-    """
-    values, season_length = _one(y), check_season_length(season_length)
-    if kind not in KINDS:
-        raise unknown("kind of decomposition", str(kind), KINDS)
-    if window is not None and season_length > 1:
-        raise ConfigError(f"`window` is for series without a season; with season_length={season_length} the trend is a mean over one season.")
-    seen = np.flatnonzero(~np.isnan(values))
-    span = int(seen[-1] - seen[0]) + 1 if len(seen) else 0
-    if span < max(2 * season_length, 3):
-        raise SeriesError(f"A decomposition needs {max(2 * season_length, 3)} rows, two whole seasons of {season_length}; the observations span {span}.")
-    window = season_length if season_length > 1 else max(3, span // 20 * 2 + 1) if window is None else check_count("window", window)
-    if window > span:
-        raise ConfigError(f"`window` is {window}, but the observations span {span} rows.")
-    unit = power_of_two(values)
-    scaled = values / unit
-    positive = bool((scaled[seen] > 0).all())
-    if kind == "multiplicative" and not positive:
-        worst = seen[np.argmin(values[seen])]
-        beside = f", too little beside {np.nanmax(values):g}" if values[worst] > 0 else ""
-        raise SeriesError(f'A multiplicative decomposition needs values above 0; row {worst + 1} is {values[worst]:g}{beside}. Use kind="additive".')
-    if kind != "auto":
-        return _in_units(_decompose(scaled, season_length, kind, window), unit)
-    additive = _decompose(scaled, season_length, "additive", window)
-    if season_length == 1 or not positive:
-        return _in_units(additive, unit)
-    multiplicative = _decompose(scaled, season_length, "multiplicative", window)
-    left = multiplicative.trend * multiplicative.seasonal * (multiplicative.remainder - 1)
-    return _in_units(multiplicative if np.nansum(left**2) < np.nansum(additive.remainder**2) else additive, unit)
-
-
-def _in_units(parts: Decomposition, unit: float) -> Decomposition:
-    """The parts of y from those of y / unit; a number beyond the range of floats is the end of that range."""
-    limit = np.finfo(np.float64).max
-    names = ("trend",) if parts.kind == "multiplicative" else ("trend", "seasonal", "remainder")
-    with np.errstate(over="ignore"):
-        return replace(parts, **{name: np.clip(getattr(parts, name) * unit, -limit, limit) for name in names})
-
-
-def _decompose(values: Values, season_length: int, kind: str, window: int) -> Decomposition:
-    times = kind == "multiplicative"
-    place = np.arange(len(values)) % season_length
-    missing = np.isnan(values)
-    seen = np.flatnonzero(~missing)
-    inside = slice(seen[0], seen[-1] + 1)
-    filled = values.copy()
-    filled[inside] = np.interp(np.arange(len(values))[inside], seen, values[seen])
-    gaps = np.flatnonzero(missing[inside]) + seen[0]
-    for _ in range(20):
-        trend = centred_mean(filled, window)
-        rest = values / trend if times else values - trend
-        known = ~np.isnan(rest)
-        counts = np.bincount(place[known], minlength=season_length)
-        season = np.where(counts > 0, np.bincount(place[known], rest[known], season_length) / np.maximum(counts, 1), float(times))
-        season = season / season.mean() if times else season - season.mean()
-        level = np.flatnonzero(~np.isnan(trend))
-        if len(gaps) == 0 or len(level) == 0:
-            break
-        expected = np.interp(gaps, level, trend[level])
-        expected = expected * season[place[gaps]] if times else expected + season[place[gaps]]
-        moved = float(np.abs(expected - filled[gaps]).max())
-        filled[gaps] = expected
-        if moved <= 1e-6 * float(np.ptp(values[seen])):
-            break
-    seasonal = season[place]
-    remainder = values / trend / seasonal if times else values - trend - seasonal
-    parts = [np.log(part) for part in (trend, seasonal, remainder)] if times else [trend, seasonal, remainder]
-    return Decomposition(
-        trend, seasonal, remainder, kind, season_length, _strength(parts[0], parts[2]), _strength(parts[1], parts[2]) if season_length > 1 else 0.0
-    )
-
-
-def _strength(part: Values, remainder: Values) -> float:
-    known = ~np.isnan(part) & ~np.isnan(remainder)
-    if known.sum() < 2:
-        return 0.0
-    whole = float(np.var(part[known] + remainder[known]))
-    return max(0.0, 1 - float(np.var(remainder[known])) / whole) if whole > 0 else 0.0
 
 
 class Significance(NamedTuple):
@@ -235,7 +139,7 @@ def ljung_box(residuals: Rows, lags: int, fitted_parameters: int = 0) -> Signifi
     """
     from scipy.special import gammaincc
 
-    values = _trimmed(_one(residuals))
+    values = _trimmed(one_series(residuals))
     n = int((~np.isnan(values)).sum())
     lags = _check_lags(lags, n)
     if lags <= check_count("fitted_parameters", fitted_parameters, 0):
@@ -251,7 +155,7 @@ def jarque_bera(residuals: Rows) -> Significance:
     >>> jarque_bera([-1, 0, 1]).statistic
     0.28125
     """
-    values = _one(residuals)
+    values = one_series(residuals)
     values = values[~np.isnan(values)]
     deviation = _deviation(values)
     variance = float(np.mean(deviation**2)) if len(values) else 0.0
@@ -274,7 +178,7 @@ def equal_variance(residuals: Rows) -> Significance:
     """
     from scipy.special import fdtr, fdtrc
 
-    values = _trimmed(_one(residuals))
+    values = _trimmed(one_series(residuals))
     third = round(len(values) / 3)
     scaled = values / power_of_two(values)
     first, last = (part[~np.isnan(part)] ** 2 for part in (scaled[:third], scaled[len(scaled) - third :]))
@@ -287,6 +191,64 @@ def equal_variance(residuals: Rows) -> Significance:
     ratio = statistic * len(first) / len(last)
     p_value = 2 * min(float(fdtr(len(last), len(first), ratio)), float(fdtrc(len(last), len(first), ratio)))
     return Significance(statistic, min(p_value, 1.0))
+
+
+def arch_lm(residuals: Rows, lags: int) -> Significance:
+    """Do large errors follow large ones (Engle)?   n·R² of e²[t] = c + Σ αⱼ·e²[t−j], χ²(lags) where they do not.   A constant: (0, 1).
+
+    Rows with a missing value among themselves and their lags are left out.   Raises ConfigError for too few rows.
+
+    >>> arch_lm(np.random.default_rng(0).normal(size=300), 3).p_value > 0.05
+    True
+    """
+    from scipy.special import gammaincc
+
+    values = one_series(residuals)
+    lags = _check_lags(lags, len(values))
+    squares = (values / power_of_two(values)) ** 2
+    x = np.column_stack([squares[lags - j : len(squares) - j] for j in range(lags + 1)])
+    x = x[~np.isnan(x).any(axis=1)]
+    if len(x) < 2 * lags + 2:
+        raise ConfigError(f"An ARCH test with {lags} lags needs {2 * lags + 2} complete rows; {len(x)} are there.")
+    deviation = x - x.mean(axis=0)
+    whole = float(deviation[:, 0] @ deviation[:, 0])
+    if whole <= 1e-28 * len(x):
+        return Significance(0.0, 1.0)
+    left = deviation[:, 0] - deviation[:, 1:] @ np.linalg.lstsq(deviation[:, 1:], deviation[:, 0], rcond=None)[0]
+    statistic = len(x) * min(max(1 - float(left @ left) / whole, 0.0), 1.0)
+    return Significance(statistic, float(gammaincc(lags / 2, statistic / 2)))
+
+
+def mcleod_li(residuals: Rows, lags: int) -> Significance:
+    """Do large errors follow large ones, as in `arch_lm`, but by the Ljung–Box statistic of e².   Source: McLeod & Li 1983.
+
+    >>> mcleod_li(np.random.default_rng(0).normal(size=300), 3).p_value > 0.05
+    True
+    """
+    values = one_series(residuals)
+    return ljung_box((values / power_of_two(values)) ** 2, lags)
+
+
+def runs_test(residuals: Rows) -> Significance:
+    """Do errors stay on one side of their median too long, or change sides too often (Wald & Wolfowitz)?
+
+        z = (R − μ)/σ,   μ = 2·a·b/n + 1,   σ² = (μ − 1)(μ − 2)/(n − 1)          R runs of a values at or above the median and b below
+
+    Missing values are left out. Fewer than two values on a side: (0, 1).
+
+    >>> runs_test([1, 2, 3, 4, 5, 6, 7, 8]).statistic.__round__(3)
+    -2.291
+    """
+    values = one_series(residuals)
+    values = values[~np.isnan(values)]
+    above = values >= (np.median(values) if len(values) else 0.0)
+    a, b = int(above.sum()), int((~above).sum())
+    if min(a, b) < 2:
+        return Significance(0.0, 1.0)
+    expected = 2 * a * b / (a + b) + 1
+    runs = int((above[1:] != above[:-1]).sum()) + 1
+    statistic = (runs - expected) / math.sqrt((expected - 1) * (expected - 2) / (a + b - 1))
+    return Significance(statistic, math.erfc(abs(statistic) / math.sqrt(2)))
 
 
 @dataclass(frozen=True)
@@ -316,7 +278,7 @@ def residual_checks(residuals: Rows, season_length: int = 1, *, fitted_parameter
     equal variance True
     normal True
     """
-    values, season_length = _trimmed(_one(residuals)), check_season_length(season_length)
+    values, season_length = _trimmed(one_series(residuals)), check_season_length(season_length)
     known = values[~np.isnan(values)]
     names = ("centred", "uncorrelated", "equal variance", "normal")
     if len(known) < FEWEST:
@@ -403,12 +365,6 @@ def _normal(known: Values) -> Check:
 
 def _p(p_value: float) -> str:
     return f"p = {p_value:.2g}" if p_value >= 0.001 else "p < 0.001"
-
-
-def _one(y: Rows) -> Values:
-    if isinstance(y, Series) and len(y) != 1:
-        raise SeriesError(f'This looks at one series, not at {len(y)}. Choose one: series["{y.ids[0]}"], or series[0].')
-    return flat(y)[0]
 
 
 def _trimmed(values: Values) -> Values:

@@ -58,6 +58,11 @@ class LocalForecaster(Forecaster):
     model: ClassVar[type[Model]]
     covariates: ClassVar[bool] = False
 
+    @property
+    def parts(self) -> tuple[LocalForecaster, ...]:
+        """The forecasters that the members of a `CompositeModel` come from, in an order that settings alone decide; () for all other models."""
+        return ()
+
     @abstractmethod
     def fit_one(self, y: Values, season_length: int) -> Model:
         """The parameters for one series.   y: (time,), NaN = missing; begins with an observation. Raises ForecastError, saying what is missing.
@@ -103,7 +108,7 @@ class LocalForecaster(Forecaster):
         for name in errors:
             if name not in history.ids:
                 raise BundleError(f'The series "{name}" is said to have failed, but is not among those saved: {", ".join(history.ids[:20])}.')
-        models = iter(unpack(self.model, weights, len(history) - len(errors)))
+        models = iter(unpack(self.model, weights, len(history) - len(errors), self.parts))
         return LocalFitted(self, history, tuple(None if name in errors else next(models) for name in history.ids), dict(errors))
 
 

@@ -79,12 +79,13 @@ def _parameters(described: Mapping[str, Any]) -> Iterable[str]:
             yield _row(name, _text(value))
 
 
-def _table(columns: Mapping[str, Sequence[Any]]) -> Iterable[str]:
-    """Columns of equal length, of which at most two dozen rows are shown."""
+def _table(columns: Mapping[str, Sequence[Any]], first: int = 12) -> Iterable[str]:
+    """Columns of equal length, of which at most two dozen rows are shown.   first: width of the first one."""
     length = len(next(iter(columns.values())))
-    yield "    " + "".join(f"{name:>12}" for name in columns)
+    widths = [first, *[12] * (len(columns) - 1)]
+    yield "    " + "".join(f"{_short(name, width):>{width}}" for name, width in zip(columns, widths, strict=True))
     for i in range(min(length, 2 * LONGEST_LIST)):
-        yield "    " + "".join(f"{_text(column[i]):>12}" for column in columns.values())
+        yield "    " + "".join(f"{_short(_text(column[i]), width):>{width}}" for column, width in zip(columns.values(), widths, strict=True))
     if length > 2 * LONGEST_LIST:
         yield f"    … {length} rows in all"
 
@@ -120,6 +121,11 @@ def _residuals(fitted: Fitted) -> str:
     return f"root mean square {_text(median)} in the median series, {len(known):,} one-step errors in all"
 
 
+def _short(text: str, width: int) -> str:
+    """As much of a name as leaves a space before it."""
+    return text if len(text) < width else f"{text[: width - 2]}…"
+
+
 def _few(sentences: Sequence[str]) -> list[str]:
     """The first few sentences, and how many more there are."""
     return [*sentences[:5], *([f"… and {len(sentences) - 5:,} more"] if len(sentences) > 5 else [])]
@@ -149,3 +155,27 @@ def _text(value: Any) -> str:
         more = f"  … ({len(flat)})" if len(flat) > LONGEST_LIST else ""
         return "  ".join(_text(item) for item in flat[:LONGEST_LIST]) + more
     return str(value)
+
+
+def summarise_system(
+    fitted: Fitted, coefficients: Sequence[Mapping[str, float]], standard_errors: Sequence[Mapping[str, float]], covariance: np.ndarray[Any, Any]
+) -> str:
+    """A system of equations: what `summarise` says of a panel, then each equation with its standard errors, and the correlations of the errors."""
+    ids, described = fitted.history.ids, fitted.describe(0)
+    sentence, equation = in_words(fitted.forecaster)
+    lines = [f"{fitted.forecaster.name}: {sentence}", *(f"    {line}" for line in equation), _row("data", fitted.history.describe())]
+    changed = changed_settings(fitted.forecaster)
+    lines += [_row(name, _text(value)) for name, value in changed.items() if name not in described]
+    lines += _parameters({name: described[name] for name in ("order", "largest root", "stable", "criteria")})
+    wide = min(max(len(name) for name in coefficients[0]) + 2, 44)
+    for name, values, errors in zip(ids, coefficients, standard_errors, strict=True):
+        lines.append(f"{name}[t]")
+        lines += _table({"": list(values), "coefficient": list(values.values()), "std. error": list(errors.values())}, wide)
+    deviations = np.sqrt(np.diag(covariance))
+    lines.append(_row("errors", "standard deviation, and correlation with the others"))
+    safe = np.where(deviations > 0, deviations, 1.0)
+    correlation = covariance / safe[:, None] / safe
+    lines += _table({"": list(ids), "sigma": deviations.tolist(), **{name: correlation[:, k].tolist() for k, name in enumerate(ids[:8])}}, wide)
+    lines.append(_row("residuals", _residuals(fitted)))
+    lines += [_row("note", note) for note in _few(fitted.notes)]
+    return "\n".join(lines)

@@ -24,7 +24,7 @@ class Candidate:
     """A model that can be fitted: where it lives, its settings, and what people want to know of it.
 
     home: "module:Class" below `inorder`.   seasonal: it needs a season.   positive: it needs values above zero.
-    usual: `compare` tries it unasked.
+    usual: `compare` tries it unasked.   system: it needs several series with equal stamps, and models them together.
     """
 
     home: str
@@ -35,6 +35,7 @@ class Candidate:
     seasonal: bool = False
     positive: bool = False
     usual: bool = True
+    system: bool = False
 
     def make(self, **settings: Any) -> Forecaster:
         """The forecaster with these settings on top of the candidate's own."""
@@ -133,6 +134,40 @@ CANDIDATES: dict[str, Candidate] = {
         "y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]",
         "Box, Jenkins, Reinsel & Ljung 2015, ch. 3, 6",
     ),
+    "ets": Candidate(
+        "forecast.ets:ETS",
+        "A state space model of exponential smoothing: error, trend and season, each none, additive or multiplicative.",
+        "y[t] = ŷ[t] + e[t] or ŷ[t]·(1 + r[t]);  ŷ[t+h] = l[t] + h·b[t] with the default components",
+        "Hyndman, Koehler, Ord & Snyder 2008, ch. 2, 5, 6",
+        usual=False,
+    ),
+    "auto-ets": Candidate(
+        "forecast.ets:AutoETS",
+        "The state space model of exponential smoothing with the least AICc, of 15.",
+        "ETS(error, trend, season) with the least −2·log L + 2·k·n/(n − k − 1)",
+        "Hyndman, Koehler, Snyder & Grose 2002; Hyndman et al. 2008, ch. 5",
+    ),
+    "stl": Candidate(
+        "forecast.decomposed:Decomposed",
+        "The series without its seasons, forecast by another model, and the seasons put back.",
+        "y[t] = n[t] + s[t];  ŷ[t+h] = n̂[t+h] + s[t+h−m·⌈h/m⌉]",
+        "Cleveland et al. 1990, STL; Bandara, Hyndman & Bergmeir 2021, MSTL",
+        seasonal=True,
+    ),
+    "var": Candidate(
+        "forecast.var:VAR",
+        "Every series is a linear function of the last p values of all series, p chosen by AICc.",
+        "y[t] = c + A₁·y[t−1] + … + Aₚ·y[t−p] + e[t]",
+        "Lütkepohl 2005, New Introduction to Multiple Time Series Analysis, ch. 2–4",
+        system=True,
+    ),
+    "continuous-time": Candidate(
+        "forecast.irregular:ContinuousTime",
+        "A random walk under noise in continuous time, for observations at uneven times; kind=trend and kind=car are others.",
+        "dα = A·α·dt + B·dW;  y = Z·α(t) + ε",
+        "Harvey 1989, ch. 9; Jones 1981",
+        usual=False,
+    ),
     "structural": Candidate(
         "forecast.structural:Structural",
         "A level, a slope and a season, each moved by its own disturbances, by maximum likelihood.",
@@ -144,6 +179,37 @@ CANDIDATES: dict[str, Candidate] = {
         "One recurrent network with gated memory, trained on all series together.",
         "c[t] = f⊙c[t−1] + i⊙g;  h[t] = o⊙tanh(c[t]);  ŷ[t+1] from h[t]",
         "Hochreiter & Schmidhuber 1997; global training: Salinas et al. 2020, DeepAR",
+    ),
+    "theta": Candidate(
+        "forecast.theta:Theta",
+        "Half a straight line, half a smoothed level, without the season and then with it.",
+        "ŷ[t+h] = ½·(A + B·(t+h)) + ½·Z[t];  Z = 2·y − (A + B·t), smoothed",
+        "Assimakopoulos & Nikolopoulos 2000; Fiorucci et al. 2016",
+    ),
+    "auto-theta": Candidate(
+        "forecast.theta:AutoTheta",
+        "The best of four theta models: θ and the line fixed or learnt.",
+        "ŷ[t+h] = (1 − 1/θ)·(A + B·(t+h)) + 1/θ·Z[t]",
+        "Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016",
+    ),
+    "ces": Candidate(
+        "forecast.ces:CES",
+        "A level smoothed with a complex parameter, perhaps with a season, chosen by AICc.",
+        "l ← l − (1 − α₁)·c + (α₀ − α₁)·e;  c ← l + (1 − α₀)·c + (α₀ + α₁)·e;  ŷ = l + s",
+        "Svetunkov, Kourentzes & Ord 2022",
+    ),
+    "arima": Candidate(
+        "forecast.arima:ARIMA",
+        "A linear function of past values and errors after differencing, the orders given: (0, 1, 1) unless set.",
+        "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
+        "Box, Jenkins, Reinsel & Ljung 2015, ch. 7, 9",
+        usual=False,
+    ),
+    "auto-arima": Candidate(
+        "forecast.arima:AutoARIMA",
+        "ARIMA with the differences chosen by tests and the orders by AICc.",
+        "φ(B)Φ(Bˢ)·(1 − B)ᵈ(1 − Bˢ)ᴰ·y[t] = c + θ(B)Θ(Bˢ)·e[t]",
+        "Hyndman & Khandakar 2008; Box, Jenkins, Reinsel & Ljung 2015",
     ),
 }
 
@@ -166,7 +232,24 @@ def default_models(series: Series) -> tuple[list[str], list[str]]:
     if not np.nanmin(series.values) > 0:
         names = [name for name in names if not CANDIDATES[name].positive]
         notes.append("Some values are zero or negative, so the models that need values above zero are left out.")
+    if reason := no_system(series):
+        systems = [name for name in names if CANDIDATES[name].system]
+        names = [name for name in names if name not in systems]
+        if len(series) > 1:  # nobody expects it of a single series
+            notes.append(f"{reason}, so what models them together is left out: {', '.join(systems)}.")
     return names, notes
+
+
+MOST_CHANNELS = 20  # of a system that is tried unasked: coefficients grow with their square
+
+
+def no_system(series: Series) -> str:
+    """Why the series are not modelled together unasked; empty where they are."""
+    from inorder.forecast.var import is_system
+
+    if not is_system(series):
+        return "The series do not share their stamps" if len(series) > 1 else "There is one series"
+    return f"There are {len(series):,} series, more than {MOST_CHANNELS}" if len(series) > MOST_CHANNELS else ""
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Autoregression by conditional least squares, from the normal equations. Missing values are NaN.
+"""Autoregression: conditional least squares from the normal equations, Yule–Walker, Burg, the exact likelihood. Missing values are NaN.
 
     y[t] = c + φ₁·y[t−1] + … + φₚ·y[t−p] + e[t]
 
 Source: Box, Jenkins, Reinsel & Ljung 2015, Time Series Analysis, 5th ed., ch. 3, 5, 7; Lütkepohl 2005, New Introduction to Multiple
-Time Series Analysis, §4.3.
+Time Series Analysis, §4.3; Burg 1975, Maximum entropy spectral analysis.
 """
 
 from __future__ import annotations
@@ -63,6 +63,67 @@ def criteria(y: Floats, orders: Sequence[int], constant: bool) -> Floats:
         aic = -2 * log_likelihood + 2 * k
         table.append([order, aic, aic + 2 * k * (k + 1) / (n - k - 1), -2 * log_likelihood + k * math.log(n)])
     return np.array(table)
+
+
+def yule_walker(y: Floats, order: int) -> Floats:
+    """(order,) φ that solves r[k] = Σ φ[j]·r[k−j], k = 1 … order, with the autocovariances r[k] = Σ (y[t] − ȳ)·(y[t−k] − ȳ)/n.
+
+    >>> yule_walker(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), 1).tolist()
+    [0.4]
+    """
+    z, n = y - y.mean(), len(y)
+    r = [sum(z[t] * z[t - k] for t in range(k, n)) / n for k in range(order + 1)]
+    return np.linalg.solve([[r[abs(i - j)] for j in range(order)] for i in range(order)], r[1:])
+
+
+def burg(z: Floats, order: int) -> Floats:
+    """(order,) φ by Burg's recursion.   z: (time,) about its mean; products over steps where a value is missing are left out.
+
+    >>> burg(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]), 1).round(3).tolist()
+    [0.667]
+    """
+    phi: list[float] = []
+    for k in range(1, order + 1):
+        above = below = 0.0
+        for t in range(k, len(z)):
+            forward = z[t] - sum(phi[j] * z[t - 1 - j] for j in range(k - 1))
+            backward = z[t - k] - sum(phi[j] * z[t - k + 1 + j] for j in range(k - 1))
+            if not math.isnan(forward) and not math.isnan(backward):
+                above += 2 * forward * backward
+                below += forward**2 + backward**2
+        last = above / below
+        phi = [phi[j] - last * phi[k - 2 - j] for j in range(k - 1)] + [last]
+    return np.array(phi)
+
+
+def autocovariances(phi: Floats, sigma: float, count: int) -> Floats:
+    """(count,) γ[k] of the stationary process: γ[k] = Σ φ[j]·γ[k−j] for k > 0, and γ[0] = Σ φ[j]·γ[j] + σ².
+
+    >>> autocovariances(np.array([0.5]), 1.0, 3).round(4).tolist()
+    [1.3333, 0.6667, 0.3333]
+    """
+    order = len(phi)
+    equations = np.eye(order + 1)
+    for k in range(order + 1):
+        for j in range(1, order + 1):
+            equations[k, abs(k - j)] -= phi[j - 1]
+    gamma = np.linalg.solve(equations, np.append(sigma**2, np.zeros(order))).tolist()
+    while len(gamma) < count:
+        gamma.append(sum(float(phi[j]) * gamma[-1 - j] for j in range(order)))
+    return np.array(gamma[:count])
+
+
+def exact_loglik(y: Floats, mean: float, phi: Floats, sigma: float) -> float:
+    """log of the joint normal density of what was observed: covariances γ[|s − t|] between the steps s and t.
+
+    >>> round(exact_loglik(np.array([1.0, math.nan, 0.0]), 0.0, np.array([0.5]), 1.0), 4)
+    -2.4933
+    """
+    gamma = autocovariances(phi, sigma, len(y))
+    seen = [t for t in range(len(y)) if not math.isnan(y[t])]
+    covariance = np.array([[gamma[abs(s - t)] for t in seen] for s in seen])
+    z = y[seen] - mean
+    return float(-0.5 * (len(seen) * math.log(2 * math.pi) + np.linalg.slogdet(covariance)[1] + z @ np.linalg.solve(covariance, z)))
 
 
 def forecast_ar(y: Floats, constant: float, phi: Floats, horizon: int) -> Floats:

@@ -106,3 +106,60 @@ def equal_variance(residuals: ArrayLike) -> float:
     e = np.asarray(residuals, dtype=np.float64)
     third = round(len(e) / 3)
     return sum(float(value) ** 2 for value in e[len(e) - third :]) / sum(float(value) ** 2 for value in e[:third])
+
+
+def arch_lm(residuals: ArrayLike, lags: int) -> float:
+    """n·R² of the regression  e²[t] = c + Σ αⱼ·e²[t−j].
+
+    >>> round(arch_lm([1, 2, 1, 2, 1, 2, 1, 3], 1), 3)
+    4.36
+    """
+    squares = np.asarray(residuals, dtype=np.float64) ** 2
+    x = np.array([[1.0, *(squares[t - j] for j in range(1, lags + 1))] for t in range(lags, len(squares))])
+    y = squares[lags:]
+    left = y - x @ np.linalg.solve(x.T @ x, x.T @ y)
+    return float(len(y) * (1 - np.sum(left**2) / np.sum((y - y.mean()) ** 2)))
+
+
+def runs_test(residuals: ArrayLike) -> float:
+    """z of the number of runs at or above the median and below it.
+
+    >>> round(runs_test([1, 2, 3, 4, 5, 6, 7, 8]), 3)
+    -2.291
+    """
+    values = np.asarray(residuals, dtype=np.float64)
+    above = [bool(value >= np.median(values)) for value in values]
+    runs, a = 1, sum(above)
+    for before, now in zip(above[:-1], above[1:], strict=True):
+        runs += before != now
+    n, b = len(above), len(above) - a
+    mean = 2 * a * b / n + 1
+    return (runs - mean) / math.sqrt((mean - 1) * (mean - 2) / (n - 1))
+
+
+def eacf(y: ArrayLike, max_p: int, max_q: int) -> Floats:
+    """(max_p + 1, max_q + 1) extended autocorrelations.
+
+        φ[i; k, j] = φ[i; k+1, j−1] − φ[i−1; k, j−1] · φ[k+1; k+1, j−1] / φ[k; k, j−1]
+
+    with φ[0; k, j] = −1 and, for j = 0, the coefficients of an autoregression of order k by least squares.
+    """
+    values = np.asarray(y, dtype=np.float64)
+    values = values - values.mean()
+    phi: dict[tuple[int, int, int], float] = {}
+    for k in range(max_p + max_q + 2):
+        phi[0, k, 0] = -1.0
+        if k:
+            x = np.array([[values[t - i] for i in range(1, k + 1)] for t in range(k, len(values))])
+            for i, value in enumerate(np.linalg.solve(x.T @ x, x.T @ values[k:])):
+                phi[i + 1, k, 0] = float(value)
+    table = np.zeros((max_p + 1, max_q + 1))
+    for j in range(1, max_q + 2):
+        for k in range(max_p + max_q + 2 - j):
+            phi[0, k, j] = -1.0
+            for i in range(1, k + 1):
+                phi[i, k, j] = phi[i, k + 1, j - 1] - phi[i - 1, k, j - 1] * phi[k + 1, k + 1, j - 1] / phi[k, k, j - 1]
+        for p in range(max_p + 1):
+            left = [values[t] - sum(phi[i, p, j] * values[t - i] for i in range(1, p + 1)) for t in range(p, len(values))]
+            table[p, j - 1] = acf(np.array(left), j)[j]
+    return table

@@ -26,6 +26,8 @@
 
 #include "clones.hpp"
 #include "flush.hpp"
+#include "initial_states.hpp"
+#include "least_squares.hpp"
 #include "parallel.hpp"
 
 namespace nb = nanobind;
@@ -35,12 +37,9 @@ namespace {
 
 enum Column { ALPHA, BETA, GAMMA, PHI, LEVEL, TREND, SEASON };
 constexpr double INF = std::numeric_limits<double>::infinity();
-constexpr int LANES = 8;            // columns of the Jacobian are padded to a multiple of this
-constexpr int ROWS = 16;            // rows of the Jacobian that are multiplied at a time
 constexpr int FINALISTS = 2;        // starts that are followed to the end, the best of all after FIRST_STEPS steps
 constexpr int FIRST_STEPS = 8;
 constexpr int STEPS = 200;          // Gauss-Newton steps at most, from one start
-constexpr double SMALLEST = 0.01;   // factor of a multiplicative season in a search
 constexpr double ENOUGH = 1e-11;    // a smaller relative gain counts as none
 
 struct Point {  // everything that the recursion starts from
@@ -103,14 +102,6 @@ double smooth(const double* y, std::int64_t time, const Point& point, bool multi
     return chosen(y, time, point, floor, season, level, trend, fitted);
 }
 
-double half_of_smallest(const double* begin, const double* end) {
-    double smallest = INF;
-    for (; begin != end; ++begin) {
-        if (*begin < smallest) smallest = *begin;  // false for NaN
-    }
-    return smallest / 2;
-}
-
 double error_sum(const Problem& problem, const Point& point, std::vector<double>& season) {
     double level, trend;
     season.resize(point.season.size());
@@ -122,7 +113,7 @@ struct Derivatives {  // of the states with respect to every Column; the initial
     int columns;      // padded
     std::vector<double> level, trend, season, rows, product, slope;
     Derivatives(int season_length, bool initial_season) {
-        columns = (SEASON + (initial_season ? season_length : 0) + LANES - 1) / LANES * LANES;
+        columns = padded(SEASON + (initial_season ? season_length : 0));
         level.resize(columns);
         trend.resize(columns);
         season.resize(static_cast<std::size_t>(columns) * season_length);
@@ -131,21 +122,6 @@ struct Derivatives {  // of the states with respect to every Column; the initial
         slope.resize(columns);
     }
 };
-
-// product += rows' rows, upper triangle by blocks of LANES columns.
-INORDER_CLONES void accumulate(const double* INORDER_RESTRICT rows, int count, int columns, double* INORDER_RESTRICT product) {
-    for (int i = 0; i < columns; ++i) {
-        for (int j = i / LANES * LANES; j < columns; j += LANES) {
-            double sum[LANES] = {0};
-            for (int r = 0; r < count; ++r) {
-                const double left = rows[r * columns + i];
-                const double* right = rows + r * columns + j;
-                for (int k = 0; k < LANES; ++k) sum[k] += left * right[k];
-            }
-            for (int k = 0; k < LANES; ++k) product[i * columns + j + k] += sum[k];
-        }
-    }
-}
 
 // One step of the derivatives: new derivatives of level, trend and season, and the row of the Jacobian of the forecast.
 INORDER_CLONES void advance(int columns, double* INORDER_RESTRICT level, double* INORDER_RESTRICT trend, double* INORDER_RESTRICT season,
@@ -217,63 +193,11 @@ void linearise(const Problem& problem, const Point& point, std::vector<double>& 
     accumulate(d.rows.data(), count, columns, d.product.data());
 }
 
-// Initial states: a straight line through the first rows with one offset for each place of the season, by least squares.
-// The rows reach until three seasons (at least ten observations) are seen. The slope is that within places,
-//
-//     b = sum (t - mean t)(y - mean y) / sum (t - mean t)^2,        offset = mean y - b mean t,       means over one place
-//
-// and a place without observations has no effect. A multiplicative season is the ratio to the line's mean.
-void initial_states(const Problem& problem, Point& point) {
-    const int m = problem.season_length;
-    const std::int64_t enough = std::max<std::int64_t>(10, problem.seasonal() ? 3 * m : 0);
-    std::vector<double> count(m, 0), mean_t(m, 0), mean_y(m, 0);
-    std::int64_t rows = 0, seen = 0;
-    for (; rows < problem.time && seen < enough; ++rows) {
-        if (std::isnan(problem.y[rows])) continue;
-        const int j = static_cast<int>(rows % m);
-        ++seen;
-        ++count[j];
-        mean_t[j] += static_cast<double>(rows + 1);
-        mean_y[j] += problem.y[rows];
-    }
-    for (int j = 0; j < m; ++j) {
-        if (count[j] == 0) continue;
-        mean_t[j] /= count[j];
-        mean_y[j] /= count[j];
-    }
-    double above = 0, below = 0;
-    for (std::int64_t t = 0; t < rows; ++t) {
-        if (std::isnan(problem.y[t])) continue;
-        const double from_mean = static_cast<double>(t + 1) - mean_t[t % m];
-        above += from_mean * (problem.y[t] - mean_y[t % m]);
-        below += from_mean * from_mean;
-    }
-    double slope = below > 0 ? above / below : 0, level = 0, places = 0;
-    for (int j = 0; j < m; ++j) {
-        if (count[j] == 0) continue;
-        level += mean_y[j] - slope * mean_t[j];
-        ++places;
-    }
-    level /= places;
-    if (problem.multiplicative && !(level > problem.floor && level + slope * static_cast<double>(rows) > problem.floor)) {  // flat instead
-        slope = level = 0;
-        for (int j = 0; j < m; ++j) level += mean_y[j] / places;
-    }
-    const double middle = level + slope * static_cast<double>(rows + 1) / 2;
-    point.level = level;
-    point.trend = problem.trend ? slope : 0;
-    point.season.assign(m, problem.multiplicative ? 1.0 : 0.0);
-    if (!problem.seasonal()) return;
-    for (int j = 0; j < m; ++j) {
-        if (count[j] == 0) continue;
-        const double offset = mean_y[j] - slope * mean_t[j] - level;
-        point.season[j] = problem.multiplicative ? std::max(1 + offset / middle, 2 * SMALLEST) : offset;
-    }
-    if (problem.multiplicative) {
-        double sum = 0;
-        for (const double s : point.season) sum += s;
-        for (double& s : point.season) s *= m / sum;
-    }
+void start_from(const Problem& problem, Point& point) {
+    InitialStates initial = initial_states(problem.y, problem.time, problem.season_length, problem.multiplicative, problem.floor);
+    point.level = initial.level;
+    point.trend = problem.trend ? initial.slope : 0;
+    point.season = std::move(initial.season);
 }
 
 // What is sought: some of alpha, beta, the share of 1 - alpha that gamma is, phi, and the initial states. The last season place follows
@@ -390,7 +314,7 @@ class Search {
             linearise(problem_, point(z), season_, derivatives_);
             reduce(z);
             for (; damping < 1e12; damping *= 8) {
-                if (!propose(z, damping, trial)) return;
+                if (!box_.propose(normal_, slope_, lower_, upper_, z, damping, trial)) return;
                 const double reached = error_sum(problem_, point(trial), season_);
                 if (reached < sum) {
                     idle = reached < sum * (1 - ENOUGH) ? 0 : idle + 1;
@@ -441,51 +365,6 @@ class Search {
         }
     }
 
-    // trial = z + the solution of (J'J + damping diag J'J) step = J'e over the coordinates that may move. False where none may.
-    bool propose(const std::vector<double>& z, double damping, std::vector<double>& trial) {
-        const int p = static_cast<int>(z.size());
-        moving_.clear();
-        for (int i = 0; i < p; ++i) {
-            const bool stuck = (z[i] <= lower_[i] && slope_[i] <= 0) || (z[i] >= upper_[i] && slope_[i] >= 0);
-            if (!stuck && normal_[static_cast<std::size_t>(i) * p + i] > 0) moving_.push_back(i);
-        }
-        const int q = static_cast<int>(moving_.size());
-        if (q == 0) return false;
-        factor_.resize(static_cast<std::size_t>(q) * q);
-        step_.resize(q);
-        for (int i = 0; i < q; ++i) {
-            for (int j = i; j < q; ++j) factor_[static_cast<std::size_t>(i) * q + j] = normal_[static_cast<std::size_t>(moving_[i]) * p + moving_[j]];
-            factor_[static_cast<std::size_t>(i) * q + i] *= 1 + damping;
-            step_[i] = slope_[moving_[i]];
-        }
-        solve(factor_.data(), step_.data(), q);
-        trial = z;
-        for (int i = 0; i < q; ++i) trial[moving_[i]] = std::clamp(z[moving_[i]] + step_[i], lower_[moving_[i]], upper_[moving_[i]]);
-        return true;
-    }
-
-    // Cholesky by rows of the upper triangle; a pivot lost to rounding drops its coordinate.
-    static void solve(double* INORDER_RESTRICT a, double* INORDER_RESTRICT x, int n) {
-        for (int i = 0; i < n; ++i) {
-            double* pivot = a + static_cast<std::size_t>(i) * n;
-            const double root = pivot[i] > 0 ? std::sqrt(pivot[i]) : 0, inverse = root > 0 ? 1 / root : 0;
-            for (int j = i; j < n; ++j) pivot[j] *= inverse;
-            x[i] *= inverse;
-            for (int k = i + 1; k < n; ++k) {
-                double* row = a + static_cast<std::size_t>(k) * n;
-                const double left = pivot[k];
-                for (int j = k; j < n; ++j) row[j] -= left * pivot[j];
-                x[k] -= left * x[i];
-            }
-        }
-        for (int i = n - 1; i >= 0; --i) {
-            const double* pivot = a + static_cast<std::size_t>(i) * n;
-            double sum = x[i];
-            for (int j = i + 1; j < n; ++j) sum -= pivot[j] * x[j];
-            x[i] = pivot[i] > 0 ? sum / pivot[i] : 0;
-        }
-    }
-
     struct Term {
         int first = 0, second = 0;
         double times_first = 1, times_second = 0;
@@ -493,8 +372,9 @@ class Search {
     const Problem& problem_;
     Derivatives derivatives_;
     Point initial_;
-    std::vector<int> kinds_, moving_;
-    std::vector<double> lower_, upper_, season_, normal_, slope_, factor_, step_;
+    std::vector<int> kinds_;
+    std::vector<double> lower_, upper_, season_, normal_, slope_;
+    BoxStep box_;
     std::vector<Term> terms_;
     int weights_ = 0;     // how many of z are weights; the rest are initial states
     bool share_ = false;  // whether gamma is sought
@@ -527,9 +407,9 @@ void fit_panel(Array<const double> values, Array<const std::int64_t> offsets, bo
     const nb::gil_scoped_release unlocked;
     for_each(count, threads, [=](std::int64_t i) {
         const Problem problem{y + at[i], at[i + 1] - at[i], trend, damped, multiplicative, estimate_initial, static_cast<int>(m),
-                              {given[0], given[1], given[2], given[3]}, phi_lower, phi_upper, multiplicative ? half_of_smallest(y + at[i], y + at[i + 1]) : -1};
+                              {given[0], given[1], given[2], given[3]}, phi_lower, phi_upper, multiplicative ? smallest_of(y + at[i], y + at[i + 1]) / 2 : -1};
         Point initial;
-        initial_states(problem, initial);
+        start_from(problem, initial);
         const Flush flush;
         const auto [point, lowest] = Search(problem).best(initial);
         w[4 * i] = point.alpha;

@@ -224,7 +224,7 @@ def test_data_keep_their_letters_whatever_the_terminal_speaks(tmp_path):
 
 
 def test_results_of_different_files_get_folders_of_their_own():
-    from inorder.cli import stem
+    from inorder.commands import stem
 
     names = ["sales.2023.csv", "sales.2024.csv.gz", "data/Sales.CSV", "-", "a b&c.parquet", ".csv", "air-passengers"]
     assert [stem(name) for name in names] == ["sales.2023", "sales.2024", "Sales", "standard-input", "a-b-c", "series", "air-passengers"]
@@ -267,3 +267,92 @@ def test_flags_for_reading_are_the_options_of_reading():
     from inorder.data.options import Options
 
     assert [f.name for f in fields(Reading)] == [f.name for f in fields(Options)]
+
+
+def load(path: Path, begin: int = 0, end: int = 1000, flags: bool = False) -> Path:
+    """Hourly load with a season, a spike at row 600 and one at 850."""
+    random = np.random.default_rng(7)
+    y = 50 + 10 * np.sin(np.arange(1000) * np.pi / 12) + random.normal(0, 1, 1000)
+    y[[600, 850]] += 30
+    stamps = np.datetime64("2024-01-01T00:00") + np.arange(1000) * np.timedelta64(1, "h")
+    rows = [f"{str(stamps[t]).replace('T', ' ')},{y[t]:.3f}" + f",{int(t in (600, 850))}" * flags for t in range(begin, end)]
+    path.write_text("when,load" + ",odd" * flags + "\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_detectors_are_compared_by_a_column_of_labels(tmp_path):
+    load(tmp_path / "load.csv", flags=True)
+    done = run("compare", "detect", "load.csv", "--labels", "odd", "--models", "mean,seasonal-naive,windowed-gaussian", folder=tmp_path)
+    assert '1,000 hours, 2024-01-01 00:00 to 2024-02-11 15:00, column "load", season 24' in done.stdout
+    header = json.loads((tmp_path / "runs" / "load-detect" / "model.json").read_text())
+    best = header["comparison"]["table"][0]["model"]
+    assert f"best: {best}, fitted to everything" in done.stdout
+    page = (tmp_path / "runs" / "load-detect" / "report.html").read_text(encoding="utf-8")
+    for text in ("Leaderboard", "labelled", "2024-01-26 00:00", "inorder compare detect load.csv --labels odd", f"Anomalies: {best}"):
+        assert text in page
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) and "<script" not in page
+    unlabelled = run("compare", "detect", "load.csv", "--value", "load", "--models", "mean,naive", "--json", folder=tmp_path)
+    result = json.loads(unlabelled.stdout)
+    assert result["ranked"] is False and result["table"][0]["nab"] is None and 0 < result["table"][0]["alarm_rate"] < 0.01
+
+
+def test_a_detector_from_fit_to_evaluate(tmp_path):
+    load(tmp_path / "early.csv", 0, 500), load(tmp_path / "late.csv", 500, 1000), load(tmp_path / "labelled.csv", 500, 1000, flags=True)
+    done = run("fit", "detect", "early.csv", "--model", "combined", "--alarm-rate", "1/500", "--set", "quiet=100", "--out", "m", folder=tmp_path)
+    assert "an alarm in about 500 rows" in done.stdout and "seasonal=additive" in done.stdout
+    printed = run("predict", "m", "late.csv", folder=tmp_path)
+    rows = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert list(rows[0]) == ["when", "load", "score", "expected", "lower", "upper", "is_anomaly"] and len(rows) == 500
+    raised = [row["when"][:13] for row in rows if row["is_anomaly"] == "true"]
+    assert {"2024-01-26T00", "2024-02-05T10"} <= set(raised) and len(raised) <= 4
+    assert f"{len(raised)} alarms in 500 rows" in printed.stderr
+    wanted = inorder.load(tmp_path / "m").detect(inorder.read_series(tmp_path / "late.csv"))
+    assert np.allclose([float(row["score"]) for row in rows], wanted.score, rtol=1e-12)
+    streamed = run("predict", "m", "-", folder=tmp_path, text=(tmp_path / "late.csv").read_text()).stdout
+    assert [row["is_anomaly"] for row in csv.DictReader(io.StringIO(streamed))] == [row["is_anomaly"] for row in rows]
+    for ending in ("csv", "parquet", "json"):
+        run("predict", "m", "late.csv", "--out", f"out/f.{ending}", "-q", folder=tmp_path)
+    as_json = json.loads((tmp_path / "out" / "f.json").read_text())
+    assert as_json["model"] == "combined" and as_json["alarms"] == len(raised) and len(as_json["rows"]) == 500
+    scores = json.loads(run("evaluate", "m", "labelled.csv", "--labels", "odd", "--json", folder=tmp_path).stdout)
+    assert scores["scores"]["recall"] == 1 and "files=1" in scores["signatures"]["nab"]
+
+
+def test_lines_are_answered_as_they_come(tmp_path):
+    run("fit", "detect", str(load(tmp_path / "early.csv", 0, 500)), "-m", "mean", "--out", "m", "-q", folder=tmp_path)
+    process = subprocess.Popen([*INORDER, "predict", "m", "-", "--json"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None and process.stdout is not None
+    for line, value in (("2024-01-21 19:00,1\n", None), ("2024-01-21 20:00,55\n", 55.0), ("2024-01-21 23:00,5000\n", 5000.0), (",\n", None), ("45.5\n", 45.5)):
+        process.stdin.write(line)
+        process.stdin.flush()
+        if value is not None:  # the first line is a row that the history has, the fourth is empty
+            answer = json.loads(process.stdout.readline())
+            assert answer["load"] == value and answer["is_anomaly"] == (value == 5000)
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+    process.stdout.close()
+    refused = run("predict", "m", "-", folder=tmp_path, text="when,load\n2024-01-21 20:00,high\n", code=2)
+    assert 'line 2: a number was expected, "high" came' in refused.stderr
+    assert "rows to watch" in run("predict", "m", folder=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ("compare detect load.csv --horizon 3", "--horizon has no meaning for compare detect"),
+        ("compare forecast load.csv --labels odd", "--labels has no meaning for compare forecast"),
+        ("compare detect load.csv --labels even", 'no column "even"'),
+        ("compare detect load.csv --alarm-rate lots", "lots"),
+        ("compare detect load.csv --by mase", 'Score "mase" is unknown'),
+        ("fit detect load.csv --model arr", 'Did you mean "ar"'),
+        ("fit detect load.csv -m ar --set quite=3", 'Did you mean "quiet"'),
+        ("fit detect load.csv --seed 3", "--seed has no meaning for fit detect"),
+        ("models detcet", 'Did you mean "detect"'),
+    ],
+)
+def test_wrong_commands_of_detect_are_one_sentence(tmp_path, arguments, match):
+    load(tmp_path / "load.csv", 0, 300, flags=True)
+    done = run(*arguments.split(), folder=tmp_path, code=2)
+    assert match in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["load.csv"]

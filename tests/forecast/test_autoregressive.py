@@ -6,11 +6,15 @@ import math
 
 import numpy as np
 import pytest
+from statsmodels.regression.linear_model import burg as peer_burg
+from statsmodels.regression.linear_model import yule_walker as peer_yule_walker
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
+from statsmodels.tsa.arima.model import ARIMA
 
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
 from inorder.forecast.autoregressive import AR, largest_root, psi_weights
+from inorder.forecast.stationary import Likelihood, burg, coefficients, inverse_covariance
 from inorder.textbook import autoregressive as textbook
 
 NAN = math.nan
@@ -218,6 +222,7 @@ def test_default_longest_order():
         ({"order": 0, "constant": False}, "nothing is left to fit"),
         ({"criterion": "aci"}, 'Criterion "aci" is unknown. Did you mean "aic"'),
         ({"max_order": 0, "constant": False}, "`max_order` is a whole number, 1 or more, not 0"),
+        ({"method": "yule-walkr"}, 'Method "yule-walkr" is unknown. Did you mean "yule-walker"'),
         ({"order": 2, "max_order": 5}, r"`order` is set to 2, so `max_order` \(5\) has no effect"),
     ],
 )
@@ -231,3 +236,191 @@ def test_too_short():
         AR(order=3).fit(Series.of(NOISY[:7]))
     with pytest.raises(ForecastError, match="without a constant needs 2 steps"):
         AR(constant=False).fit(Series.of([1.0, 2.0]))
+
+
+# --- stationary fits: Yule–Walker, Burg, exact maximum likelihood ---
+
+STATIONARY = ["yule-walker", "burg", "exact"]
+
+
+@pytest.mark.parametrize("name", ["lynx", "sunspots"])
+@pytest.mark.parametrize("order", [1, 2, 9])
+def test_yule_walker_and_burg_as_statsmodels(real, name, order):
+    y = real[name]
+    ours = AR(order=order, method="yule-walker").fit(Series.of(y)).describe()
+    np.testing.assert_allclose(ours["phi"], peer_yule_walker(y, order, method="mle", result_object=False)[0], rtol=1e-8)
+    assert ours["constant"] / (1 - ours["phi"].sum()) == pytest.approx(y.mean(), rel=1e-8)
+    around_zero = AR(order=order, method="yule-walker", constant=False).fit(Series.of(y)).describe()["phi"]
+    np.testing.assert_allclose(around_zero, peer_yule_walker(y, order, method="mle", demean=False, result_object=False)[0], rtol=1e-8)
+    by_burg = AR(order=order, method="burg").fit(Series.of(y)).describe()
+    np.testing.assert_allclose(by_burg["phi"], peer_burg(y, order)[0], rtol=1e-8)
+    assert by_burg["sigma"] == pytest.approx(math.sqrt(peer_burg(y, order)[1]), rel=0.06)  # theirs: the last error variance of the recursion
+
+
+@pytest.mark.parametrize("name", ["lynx", "sunspots"])
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("constant", [True, False])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_exact_as_statsmodels(real, name, order, constant, gaps):
+    """Their search stops a little earlier than ours: the likelihood agrees to 1e-3, and ours is no worse."""
+    y = real[name][:100].copy()
+    if gaps:
+        y[[5, 20, 21, 22, 60, 99]] = NAN
+    theirs = ARIMA(y, order=(order, 0, 0), trend="c" if constant else "n").fit()
+    fitted = AR(order=order, method="exact", constant=constant).fit(Series.of(y))
+    assert -1e-7 < fitted.loglik - theirs.llf < 1e-3
+    parameters = dict(zip(theirs.param_names, theirs.params, strict=True))
+    phi = fitted.describe()["phi"]
+    np.testing.assert_allclose(phi, [parameters[f"ar.L{lag}"] for lag in range(1, order + 1)], atol=2e-3)
+    if constant:
+        assert fitted.coefficients["constant"] / (1 - phi.sum()) == pytest.approx(parameters["const"], rel=5e-3)
+    assert fitted.aic == pytest.approx(theirs.aic, abs=2e-3)
+    if not gaps:  # they count missing values as observations there
+        assert (fitted.bic, fitted.aicc) == pytest.approx((theirs.bic, theirs.aicc), abs=2e-3)
+    # and at the very same parameters: their filter against our formula
+    mean = fitted.coefficients["constant"] / (1 - phi.sum()) if constant else 0.0
+    n = int((~np.isnan(y)).sum())
+    variance = fitted.describe()["sigma"] ** 2 * (n - order - constant) / n
+    assert theirs.model.loglike(np.concatenate([[mean] * constant, phi, [variance]])) == pytest.approx(fitted.loglik, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["whole", "gappy", "line"])
+@pytest.mark.parametrize("order", [1, 2, 5])
+@pytest.mark.parametrize("constant", [True, False])
+def test_exact_is_the_top_of_the_joint_density(name, order, constant):
+    """The likelihood that is reported is the dense normal density at the estimates, and no step away from them is better."""
+    y = SERIES[name]
+    fitted = AR(order=order, method="exact", constant=constant).fit(Series.of(y))
+    found = fitted.describe()
+    n, phi = int((~np.isnan(y)).sum()), found["phi"]
+    mean = found["constant"] / (1 - phi.sum()) if constant else 0.0
+    sigma = found["sigma"] * math.sqrt((n - order - constant) / n)
+    best = textbook.exact_loglik(y, mean, phi, sigma)
+    assert fitted.loglik == pytest.approx(best, rel=1e-8)
+    for step in (1e-3, -1e-3):
+        assert textbook.exact_loglik(y, mean, phi, sigma * (1 + step)) < best
+        assert not constant or textbook.exact_loglik(y, mean + step * sigma * 10, phi, sigma) < best
+        for j in range(order):
+            assert textbook.exact_loglik(y, mean, phi + step * np.eye(order)[j], sigma) < best
+
+
+@pytest.mark.parametrize("name", ["whole", "gappy"])
+@pytest.mark.parametrize("partials", [[0.5], [0.6, -0.3], [0.6, -0.3, 0.2, 0.9, -0.95]])
+@pytest.mark.parametrize("constant", [True, False])
+def test_the_likelihood_and_its_gradient(name, partials, constant):
+    y, pi = SERIES[name], np.array(partials)
+    likelihood = Likelihood(y, 8, constant)
+    point = likelihood.at(pi)
+    sigma = math.sqrt(point.square / likelihood.observed)
+    assert point.deviance == pytest.approx(-2 * textbook.exact_loglik(y, point.mean, coefficients(pi), sigma), rel=1e-9)
+    numeric = [(likelihood.at(pi + 1e-6 * e).deviance - likelihood.at(pi - 1e-6 * e).deviance) / 2e-6 for e in np.eye(len(pi))]
+    np.testing.assert_allclose(point.gradient, numeric, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["whole", "line"])
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_yule_walker_and_burg_as_the_textbook(name, order):
+    y = SERIES[name]
+    for method, book in (("yule-walker", textbook.yule_walker(y, order)), ("burg", textbook.burg(y - y.mean(), order))):
+        fitted = AR(order=order, method=method).fit(Series.of(y))
+        found = fitted.describe()
+        np.testing.assert_allclose(found["phi"], book, rtol=1e-8, atol=1e-10)
+        sigma = found["sigma"] * math.sqrt((len(y) - order - 1) / len(y))
+        assert fitted.loglik == pytest.approx(textbook.exact_loglik(y, y.mean(), found["phi"], sigma), rel=1e-8)
+        assert fitted.loglik < AR(order=order, method="exact").fit(Series.of(y)).loglik
+
+
+def test_burg_over_gaps_as_the_textbook():
+    z = GAPPY - np.nanmean(GAPPY)
+    np.testing.assert_allclose(coefficients(burg(z, 4)), textbook.burg(z, 4), rtol=1e-10)
+    np.testing.assert_allclose(AR(order=4, method="burg").fit(Series.of(GAPPY)).describe()["phi"], textbook.burg(z, 4), rtol=1e-8)
+
+
+def test_inverse_covariance_is_that_of_the_process():
+    phi = coefficients(np.array([0.6, -0.3, 0.2]))
+    gamma = textbook.autocovariances(phi, 2.0, 3)
+    np.testing.assert_allclose(inverse_covariance(phi), 4.0 * np.linalg.inv(gamma[np.abs(np.subtract.outer(range(3), range(3)))]), rtol=1e-10)
+    assert inverse_covariance(np.zeros(0)).shape == (0, 0)
+
+
+@pytest.mark.parametrize("method", STATIONARY)
+@pytest.mark.parametrize("criterion", ["aic", "aicc", "bic"])
+def test_the_criterion_chooses_for_every_method(method, criterion):
+    fitted = AR(criterion=criterion, max_order=8, method=method).fit(Series.of(NOISY))
+    found = fitted.describe()["criteria"]
+    assert found["order"] == list(range(9))
+    best = int(np.argmin(found[criterion]))
+    assert fitted.order == best
+    assert (fitted.aic, fitted.aicc, fitted.bic) == pytest.approx((found["aic"][best], found["aicc"][best], found["bic"][best]), rel=1e-12)
+    alone = AR(order=5, method=method).fit(Series.of(NOISY))
+    assert found["aic"][5] == pytest.approx(alone.aic, rel=1e-10)
+    if method == "exact":
+        assert (np.diff(np.array(found["aic"]) - 2 * np.arange(9)) < 1e-6).all()  # a longer order is never less likely
+
+
+@pytest.mark.parametrize("method", STATIONARY)
+def test_stationary_methods_stay_stationary(method):
+    """Least squares follows growth; these return to the mean, and recover a process near the edge."""
+    grown = 1.1 ** np.arange(40)
+    found = AR(order=1, method=method).fit(Series.of(grown)).describe()
+    assert found["stationary"] and found["largest root"] < 1
+    rng = np.random.default_rng(10)
+    y = np.zeros(5000)
+    for t in range(2, 5000):
+        y[t] = 0.6 * y[t - 1] + 0.3 * y[t - 2] + rng.normal(0, 2)
+    y = y[100:] + 50
+    y[rng.integers(len(y), size=200)] = NAN
+    found = AR(order=2, method=method).fit(Series.of(y)).describe()
+    np.testing.assert_allclose(found["phi"], [0.6, 0.3], atol=0.05)
+    assert found["sigma"] == pytest.approx(2, rel=0.05)
+    assert found["constant"] / (1 - found["phi"].sum()) == pytest.approx(50, abs=1.5)
+
+
+@pytest.mark.parametrize("method", ["least-squares", *STATIONARY])
+def test_standard_errors_are_what_repetition_shows(method):
+    rng = np.random.default_rng(4)
+    e = rng.normal(size=(600, 260))
+    y = np.zeros_like(e)
+    for t in range(2, 260):
+        y[:, t] = 3 + 1.2 * y[:, t - 1] - 0.5 * y[:, t - 2] + e[:, t]
+    fits = [AR(order=2, method=method).fit(Series.of(one)) for one in y[:, 60:]]
+    for key in ("constant", "ar1", "ar2"):
+        spread = np.std([fitted.coefficients[key] for fitted in fits])
+        assert np.mean([fitted.standard_errors[key] for fitted in fits]) == pytest.approx(spread, rel=0.12), key
+
+
+def test_standard_errors_and_likelihood_of_least_squares_as_statsmodels(real):
+    """Theirs divide by the rows, ours by rows − coefficients."""
+    theirs = AutoReg(real["lynx"], 2).fit()
+    fitted = AR(order=2).fit(Series.of(real["lynx"]))
+    unbiased = math.sqrt(theirs.nobs / (theirs.nobs - 3))
+    np.testing.assert_allclose(list(fitted.standard_errors.values()), theirs.bse * unbiased, rtol=1e-8)
+    assert list(fitted.coefficients) == ["constant", "ar1", "ar2"]
+    np.testing.assert_allclose(list(fitted.coefficients.values()), theirs.params, rtol=1e-8)
+    assert (fitted.loglik, fitted.aic, fitted.aicc, fitted.bic) == pytest.approx((theirs.llf, theirs.aic, theirs.aicc, theirs.bic), rel=1e-9)
+    assert list(AR(order=2, constant=False).fit(Series.of(real["lynx"])).standard_errors) == ["ar1", "ar2"]
+
+
+def test_paths_are_those_of_single_steps():
+    model = AR(order=2).fit(Series.of(NOISY)).models[0]
+    _, state = model.run(NOISY)
+    errors = np.random.default_rng(0).normal(size=(5, 8))
+    np.testing.assert_allclose(model.simulate(state, 8, errors), super(type(model), model).simulate(state, 8, errors), rtol=1e-12)
+    flat = AR(order=0).fit(Series.of(NOISY)).models[0]
+    np.testing.assert_allclose(flat.simulate(flat.init(), 8, errors), flat.constant + errors, rtol=1e-12)
+
+
+def test_refusals_of_the_stationary_methods():
+    with pytest.raises(ForecastError, match=r"AR\(3\) by burg needs 8 rows and 6 observations; this series has 7 and 7. Use a lower order"):
+        AR(order=3, method="burg").fit(Series.of(NOISY[:7]))
+    with pytest.raises(ForecastError, match="without a constant by exact needs 4 observations in a row or more; this series has 2"):
+        AR(constant=False, method="exact").fit(Series.of([1.0, 2.0]))
+    alternating = NOISY.copy()
+    alternating[::2] = NAN
+    with pytest.raises(ForecastError, match='The gaps of this series leave burg an order of 0 at most, and 2 is needed.*method="exact"'):
+        AR(order=2, method="burg").fit(Series.of(alternating))
+    assert AR(order=2, method="exact").fit(Series.of(alternating)).order == 2
+    holes = np.tile(NOISY, 20)
+    holes[100:700] = NAN
+    with pytest.raises(ForecastError, match="600 missing values lean on each other, more than the 500"):
+        AR(order=2, method="exact").fit(Series.of(holes))

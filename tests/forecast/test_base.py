@@ -322,7 +322,7 @@ def test_packing_keeps_numbers_kinds_and_shapes():
 
 
 def test_one_model_and_whole_numbers_in_a_float_field():
-    (again,) = unpack(ARModel, pack([ARModel(1.0, np.array([]), 2.0, np.ones((1, 4)))]), 1)
+    (again,) = unpack(ARModel, pack([ARModel(-3.0, 2, 9, 1.0, np.array([]), 2.0, np.ones((1, 4)), np.ones(1))]), 1)
     assert again.phi.shape == (0,) and again.table.shape == (1, 4) and isinstance(again.constant, float)
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from inorder.data.series import Series
 from inorder.errors import ConfigError, SeriesError
+from inorder.features.rolling import centred_mean
 from inorder.forecast import diagnostics
-from inorder.forecast.diagnostics import acf, acf_band, decompose, equal_variance, jarque_bera, ljung_box, pacf, residual_checks
+from inorder.forecast.diagnostics import acf, acf_band, arch_lm, decompose, equal_variance, jarque_bera, ljung_box, mcleod_li, pacf, residual_checks, runs_test
 from inorder.textbook import diagnostics as textbook
 
 
@@ -214,7 +215,7 @@ def test_the_decomposition_of_gaps_beats_straight_lines() -> None:
     inside = ~np.isnan(parts.trend)
     assert np.abs(parts.trend - (100 + t))[inside].max() < 1.5
     straight = np.interp(t, t[~np.isnan(missing)], missing[~np.isnan(missing)])
-    assert np.abs(diagnostics.centred_mean(straight, 12) - (100 + t))[inside].max() > 5
+    assert np.abs(centred_mean(straight, 12) - (100 + t))[inside].max() > 5
 
 
 def test_a_place_of_the_season_that_was_never_seen() -> None:
@@ -454,3 +455,45 @@ def test_values_too_uneven_for_factors():
     with pytest.raises(SeriesError, match=r'row 2 is 1e-300, too little beside 1e\+300. Use kind="additive"'):
         decompose(ODD["huge and tiny"], 4, "multiplicative")
     assert decompose(ODD["huge and tiny"], 4).kind == "additive"
+
+
+def clustered(n: int, seed: int = 0) -> np.ndarray:
+    """Errors of an ARCH(1) with a share of 0.7."""
+    rng = np.random.default_rng(seed)
+    e = np.zeros(n)
+    for t in range(1, n):
+        e[t] = math.sqrt(0.3 + 0.7 * e[t - 1] ** 2) * rng.normal()
+    return e
+
+
+@pytest.mark.parametrize("lags", [1, 5, 12])
+@pytest.mark.parametrize("y", [noise(150), clustered(150)], ids=["noise", "clusters"])
+def test_tests_of_clusters_agree_with_statsmodels_and_the_textbook(y, lags):
+    from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
+
+    statistic, p_value = het_arch(y, nlags=lags, result_object=False)[:2]
+    assert arch_lm(y, lags) == pytest.approx((statistic, p_value), rel=1e-8)
+    assert arch_lm(y, lags).statistic == pytest.approx(textbook.arch_lm(y, lags), rel=1e-8)
+    other = acorr_ljungbox(y**2, lags=[lags])
+    assert mcleod_li(y, lags) == pytest.approx((other["lb_stat"].iloc[0], other["lb_pvalue"].iloc[0]), rel=1e-8)
+
+
+def test_clusters_are_seen_and_noise_is_not():
+    assert arch_lm(clustered(400), 4).p_value < 1e-4 and mcleod_li(clustered(400), 4).p_value < 1e-4
+    assert np.mean([arch_lm(noise(200, seed), 4).p_value < 0.05 for seed in range(200)]) < 0.1
+    gappy = with_gaps(clustered(400), 0.05)
+    assert arch_lm(gappy, 2).p_value < 0.01
+    assert arch_lm(np.ones(50), 3) == (0.0, 1.0)
+    assert arch_lm(1e300 * noise(60), 3).statistic == pytest.approx(arch_lm(noise(60), 3).statistic, rel=1e-9)
+    with pytest.raises(ConfigError, match="needs 12 complete rows; 6 are there"):
+        arch_lm(np.arange(11.0), 5)
+
+
+@pytest.mark.parametrize("y", [noise(40), noise(41, 1), autoregressive(80, 0.8)])
+def test_runs_agree_with_statsmodels_and_the_textbook(y):
+    from statsmodels.sandbox.stats.runs import runstest_1samp
+
+    assert runs_test(y) == pytest.approx(runstest_1samp(y, cutoff="median", correction=False), rel=1e-9)
+    assert runs_test(y).statistic == pytest.approx(textbook.runs_test(y), rel=1e-9)
+    assert runs_test(with_gaps(y)) == runs_test(with_gaps(y)[~np.isnan(with_gaps(y))])
+    assert runs_test([3.0] * 9) == runs_test([]) == (0.0, 1.0)

@@ -320,11 +320,13 @@ def test_frames_and_summary(case):
 
 # --- units: where a change of units is no change of the model ---
 
-NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative"}  # a season or a growth by factors has its zero where the units have it
+# a season or a growth by factors has its zero where the units have it
+NOT_SHIFTED = {"naive2", "exponential-trend", "holt-winters-multiplicative", "auto-ets", "theta", "auto-theta", "ces"}
 
 
 def shifts(case) -> bool:
-    return case.name not in NOT_SHIFTED and case.settings.get("constant", True) and case.settings.get("seasonal") != "multiplicative"
+    factors = case.settings.get("seasonal") == "multiplicative" or "M" in case.settings.get("components", "") or case.settings.get("log")
+    return case.name not in NOT_SHIFTED and case.settings.get("constant", True) and not factors
 
 
 @each_local

@@ -1,0 +1,190 @@
+"""The command line of the task `forecast`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inorder.commands import check_target, command_line, complain, finite, names, parse_budget, parse_levels, plain, print_json, stem, usual_horizon
+from inorder.errors import ConfigError
+from inorder.output import say
+
+
+def compare(
+    data: str,
+    reading: Mapping[str, Any],
+    horizon: int | None,
+    models: str | None,
+    folds: int,
+    step: int | None,
+    refit: bool,
+    by: str | None,
+    levels: str,
+    intervals: str,
+    budget: str | None,
+    seed: int,
+    keep: str,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Leaderboard, report, and the best model saved."""
+    by = by or "mase"
+    from inorder import comparison
+    from inorder.data.series import read_series
+    from inorder.terminal import Board
+
+    seconds, wanted = parse_budget(budget), None if models is None else names(models)
+    comparison.check_options(
+        horizon=horizon, models=wanted, folds=folds, step=step, by=by, levels=parse_levels(levels), intervals=intervals, budget=seconds, keep=keep
+    )
+    target = check_target(out or Path("runs") / stem(data))
+    series = read_series(data, **reading)
+    if not quiet and not as_json:
+        say(series.describe())
+        for note in series.notes:
+            say(f"  {note}")
+    board = Board(by, quiet or as_json)
+    with board:
+        result = comparison.compare_forecast(
+            series,
+            horizon=horizon,
+            models=wanted,
+            folds=folds,
+            step=step,
+            refit=refit,
+            by=by,
+            levels=parse_levels(levels),
+            intervals=intervals,
+            budget=seconds,
+            seed=seed,
+            keep=keep,
+            on_row=board.show,
+            on_progress=board.progress,
+        )
+        board.progress("report", 0.0)
+        saved = dataclasses.replace(result, call=command_line()).save(target)
+    if as_json:
+        print_json({**result.to_json(), "out": str(saved)})
+        return
+    board.finish(result.table, result.winner)
+    if not quiet:
+        for note in result.notes:
+            say(f"  {note}")
+        say(f"\nbest: {result.winner}, fitted to everything and saved in {saved}")
+        if result.kept:
+            say(f"others:   {saved / 'candidates'}")
+        say(f"report:   {saved / 'report.html'}")
+        say(f"forecast: inorder predict {saved} --horizon {result.horizon}")
+
+
+def fit(
+    data: str,
+    reading: Mapping[str, Any],
+    model: str,
+    set_: list[str] | None,
+    models: str | None,
+    horizon: int | None,
+    budget: str | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """One model, saved with a report."""
+    from inorder import verbs
+    from inorder.bundle import write_bundle
+    from inorder.data.series import read_series
+    from inorder.forecast.base import check_horizon
+    from inorder.report import render_report
+    from inorder.tasks.forecast import parse_settings
+    from inorder.terminal import Bar, Board
+
+    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    if horizon is not None:
+        check_horizon(horizon)
+    if settings and model == "auto":
+        raise ConfigError("--set belongs to one model: name it with --model.")
+    if models is not None and model != "auto":
+        raise ConfigError("--models is what --model auto chooses from; give one or the other.")
+    target = check_target(out or Path("runs") / stem(data))
+    series = read_series(data, **reading)
+    if not quiet and not as_json:
+        say(series.describe())
+        for note in series.notes:
+            say(f"  {note}")
+    chosen = None
+    if model == "auto":
+        from inorder import comparison
+
+        with Board("mase", quiet or as_json) as board:
+            wanted = None if models is None else names(models)
+            chosen = comparison.compare_forecast(
+                series, horizon=horizon, models=wanted, budget=seconds, seed=seed, on_row=board.show, on_progress=board.progress
+            )
+        fitted, header = chosen.best, {"candidate": chosen.winner, "horizon": chosen.horizon, "comparison": chosen.to_json()}
+    else:
+        with Bar(model, quiet or as_json) as bar:
+            fitted = verbs.fit_forecast(series, model, settings=settings, budget=seconds, seed=seed, on_progress=bar.update)
+        header = {"candidate": model, "horizon": horizon}
+    page = render_report(fitted, chosen, made_by=command_line(), horizon=horizon)
+    saved = write_bundle(target, dataclasses.replace(fitted.bundle(**header), texts={"report.html": page}))
+    if as_json:
+        print_json(
+            {
+                "task": "forecast",
+                "model": header["candidate"],
+                "data": series.describe(),
+                "parameters": plain(fitted.describe(0)) if len(series) == 1 else None,
+                "out": str(saved),
+            }
+        )
+    elif not quiet:
+        say(fitted.summary())
+        say(f"\nsaved in {saved}; report: {saved / 'report.html'}")
+
+
+def predict(
+    bundle: Path,
+    reading: Mapping[str, Any],
+    data: str | None,
+    horizon: int | None,
+    levels: str,
+    intervals: str,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """A forecast, after taking in newer rows if there are any."""
+    from inorder.bundle import read_header
+    from inorder.output import write_forecast
+    from inorder.verbs import load, newer
+
+    fitted = load(bundle)
+    if data is not None:
+        new = newer(fitted, data, **reading)
+        for note in new.notes if new is not None and not quiet else ():
+            complain(f"  {note}")
+        if new is not None:
+            fitted = fitted.update(new)
+        elif not quiet:
+            complain("No row comes after the model's history, so the forecast starts at its end.")
+    forecast = fitted.predict(usual_horizon(bundle, fitted.history.season_length) if horizon is None else horizon, parse_levels(levels), intervals=intervals)
+    if not quiet:
+        for name, reason in forecast.errors.items():
+            complain(f"{name}: {reason}")
+    write_forecast(dataclasses.replace(forecast, model=read_header(bundle).get("candidate", forecast.model)), out, as_json)
+
+
+def evaluate(bundle: Path, data: str, reading: Mapping[str, Any], horizon: int | None, step: int | None, levels: str, as_json: bool) -> None:
+    """Scores on rows that the model has not seen."""
+    from inorder.verbs import evaluate as score
+
+    scores = score(bundle, data, horizon=horizon, step=step, levels=parse_levels(levels), **reading)
+    if as_json:
+        print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
+        return
+    for one in scores.values():
+        say(str(one))

@@ -1,0 +1,72 @@
+"""The tasks: what belongs together behind the verbs, so that `compare`, `fit`, `predict` and `evaluate` mean something for each.
+
+A part is written "module:name" below `inorder` and loaded when it is used, so that listing the tasks costs nothing. A new task is
+one record here, one short file in `tasks/`, and the functions that its record names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from inorder.errors import unknown
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as a record of functions.
+
+    sentence: what it is for.
+    candidates: name -> what can be fitted, each with `sentence`, `equation`, `source` and `make(**settings)`.
+    compare(data, **options), fit(data, model, **options), evaluate(model, data, **options): the verbs in Python.
+    restore(bundle): the fitted model that a bundle holds.
+    commands: the module with `compare`, `fit`, `predict` and `evaluate` of the command line; their parameters are the flags that have a meaning.
+    """
+
+    sentence: str
+    candidates: str
+    compare: str
+    fit: str
+    evaluate: str
+    restore: str
+    commands: str
+
+    def part(self, name: str) -> Any:
+        """The thing behind one of the fields."""
+        module, _, attribute = str(getattr(self, name)).partition(":")
+        found = import_module(f"inorder.{module}")
+        return getattr(found, attribute) if attribute else found
+
+
+TASKS = {
+    "forecast": Task(
+        sentence="What comes next in one series or many.",
+        candidates="tasks.forecast:CANDIDATES",
+        compare="comparison:compare_forecast",
+        fit="verbs:fit_forecast",
+        evaluate="verbs:evaluate_forecast",
+        restore="tasks.forecast:restore",
+        commands="commands.forecast",
+    ),
+    "detect": Task(
+        sentence="Which rows of a series nobody would have expected.",
+        candidates="tasks.detect:CANDIDATES",
+        compare="detection:compare_detect",
+        fit="detection:fit_detect",
+        evaluate="detection:evaluate_detect",
+        restore="tasks.detect:restore",
+        commands="commands.detect",
+    ),
+}
+
+
+def task(name: str) -> Task:
+    """The task of that name; ConfigError with the nearest name otherwise.
+
+    >>> task("forecast").sentence
+    'What comes next in one series or many.'
+    """
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return TASKS[name]

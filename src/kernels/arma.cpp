@@ -1,0 +1,618 @@
+#include "arma.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "clones.hpp"
+
+namespace inorder {
+namespace {
+
+constexpr int LANES = 8;
+constexpr double SETTLED = 1e-12;      // F - 1 below which the steady recursion takes over
+constexpr int TAPE = 16384;            // numbers of K and of L that the gradient keeps at a time
+constexpr double DEPENDENT = 1e-11;    // a pivot that rounding has left, relative to its column
+
+struct Recursion {  // one stretch of the dense recursion
+    int r, width, columns;
+    const double* phi;      // (width,)
+    double* gain;           // K, (width,)
+    double* change;         // L, (width + 1,)
+    double* state;          // (columns, width + 1)
+    const double* values;   // (columns, n)
+    double* errors;         // (columns, n)
+    double* variance;       // (n,) F
+    double* marks;          // K and L at the beginning of every segment
+    std::int64_t n, segment;
+    int wait;               // steps that F has to stay at 1
+};
+
+// Runs until F has settled; returns the first step of the steady recursion, n where there is none.
+INORDER_CLONES std::int64_t run_dense(const Recursion& all, double F) {
+    const int width = all.width, columns = all.columns;
+    const std::int64_t n = all.n;
+    const double* INORDER_RESTRICT phi = all.phi;
+    double* INORDER_RESTRICT K = all.gain;
+    double* INORDER_RESTRICT L = all.change;
+    double* INORDER_RESTRICT a = all.state;
+    int settled = 0;
+    for (std::int64_t t = 0; t < n; ++t) {
+        if (t % all.segment == 0) {
+            double* mark = all.marks + t / all.segment * 2 * width;
+            for (int i = 0; i < width; ++i) mark[i] = K[i];
+            for (int i = 0; i < width; ++i) mark[width + i] = L[i];
+        }
+        all.variance[t] = F;
+        const double a0 = a[0], v = all.values[t] - a0;
+        all.errors[t] = v;
+        settled = F - 1 < SETTLED ? settled + 1 : 0;
+        const bool last = settled >= all.wait && t + 1 >= all.r;
+        if (last || t + 1 == n) {
+            for (int c = 1; c < columns; ++c) all.errors[c * n + t] = all.values[c * n + t] - a[c * (width + 1)];
+            return t + 1;
+        }
+        const double inverse = 1 / F, vf = v * inverse, L0 = L[0], g = L0 * inverse;
+        for (int c = 1; c < columns; ++c) {
+            double* INORDER_RESTRICT b = a + c * (width + 1);
+            const double b0 = b[0], u = all.values[c * n + t] - b0, uf = u * inverse;
+            all.errors[c * n + t] = u;
+            for (int i = 0; i < width; ++i) b[i] = phi[i] * b0 + b[i + 1] + K[i] * uf;
+        }
+        for (int i = 0; i < width; ++i) {
+            const double f = phi[i], k = K[i], l = f * L0 + L[i + 1];
+            a[i] = f * a0 + a[i + 1] + k * vf;
+            K[i] = k - g * l;
+            L[i] = l - g * k;
+        }
+        F -= g * L0;
+    }
+    return n;
+}
+
+// K and L alone over one segment, kept for every step: K, L and a zero for the end of L, padded, make a row of the tape.
+INORDER_CLONES void retrace(int width, const double* INORDER_RESTRICT phi, const double* INORDER_RESTRICT inverse, const double* INORDER_RESTRICT mark,
+                            std::int64_t steps, double* tape) {
+    const int row = 2 * width + LANES;
+    for (int i = 0; i < 2 * width; ++i) tape[i] = mark[i];
+    tape[2 * width] = 0;
+    for (std::int64_t t = 0; t + 1 < steps; ++t) {
+        const double* INORDER_RESTRICT K = tape + t * row;
+        double* INORDER_RESTRICT next = tape + (t + 1) * row;
+        const double L0 = K[width], g = L0 * inverse[t];
+        for (int i = 0; i < width; ++i) {
+            const double k = K[i], l = phi[i] * L0 + K[width + i + 1];
+            next[i] = k - g * l;
+            next[width + i] = l - g * k;
+        }
+        next[2 * width] = 0;
+    }
+}
+
+double fold(const double* lanes) { return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7])); }
+
+INORDER_CLONES double dot(const double* INORDER_RESTRICT x, const double* INORDER_RESTRICT y, std::int64_t n) {
+    double sum[LANES] = {0};
+    std::int64_t t = 0;
+    for (; t + LANES <= n; t += LANES) {
+        for (int k = 0; k < LANES; ++k) sum[k] += x[t + k] * y[t + k];
+    }
+    double rest = 0;
+    for (; t < n; ++t) rest += x[t] * y[t];
+    return fold(sum) + rest;
+}
+
+INORDER_CLONES double weighted(const double* INORDER_RESTRICT x, const double* INORDER_RESTRICT y, const double* INORDER_RESTRICT weight, std::int64_t n) {
+    double sum[LANES] = {0};
+    std::int64_t t = 0;
+    for (; t + LANES <= n; t += LANES) {
+        for (int k = 0; k < LANES; ++k) sum[k] += x[t + k] * y[t + k] * weight[t + k];
+    }
+    double rest = 0;
+    for (; t < n; ++t) rest += x[t] * y[t] * weight[t];
+    return fold(sum) + rest;
+}
+
+// One step of the adjoints: K_bar <- K_bar - g L_bar + sum of vf a_bar, l_bar = L_bar - g K_bar; the sums that the scalars need.
+// `slid` holds L_bar, then a_bar of each series, already moved by one place. sums: [l K_bar + K L_bar, K a_bar of each series].
+INORDER_CLONES void reverse_step(int width, int series, const double* INORDER_RESTRICT phi, const double* INORDER_RESTRICT K, const double* INORDER_RESTRICT L,
+                                 double L0, double g, const double* INORDER_RESTRICT vf, double* INORDER_RESTRICT gain_bar, double* INORDER_RESTRICT change_bar,
+                                 const double* INORDER_RESTRICT state_bar, std::int64_t stride, double* INORDER_RESTRICT sums) {
+    double first[LANES] = {0};
+    for (int i = 0; i < width; i += LANES) {
+        for (int k = 0; k < LANES; ++k) {
+            const double l = phi[i + k] * L0 + L[i + k + 1];
+            first[k] += l * gain_bar[i + k] + K[i + k] * change_bar[i + k];
+        }
+    }
+    sums[0] = fold(first);
+    for (int i = 0; i < width; ++i) {
+        const double k_bar = gain_bar[i], l_bar = change_bar[i];
+        change_bar[i] = l_bar - g * k_bar;
+        gain_bar[i] = k_bar - g * l_bar;
+    }
+    for (int j = 0; j < series; ++j) {
+        const double* INORDER_RESTRICT a_bar = state_bar + j * stride;
+        double sum[LANES] = {0};
+        for (int i = 0; i < width; i += LANES) {
+            for (int k = 0; k < LANES; ++k) sum[k] += K[i + k] * a_bar[i + k];
+        }
+        sums[1 + j] = fold(sum);
+        for (int i = 0; i < width; ++i) gain_bar[i] += vf[j] * a_bar[i];
+    }
+}
+
+int padded(int r) { return std::max(LANES, (r + LANES - 1) / LANES * LANES); }
+
+std::vector<Term> expand(const double* inner, int count, const double* outer, int seasons, int s, double sign) {
+    std::vector<double> dense(static_cast<std::size_t>(count) + static_cast<std::size_t>(seasons) * s + 1, 0.0);
+    std::vector<char> there(dense.size(), 0);
+    for (int j = 0; j <= seasons; ++j) {
+        const double b = j ? sign * outer[j - 1] : 1;
+        for (int i = 0; i <= count; ++i) {
+            dense[static_cast<std::size_t>(j) * s + i] += b * (i ? sign * inner[i - 1] : 1);
+            there[static_cast<std::size_t>(j) * s + i] = 1;
+        }
+    }
+    std::vector<Term> terms;
+    for (std::size_t lag = 1; lag < dense.size(); ++lag) {
+        if (there[lag]) terms.push_back({static_cast<int>(lag), sign * dense[lag]});
+    }
+    return terms;
+}
+
+// From derivatives by lag to those of the factors.
+void contract(const double* by_lag, const double* inner, int count, const double* outer, int seasons, int s, double sign, double* inner_bar, double* outer_bar) {
+    for (int j = 0; j <= seasons; ++j) {
+        const double b = j ? sign * outer[j - 1] : 1;
+        for (int i = 0; i <= count; ++i) {
+            if (i == 0 && j == 0) continue;
+            const double bar = by_lag[j * s + i - 1];
+            if (i) inner_bar[i - 1] += b * bar;
+            if (j) outer_bar[j - 1] += (i ? sign * inner[i - 1] : 1) * bar;
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Term> expand_ar(const Orders& o, const double* c) { return expand(c, o.p, c + o.p + o.q, o.P, o.s, -1); }
+std::vector<Term> expand_ma(const Orders& o, const double* c) { return expand(c + o.p, o.q, c + o.p + o.q + o.P, o.Q, o.s, 1); }
+
+// --- the stationary start ---
+//
+// Step down (reverse Levinson) from phi = A[p] to the reflections k[j] = A[j][j], then up to the autocovariances x of the AR part:
+//
+//     A[j-1][i] = (A[j][i] + k[j] A[j][j-i]) / (1 - k[j]^2),   x[0] = 1 / prod (1 - k^2),   x[j] = k[j] v[j-1] + sum A[j-1][i] x[j-i]
+//
+// c: those of the MA part; w[h] = c[0] x[h] + sum c[k] (x[h+k] + x[h-k]); psi: weights of the noise;
+// K[i] = sum over j >= i of phi[j] w[j-i] + theta[j] psi[j-i].
+
+bool Start::make(int r, const std::vector<Term>& ar, const std::vector<Term>& ma, double* gain, double& variance) {
+    r_ = r;
+    ar_ = ar;
+    ma_ = ma;
+    p_ = ar.empty() ? 0 : ar.back().lag;
+    q_ = ma.empty() ? 0 : ma.back().lag;
+    x_.assign(static_cast<std::size_t>(r) + q_ + 1, 0.0);
+    const int last = static_cast<int>(x_.size()) - 1;
+    reflection_.resize(p_ + 1);
+    if (table_.size() < static_cast<std::size_t>(p_ + 1) * p_) table_.resize(static_cast<std::size_t>(p_ + 1) * p_);
+    const auto row = [&](int j) { return table_.data() + static_cast<std::size_t>(j) * p_; };
+    double x0 = 1;
+    if (p_) {
+        std::fill(row(p_), row(p_) + p_, 0.0);
+        for (const Term& term : ar) row(p_)[term.lag - 1] = term.value;
+    }
+    for (int j = p_; j > 0; --j) {
+        const double* INORDER_RESTRICT from = row(j);
+        double* INORDER_RESTRICT to = row(j - 1);
+        const double k = reflection_[j] = from[j - 1], d = 1 - k * k;
+        if (!(d > 1e-12)) return false;
+        x0 /= d;
+        const double inverse = 1 / d;
+        for (int i = 0; i < j - 1; ++i) to[i] = (from[i] + k * from[j - 2 - i]) * inverse;
+    }
+    if (!std::isfinite(x0)) return false;
+    x_[0] = x0;
+    double v = x0;
+    for (int j = 1; j <= std::min(p_, last); ++j) {
+        const double k = reflection_[j], *from = row(j - 1);
+        double sum = k * v;
+        for (int i = 0; i < j - 1; ++i) sum += from[i] * x_[j - 1 - i];
+        x_[j] = sum;
+        v *= 1 - k * k;
+    }
+    for (int j = p_ + 1; j <= last && p_; ++j) {
+        double sum = 0;
+        for (const Term& term : ar) sum += term.value * x_[j - term.lag];
+        x_[j] = sum;
+    }
+    c_.assign(q_ + 1, 0.0);
+    lagged_.assign(q_ + 1, 0);
+    c_[0] = 1;
+    for (std::size_t a = 0; a < ma.size(); ++a) {
+        c_[ma[a].lag] += ma[a].value;
+        lagged_[ma[a].lag] = 1;
+        for (std::size_t b = 0; b <= a; ++b) {
+            c_[ma[a].lag - ma[b].lag] += ma[a].value * ma[b].value;
+            lagged_[ma[a].lag - ma[b].lag] = 1;
+        }
+    }
+    w_.assign(std::max(p_, 1), 0.0);
+    for (int h = 0; h < static_cast<int>(w_.size()); ++h) w_[h] = c_[0] * x_[h];
+    for (int k = 1; k <= q_; ++k) {
+        if (!lagged_[k]) continue;
+        for (int h = 0; h < static_cast<int>(w_.size()); ++h) w_[h] += c_[k] * (x_[h + k] + x_[std::abs(h - k)]);
+    }
+    psi_.assign(std::max(q_, 1), 0.0);
+    psi_[0] = 1;
+    for (const Term& term : ma) {
+        if (term.lag < q_) psi_[term.lag] = term.value;
+    }
+    for (int k = 1; k < q_; ++k) {
+        for (const Term& term : ar) {
+            if (term.lag > k) break;
+            psi_[k] += term.value * psi_[k - term.lag];
+        }
+    }
+    std::fill(gain, gain + r, 0.0);
+    for (const Term& term : ar) {
+        for (int i = 0; i < term.lag; ++i) gain[i] += term.value * w_[term.lag - 1 - i];
+    }
+    for (const Term& term : ma) {
+        for (int i = 0; i < term.lag; ++i) gain[i] += term.value * psi_[term.lag - 1 - i];
+    }
+    variance = w_[0];
+    return std::isfinite(variance) && variance > 0;
+}
+
+void Start::reverse(const double* gain, double variance, double* ar, double* ma) {
+    std::vector<double> w(w_.size(), 0.0), psi(psi_.size(), 0.0), x(x_.size(), 0.0), c(c_.size(), 0.0);
+    w[0] = variance;
+    for (const Term& term : ar_) {
+        double sum = 0;
+        for (int i = 0; i < term.lag; ++i) {
+            sum += gain[i] * w_[term.lag - 1 - i];
+            w[term.lag - 1 - i] += term.value * gain[i];
+        }
+        ar[term.lag - 1] += sum;
+    }
+    for (const Term& term : ma_) {
+        double sum = 0;
+        for (int i = 0; i < term.lag; ++i) {
+            sum += gain[i] * psi_[term.lag - 1 - i];
+            psi[term.lag - 1 - i] += term.value * gain[i];
+        }
+        ma[term.lag - 1] += sum;
+    }
+    for (int k = q_ - 1; k > 0; --k) {
+        for (const Term& term : ar_) {
+            if (term.lag > k) break;
+            ar[term.lag - 1] += psi[k] * psi_[k - term.lag];
+            psi[k - term.lag] += term.value * psi[k];
+        }
+    }
+    for (const Term& term : ma_) {
+        if (term.lag < q_) ma[term.lag - 1] += psi[term.lag];
+    }
+    for (int h = 0; h < static_cast<int>(w.size()); ++h) {
+        c[0] += w[h] * x_[h];
+        x[h] += w[h] * c_[0];
+    }
+    for (int k = 1; k <= q_; ++k) {
+        if (!lagged_[k]) continue;
+        for (int h = 0; h < static_cast<int>(w.size()); ++h) {
+            const int back = std::abs(h - k);
+            c[k] += w[h] * (x_[h + k] + x_[back]);
+            x[h + k] += w[h] * c_[k];
+            x[back] += w[h] * c_[k];
+        }
+    }
+    for (std::size_t a = 0; a < ma_.size(); ++a) {
+        ma[ma_[a].lag - 1] += c[ma_[a].lag];
+        for (std::size_t b = 0; b <= a; ++b) {
+            const double bar = c[ma_[a].lag - ma_[b].lag];
+            ma[ma_[a].lag - 1] += bar * ma_[b].value;
+            ma[ma_[b].lag - 1] += bar * ma_[a].value;
+        }
+    }
+    if (p_ == 0) return;
+    const int last = static_cast<int>(x_.size()) - 1;
+    for (int j = last; j > p_; --j) {
+        for (const Term& term : ar_) {
+            ar[term.lag - 1] += x[j] * x_[j - term.lag];
+            x[j - term.lag] += term.value * x[j];
+        }
+    }
+    const auto row = [&](int j) { return table_.data() + static_cast<std::size_t>(j) * p_; };
+    std::vector<double> before(p_ + 1), k_bar(p_ + 1, 0.0), d_bar(p_ + 1, 0.0);  // before[j] = v[j]
+    before[0] = x_[0];
+    for (int j = 1; j <= p_; ++j) before[j] = before[j - 1] * (1 - reflection_[j] * reflection_[j]);
+    double v_bar = 0;
+    for (int j = std::min(p_, last); j > 0; --j) {
+        const double k = reflection_[j], bar = x[j], *from = row(j - 1);
+        d_bar[j] += v_bar * before[j - 1];
+        v_bar = v_bar * (1 - k * k) + k * bar;
+        k_bar[j] += bar * before[j - 1];
+        for (int i = 0; i < j - 1; ++i) x[j - 1 - i] += bar * from[i];
+    }
+    const double first = x[0] + v_bar;
+    std::vector<double> here(p_, 0.0), above(p_, 0.0);  // adjoints of A[j-1] and A[j]
+    for (int j = 1; j <= p_; ++j) {
+        const double k = reflection_[j], d = 1 - k * k, bar = j <= last ? x[j] : 0, *from = row(j), *to = row(j - 1);
+        std::fill(above.begin(), above.begin() + j, 0.0);
+        double along = 0, shrink = d_bar[j] - first * x_[0] / d;
+        for (int i = 0; i < j - 1; ++i) {
+            const double share = (here[i] + bar * x_[j - 1 - i]) / d;
+            above[i] += share;
+            above[j - 2 - i] += k * share;
+            along += share * from[j - 2 - i];
+            shrink -= share * to[i];
+        }
+        above[j - 1] += k_bar[j] + along - 2 * k * shrink;
+        std::swap(here, above);
+    }
+    for (const Term& term : ar_) ar[term.lag - 1] += here[term.lag - 1];
+}
+
+// P[i][j] = sum over a > i, b > j of the covariances of phi[a] w[t+i-a] + theta[a] e[t+i-a], summed from the far end:
+// P[i][j] = P[i+1][j+1] + phi[i] K'[j] + … is the stationary equation P = T P T' + R R' itself, with K = T P Z' + R known.
+void Start::covariance(std::vector<double>& P) const {
+    const int r = r_;
+    std::vector<double> phi(r, 0.0), R(r, 0.0), Z(r, 0.0);
+    for (const Term& term : ar_) phi[term.lag - 1] += term.value, R[term.lag - 1] += term.value;
+    for (const Term& term : ma_) R[term.lag - 1] += term.value;
+    // K[i] = phi[i] p[0] + p[i+1] + R[i] with p the first column of P
+    std::vector<double> gain(r), p(r + 1, 0.0);
+    for (const Term& term : ar_) {
+        for (int i = 0; i < term.lag; ++i) gain[i] += term.value * w_[term.lag - 1 - i];
+    }
+    for (const Term& term : ma_) {
+        for (int i = 0; i < term.lag; ++i) gain[i] += term.value * psi_[term.lag - 1 - i];
+    }
+    p[0] = w_[0] - 1;
+    for (int i = 0; i + 1 < r; ++i) p[i + 1] = gain[i] - R[i] - phi[i] * p[0];
+    P.assign(static_cast<std::size_t>(r) * r, 0.0);
+    for (int i = r - 1; i >= 0; --i) {
+        for (int j = i; j >= 0; --j) {
+            const double next = i + 1 < r && j + 1 < r ? P[static_cast<std::size_t>(i + 1) * r + j + 1] : 0;
+            const double value = next + phi[i] * p[j + 1] + phi[j] * (p[i + 1] + phi[i] * p[0]) + R[i] * R[j];
+            P[static_cast<std::size_t>(i) * r + j] = P[static_cast<std::size_t>(j) * r + i] = value;
+        }
+    }
+}
+
+// --- generalised least squares ---
+
+void Concentrated::solve(const std::vector<double>& gram, int count, int integrated_columns) {
+    const int k = count - 1;
+    beta.assign(k, 0.0);
+    factor.assign(static_cast<std::size_t>(k) * k, 0.0);
+    determinant = 0;
+    integrated = 0;
+    for (int i = 0; i < k; ++i) {
+        double* row = factor.data() + static_cast<std::size_t>(i) * k;
+        for (int j = 0; j <= i; ++j) {
+            const double* other = factor.data() + static_cast<std::size_t>(j) * k;
+            double sum = gram[static_cast<std::size_t>(i + 1) * count + j + 1];
+            for (int l = 0; l < j; ++l) sum -= row[l] * other[l];
+            if (j < i) {
+                row[j] = other[j] > 0 ? sum / other[j] : 0;
+            } else if (sum > DEPENDENT * gram[static_cast<std::size_t>(i + 1) * count + i + 1]) {
+                row[i] = std::sqrt(sum);
+                if (i < integrated_columns) determinant += std::log(sum), ++integrated;
+            } else {
+                std::fill(row, row + k, 0.0);
+            }
+        }
+        double sum = gram[i + 1];
+        for (int l = 0; l < i; ++l) sum -= row[l] * beta[l];
+        beta[i] = row[i] > 0 ? sum / row[i] : 0;
+    }
+    for (int i = k - 1; i >= 0; --i) {
+        double sum = beta[i];
+        for (int l = i + 1; l < k; ++l) sum -= factor[static_cast<std::size_t>(l) * k + i] * beta[l];
+        const double pivot = factor[static_cast<std::size_t>(i) * k + i];
+        beta[i] = pivot > 0 ? sum / pivot : 0;
+    }
+}
+
+// --- the likelihood ---
+
+double Arma::value(const Orders& orders, const double* coefficients) {
+    const int columns = data_.count();
+    const std::int64_t n = data_.n;
+    coefficients_.assign(coefficients, coefficients + orders.count());
+    ar_ = expand_ar(orders, coefficients);
+    ma_ = expand_ma(orders, coefficients);
+    orders_ = orders;
+    r_ = orders.state();
+    width_ = padded(r_);
+    errors_.resize(static_cast<std::size_t>(columns) * n);
+    variance_.resize(n);
+    gain_.assign(width_, 0.0);
+    change_.assign(width_ + 1, 0.0);
+    phi_.assign(width_, 0.0);
+    for (const Term& term : ar_) phi_[term.lag - 1] = term.value;
+    double F = 1;
+    if (!start_.make(r_, ar_, ma_, gain_.data(), F)) return INFINITE;
+    first_variance_ = F;
+    std::copy(gain_.begin(), gain_.end(), change_.begin());
+    state_.assign(static_cast<std::size_t>(columns) * (width_ + 1), 0.0);
+    segment_ = std::max<std::int64_t>(16, TAPE / width_);
+    marks_.resize(static_cast<std::size_t>((n + segment_ - 1) / segment_ + 1) * 2 * width_);
+    const Recursion all{r_, width_, columns, phi_.data(), gain_.data(), change_.data(), state_.data(), data_.values, errors_.data(), variance_.data(),
+                        marks_.data(), n, segment_, ma_.empty() ? 1 : std::max(1, r_)};
+    steady_ = n ? run_dense(all, F) : 0;
+    const std::int64_t begin = steady_;
+    for (int c = 0; c < columns; ++c) {
+        const double* w = data_.values + c * n;
+        double* e = errors_.data() + c * n;
+        for (std::int64_t t = begin; t < n; ++t) {
+            double x = w[t];
+            for (const Term& term : ar_) x -= term.value * w[t - term.lag];
+            for (const Term& term : ma_) x -= term.value * e[t - term.lag];
+            e[t] = x;
+        }
+    }
+    double logarithm = 0, product = 1;
+    inverse_.resize(begin);
+    for (std::int64_t t = 0; t < begin; ++t) {
+        inverse_[t] = 1 / variance_[t];
+        product *= variance_[t];
+        if (!(product < 1e200 && product > 1e-200)) logarithm += std::log(product), product = 1;
+    }
+    logarithm += std::log(product);
+    const double* residual = errors_.data();
+    if (columns > 1) {
+        combine();
+        residual = residual_.data();
+    } else {
+        solution_ = {};
+    }
+    squares_ = weighted(residual, residual, inverse_.data(), begin) + dot(residual + begin, residual + begin, n - begin);
+    const double terms = this->terms();
+    if (!std::isfinite(squares_) || !std::isfinite(logarithm) || terms < 1) return INFINITE;
+    return 0.5 * (std::log(std::max(squares_, 1e-300) / terms) + (logarithm + solution_.determinant) / terms);
+}
+
+// beta by generalised least squares, and the errors of what is left.
+void Arma::combine() {
+    const int columns = data_.count();
+    const std::int64_t n = data_.n, begin = steady_;
+    gram_.assign(static_cast<std::size_t>(columns) * columns, 0.0);
+    for (int a = 0; a < columns; ++a) {
+        for (int b = 0; b <= a; ++b) {
+            const double *x = errors_.data() + a * n, *y = errors_.data() + b * n;
+            gram_[a * columns + b] = gram_[b * columns + a] = weighted(x, y, inverse_.data(), begin) + dot(x + begin, y + begin, n - begin);
+        }
+    }
+    solution_.solve(gram_, columns, data_.integrated);
+    residual_.assign(errors_.begin(), errors_.begin() + n);
+    for (int c = 1; c < columns; ++c) {
+        const double b = solution_.beta[c - 1], *e = errors_.data() + c * n;
+        if (b == 0) continue;
+        for (std::int64_t t = 0; t < n; ++t) residual_[t] -= b * e[t];
+    }
+}
+
+void Arma::gradient(double* slope) {
+    const Orders& o = orders_;
+    std::fill(slope, slope + o.count(), 0.0);
+    if (o.count() == 0) return;
+    tails_.assign(2 * static_cast<std::size_t>(width_), 0.0);
+    double *ar = tails_.data(), *ma = ar + width_;
+    sweep(ar, ma);
+    const double* c = coefficients_.data();
+    contract(ar, c, o.p, c + o.p + o.q, o.P, o.s, -1, slope, slope + o.p + o.q);
+    contract(ma, c + o.p, o.q, c + o.p + o.q + o.P, o.Q, o.s, 1, slope + o.p, slope + o.p + o.q + o.P);
+}
+
+// Adjoints of the expanded coefficients. The series that are swept: what is left after the regression, and the integrated columns,
+// made orthonormal, which carry the derivative of the determinant.
+void Arma::sweep(double* ar, double* ma) {
+    const std::int64_t n = data_.n, begin = steady_;
+    const int columns = data_.count(), k = columns - 1, series = 1 + solution_.integrated;
+    const double terms = this->terms();
+    series_.resize(static_cast<std::size_t>(series) * 2 * n);  // data and errors of each
+    const auto data = [&](int j) { return series_.data() + static_cast<std::size_t>(j) * 2 * n; };
+    const auto error = [&](int j) { return series_.data() + (static_cast<std::size_t>(j) * 2 + 1) * n; };
+    std::copy(data_.values, data_.values + n, data(0));
+    std::copy(errors_.begin(), errors_.begin() + n, error(0));
+    for (int c = 0; c < k; ++c) {
+        const double b = solution_.beta[c], *w = data_.values + (c + 1) * n, *e = errors_.data() + (c + 1) * n;
+        if (b == 0) continue;
+        for (std::int64_t t = 0; t < n; ++t) data(0)[t] -= b * w[t], error(0)[t] -= b * e[t];
+    }
+    std::vector<int> place(data_.integrated, -1);
+    for (int c = 0, j = 1; c < data_.integrated; ++c) {
+        const double* row = solution_.factor.data() + static_cast<std::size_t>(c) * k;
+        if (!(row[c] > 0)) continue;
+        place[c] = j;
+        const double *w = data_.values + (c + 1) * n, *e = errors_.data() + (c + 1) * n, inverse = 1 / row[c];
+        for (std::int64_t t = 0; t < n; ++t) data(j)[t] = w[t], error(j)[t] = e[t];
+        for (int b = 0; b < c; ++b) {
+            if (place[b] < 0 || row[b] == 0) continue;
+            for (std::int64_t t = 0; t < n; ++t) data(j)[t] -= row[b] * data(place[b])[t], error(j)[t] -= row[b] * error(place[b])[t];
+        }
+        for (std::int64_t t = 0; t < n; ++t) data(j)[t] *= inverse, error(j)[t] *= inverse;
+        ++j;
+    }
+    std::vector<double> weight(series, 1 / terms);
+    weight[0] = 1 / std::max(squares_, 1e-300);
+    bars_.resize(static_cast<std::size_t>(series) * n);
+    for (int j = 0; j < series; ++j) {
+        double *bar = bars_.data() + static_cast<std::size_t>(j) * n, *e = error(j), *w = data(j);
+        for (std::int64_t t = 0; t < begin; ++t) bar[t] = weight[j] * e[t] * inverse_[t];
+        for (std::int64_t t = begin; t < n; ++t) bar[t] = weight[j] * e[t];
+        if (!ma_.empty()) {
+            for (std::int64_t t = n - 1; t >= begin; --t) {
+                for (const Term& term : ma_) bar[t - term.lag] -= term.value * bar[t];
+            }
+        }
+        for (const Term& term : ar_) ar[term.lag - 1] -= dot(bar + begin, w + begin - term.lag, n - begin);
+        for (const Term& term : ma_) ma[term.lag - 1] -= dot(bar + begin, e + begin - term.lag, n - begin);
+    }
+    // the dense steps, segment by segment from the last one; the bars of L and of the states move up one place at a time
+    const std::int64_t stride = segment_ + width_;
+    slid_.assign(static_cast<std::size_t>(1 + series) * stride, 0.0);
+    const int row = 2 * width_ + LANES;
+    tape_.resize(static_cast<std::size_t>(segment_) * row);
+    std::vector<double> gain_bar(width_, 0.0), vf(series), sums(1 + series);
+    double F_bar = 0;
+    for (std::int64_t s = (begin - 1) / segment_; s >= 0 && begin > 0; --s) {
+        const std::int64_t from = s * segment_, to = std::min(begin, from + segment_);
+        retrace(width_, phi_.data(), inverse_.data() + from, marks_.data() + s * 2 * width_, to - from, tape_.data());
+        for (int j = 0; j <= series; ++j) {  // back to the far end of the buffer
+            double* all = slid_.data() + j * stride;
+            if (to < begin) std::copy_backward(all, all + width_, all + stride);
+        }
+        std::int64_t base = segment_;
+        for (std::int64_t t = to - 1; t >= from; --t) {
+            const double *K = tape_.data() + (t - from) * row, *L = K + width_;
+            const double inverse = inverse_[t], L0 = L[0], g = L0 * inverse;
+            double variance_bar = 0.5 * inverse / terms;
+            for (int j = 0; j < series; ++j) variance_bar -= 0.5 * weight[j] * error(j)[t] * error(j)[t] * inverse * inverse;
+            double *change_bar = slid_.data() + base, *state_bar = slid_.data() + stride + base;
+            double first_change = 0;
+            if (t + 1 < begin) {
+                for (int j = 0; j < series; ++j) vf[j] = error(j)[t] * inverse;
+                reverse_step(width_, series, phi_.data(), K, L, L0, g, vf.data(), gain_bar.data(), change_bar, state_bar, stride, sums.data());
+                const double g_bar = -sums[0] - L0 * F_bar;
+                first_change = g_bar * inverse - g * F_bar;
+                variance_bar += F_bar - g_bar * L0 * inverse * inverse;
+                for (const Term& term : ar_) {
+                    const int i = term.lag - 1;
+                    ar[i] += L0 * change_bar[i];
+                    first_change += term.value * change_bar[i];
+                }
+                for (int j = 0; j < series; ++j) {
+                    const double *a_bar = state_bar + j * stride, e = error(j)[t], a0 = data(j)[t] - e;
+                    double first_state = -(bars_[j * n + t] + sums[1 + j] * inverse);
+                    variance_bar -= sums[1 + j] * e * inverse * inverse;
+                    for (const Term& term : ar_) {
+                        ar[term.lag - 1] += a0 * a_bar[term.lag - 1];
+                        first_state += term.value * a_bar[term.lag - 1];
+                    }
+                    state_bar[j * stride - 1] = first_state;
+                }
+            } else {
+                for (int j = 0; j < series; ++j) state_bar[j * stride - 1] = -bars_[j * n + t];
+            }
+            change_bar[-1] = first_change;
+            F_bar = variance_bar;
+            --base;
+        }
+        if (s > 0 && base != 0) {  // a last segment that is not full: as if it had been
+            for (int j = 0; j <= series; ++j) {
+                double* all = slid_.data() + j * stride;
+                std::copy(all + base, all + base + width_, all);
+            }
+        } else if (s == 0) {
+            for (int i = 0; i < width_; ++i) gain_bar[i] += slid_[base + i];
+        }
+    }
+    if (begin > 0) start_.reverse(gain_bar.data(), F_bar, ar, ma);
+}
+
+}  // namespace inorder
