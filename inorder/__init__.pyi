@@ -33,7 +33,6 @@ from inorder.forecast.baselines import Mean as Mean
 from inorder.forecast.baselines import Naive as Naive
 from inorder.forecast.baselines import Naive2 as Naive2
 from inorder.forecast.baselines import SeasonalNaive as SeasonalNaive
-from inorder.forecast.kalman import StateSpace as StateSpace
 from inorder.forecast.decomposed import Decomposed as Decomposed
 from inorder.forecast.detect import Detections as Detections
 from inorder.forecast.detect import FittedDetector as FittedDetector
@@ -42,6 +41,7 @@ from inorder.forecast.detect import WindowedGaussian as WindowedGaussian
 from inorder.forecast.ets import ETS as ETS
 from inorder.forecast.ets import AutoETS as AutoETS
 from inorder.forecast.irregular import ContinuousTime as ContinuousTime
+from inorder.forecast.kalman import StateSpace as StateSpace
 from inorder.forecast.moving_average import MovingAverage as MovingAverage
 from inorder.forecast.moving_average import WeightedMovingAverage as WeightedMovingAverage
 from inorder.forecast.smoothing import ExponentialSmoothing as ExponentialSmoothing
