@@ -18,6 +18,8 @@ BENCHMARKS = {
     "naive2_m4": "benchmarks.naive2:m4",
     "streaming": "benchmarks.streaming:streaming",
     "baselines_panel": "benchmarks.panel:baselines",
+    "kalman_smoother": "benchmarks.kalman:smoother",
+    "structural_fit": "benchmarks.kalman:structural",
     "var": "benchmarks.var:var",
     "ar_exact": "benchmarks.var:ar",
     "decomposition": "benchmarks.decomposition:decomposition",

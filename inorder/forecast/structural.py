@@ -398,7 +398,7 @@ class Structural(LocalForecaster):
             raise ForecastError("The likelihood of this model is not finite anywhere for this series, so nothing can be fitted. Use a simpler model.")
         if found.remaining:
             raise ForecastError(
-                f"{found.remaining} of the {kind.diffuse} numbers in the state are never seen: places of the season have no observation. Use seasonal=None."
+                f"{found.remaining} of the {kind.diffuse} numbers in the state are never seen: some places of the season have no value. Use seasonal=None."
             )
 
 

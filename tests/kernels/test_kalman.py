@@ -376,7 +376,7 @@ def test_the_square_root_form_gives_the_same_numbers(name, missing):
 
 
 def test_the_square_root_form_keeps_digits_that_covariances_lose():
-    """Two observations of two states, all but the same, as in Bierman 1977, ch. 5; compared with exact fractions."""
+    """Two observations of two states, all but the same: the determinant of what they tell is 1e-12, as in Bierman 1977, ch. 5; beside exact fractions."""
     from fractions import Fraction
 
     small = 2.0**-20
