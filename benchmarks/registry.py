@@ -33,8 +33,6 @@ BENCHMARKS = {
     "ets_fit": "benchmarks.ets:fit",
     "theta_fit": "benchmarks.theta:theta",
     "ces_fit": "benchmarks.theta:ces",
-    "kalman_smoother": "benchmarks.kalman:smoother",
-    "structural_fit": "benchmarks.kalman:structural",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
 

@@ -61,7 +61,7 @@ def test_ci_runs_the_commands_of_the_readme():
     installs = [line for line in shell_commands((ROOT / "README.md").read_text(encoding="utf-8")) if line.startswith("pip install")]
     assert installs == [
         "pip install -c constraints.txt -e . && inorder compare forecast air-passengers --horizon 12",
-        'pip install -c constraints.txt -e ".[dev]" && python -m pytest',
+        'pip install -c constraints.txt -e ".[dev]" && scripts/test',
     ]
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     for line in installs:
