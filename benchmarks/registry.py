@@ -33,8 +33,12 @@ BENCHMARKS = {
     "ets_fit": "benchmarks.ets:fit",
     "theta_fit": "benchmarks.theta:theta",
     "ces_fit": "benchmarks.theta:ces",
+    "accuracy_m3_odd": "benchmarks.accuracy:m3_odd",
+    "accuracy_m4_weekly": "benchmarks.accuracy:m4_weekly",
+    "accuracy_m4_hourly": "benchmarks.accuracy:m4_hourly",
+    "auto_panel": "benchmarks.auto_panel:auto_panel",
 }
-THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2}  # 1 where nothing is said
+THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 
 
 def benchmark(name: str) -> Callable[[bool], list[Case]]:

@@ -2,7 +2,7 @@
 
     ŷ[t+h] = Σ w[i]·ŷᵢ[t+h] / Σ w[i]         or the median, the mean, the mean without both extremes, at each step
 
-Weights are given, or learnt on the last part of the series (a third of it, or four horizons): members fitted to what comes before forecast it
+Weights are given, or learnt on the last part of the series (a third of it, or eight horizons): members fitted to what comes before forecast it
 from several origins, and
 
     w[i] ∝ (least error / error[i])^(2·windows)
@@ -13,10 +13,10 @@ Then all members are fitted to the whole series; what is held out for weighing p
 Intervals are combined in the same way, quantile by quantile, about the combined median. They are too narrow in most series, as a model that was
 chosen and fitted to the series knows it too well; so the errors of the held-out part widen or narrow them,
 
-    bound = median + c·τ(p)·(quantile(p) − median),    log c = (log 1.25 + windows·log r) / (1 + windows)
+    bound = median + c·τ(p)·(quantile(p) − median),    log c = (log(1 + 1.5/√n) + windows·log r) / (1 + windows)
 
-where r is the 80 % quantile of |error| over half the 80 % interval, 1.25 what such errors ask for elsewhere (worth one window), and τ(p) gives tails
-of Student's t with 6 degrees of freedom. The arithmetic is written out in `inorder.textbook.combination`.
+where r is the 80 % quantile of |error| over half the 80 % interval, 1 + 1.5/√n what series of n observations ask for in general (worth one window),
+and τ(p) gives tails of Student's t with 6 degrees of freedom. The arithmetic is written out in `inorder.textbook.combination`.
 
 Source: Bates & Granger 1969, The combination of forecasts; Petropoulos & Svetunkov 2020, A simple combination of univariate models, International
 Journal of Forecasting 36; too narrow intervals: Makridakis, Hibon, Lusk & Belhadjali 1987, Confidence intervals.
@@ -40,9 +40,10 @@ from inorder.forecast.packing import CompositeModel
 from inorder.typing import Floats, Values
 
 HOWS = ("mean", "median", "trimmed", "weights")
-SHARE, HORIZONS = 3, 4  # held out for weighing: a third of the series, four horizons at most
-ORIGINS = 8
-PRIOR, BOUNDS = 1.25, (0.2, 5.0)  # of the scale of intervals
+SHARE, HORIZONS = 3, 8  # held out for weighing: a third of the series, eight horizons at most
+ORIGINS = 16
+PRIOR, BOUNDS = 1.5, (0.2, 5.0)  # of the scale of intervals: 1 + 1.5/√n without evidence
+LONGEST = 24  # steps ahead that are learnt for unasked
 DEGREES = 6.0
 LARGEST = float(np.finfo(np.float64).max)
 LONG = 13  # a season from which seasonal autoregressions forecast better than smoothing does
@@ -186,13 +187,14 @@ def weights_of_errors(errors: Floats, windows: float) -> Floats:
     return np.asarray(share / share.sum())
 
 
-def interval_scale(ratios: Floats, windows: float) -> float:
-    """c, from held-out errors as multiples of half the 80 % interval; 1.25 where none is known."""
+def interval_scale(ratios: Floats, windows: float, rows: int) -> float:
+    """c, from held-out errors as multiples of half the 80 % interval, in a series of so many rows; 1 + 1.5/√rows where none is known."""
     known = ratios[np.isfinite(ratios)]
+    prior = 1 + PRIOR / math.sqrt(rows)
     if not len(known):
-        return PRIOR
+        return prior
     ratio = min(max(float(np.quantile(known, 0.8)), BOUNDS[0]), BOUNDS[1])
-    return math.exp((math.log(PRIOR) + windows * math.log(ratio)) / (1 + windows))
+    return math.exp((math.log(prior) + windows * math.log(ratio)) / (1 + windows))
 
 
 def tails(probabilities: Floats) -> Floats:
@@ -216,7 +218,7 @@ class Combination(LocalForecaster):
     models: forecasters or names ("auto-ets", "theta", "ar", …).
     how: "mean", "median", "trimmed" (the mean without the smallest and the largest) or "weights".
     weights: one for each model; None learns them on the last part of the series.
-    horizon: steps ahead that weights and intervals are learnt for; None = one and a half seasons, 6 to 36.
+    horizon: steps ahead that weights and intervals are learnt for; None = one and a half seasons, 6 to 24.
     calibrate: whether errors on the last part widen or narrow the intervals.
     A model that cannot be fitted to a series drops out; raises ForecastError, with the reason of the first, where none can.
     Source: Bates & Granger 1969; Petropoulos & Svetunkov 2020.
@@ -273,7 +275,7 @@ class Auto(LocalForecaster):
     Seasons of up to 12, or none: the mean of the dynamic optimised theta model, the best theta model and the best damped exponential smoothing.
     Longer seasons (weeks of a year, hours of a day and of a week): seasonal autoregressions of the series and of its logarithm, of levels and of
     changes, with weights learnt on the last part; where fewer than three seasons were seen, as if there were none.
-    horizon: steps ahead that weights and intervals are learnt for; None = one and a half seasons, 6 to 36.
+    horizon: steps ahead that weights and intervals are learnt for; None = one and a half seasons, 6 to 24.
     Raises ForecastError where no member can be fitted.   Source: see the module; the members' own.
 
     >>> from inorder.data.series import Series
@@ -337,15 +339,15 @@ def fit_members(
     given = np.ones(len(fitted)) if weights is None else np.array([weights[i] for i in which])
     if not given.sum() > 0:
         given = np.ones(len(fitted))
-    errors, scale = np.full(len(fitted), np.nan), PRIOR if calibrate else 0.0
+    errors, scale = np.full(len(fitted), np.nan), 0.0
     if calibrate or (how == "weights" and weights is None):
-        steps = horizon or min(max(6, math.ceil(1.5 * season)), 36)
+        steps = horizon or min(max(6, math.ceil(1.5 * season)), LONGEST)
         held = held_out([parts[i] for i in which], y, season, steps)
         errors = held.errors()
         if how == "weights" and weights is None:
             given = weights_of_errors(errors, held.windows)
         if calibrate:
-            scale = interval_scale(held.ratios(how, given), held.windows)
+            scale = interval_scale(held.ratios(how, given), held.windows, len(y))
     return CombinationModel(tuple(fitted), np.array(which), given / given.sum(), HOWS.index(how), scale, errors)
 
 

@@ -12,7 +12,7 @@ ahead is σ²·(ψ₀² + … + ψ[h−1]²), as for every autoregression, which
 those of z, so the mean is a median. Forecasts are kept within one range of the history beyond its ends.
 
 Source: Box, Jenkins, Reinsel & Ljung 2015, Time Series Analysis, 5th ed., ch. 9 (the multiplicative seasonal model, of which this is the free
-form); the lags around whole seasons: McLeod 1993, Parsimony, Model Adequacy and Periodic Correlation in Time Series Forecasting.
+form).
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class SeasonalAR(LocalForecaster):
     seasons: the seasons s; None = the season length, and seven of them where it is a day of 24 hours, 48 half-hours, …
     logarithm: z is the logarithm of the series, which must be above zero.   differenced: z is its change from one step to the next.
     Lags beyond a third of the series are left out. Raises ForecastError where fewer rows than twice the coefficients remain.
-    Source: Box, Jenkins, Reinsel & Ljung 2015, ch. 9; McLeod 1993.
+    Source: Box, Jenkins, Reinsel & Ljung 2015, ch. 9.
 
     >>> from inorder.data.series import Series
     >>> y = np.tile([10.0, 30.0, 20.0, 40.0], 12) * 1.1 ** np.arange(48)

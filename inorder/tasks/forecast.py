@@ -221,7 +221,7 @@ CANDIDATES: dict[str, Candidate] = {
         "forecast.seasonal_autoregressive:SeasonalAR",
         "A linear function of the last values and of those around whole seasons ago.",
         "z[t] = c + Σ φ[l]·z[t−l] + e[t],  l in {1 … p} and around m, 2·m",
-        "Box, Jenkins, Reinsel & Ljung 2015, ch. 9; McLeod 1993",
+        "Box, Jenkins, Reinsel & Ljung 2015, ch. 9",
         seasonal=True,
     ),
     "combination": Candidate(

@@ -53,7 +53,7 @@ def forecast_seasonal_ar(z: Floats, lags: Sequence[int], phi: Floats, centre: fl
     >>> forecast_seasonal_ar(np.array([1.0, 4.0, 2.0]), [1], np.array([0.5]), 0.0, 2)
     [1.0, 0.5]
     """
-    values: list[float] = z.tolist()
+    values = [float(value) for value in z]
     for _ in range(horizon):
         values.append(centre + sum(float(phi[i]) * (values[-lag] - centre) for i, lag in enumerate(lags)))
     return values[len(z) :]
