@@ -10,8 +10,9 @@ independent errors, its density at what came is proportional to error[i]^(−2·
 
     log c = (log(1 + 1.5/√n) + windows·log r) / (1 + windows),    r = (80 % quantile of |error| / half the 80 % interval)
 
-c widens the intervals: as the held-out errors ask for, drawn towards 1 + 1.5/√n, n the rows, as far as one more window would. Tails are those of Student's t with
-6 degrees of freedom: the bound at probability p moves from the median by c·τ(p) of its distance, τ(p) = (t₆(p)/t₆(0.9)) / (z(p)/z(0.9)).
+c widens the intervals: as the held-out errors ask for, drawn towards 1 + 1.5/√n, n the rows, as far as one more window would. Tails are
+those of Student's t with 6 degrees of freedom: the bound at probability p moves from the median by c·τ(p) of its distance, τ(p) =
+(t₆(p)/t₆(0.9)) / (z(p)/z(0.9)).
 
 Source: Bates & Granger 1969, The combination of forecasts; Clemen 1989; Petropoulos & Svetunkov 2020, A simple combination of univariate models.
 """
