@@ -22,7 +22,6 @@ from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import check_regular
 from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
 from inorder.forecast.structural import Structural, StructuralModel
-from inorder.kernels.kalman import kalman_smoothers
 from inorder.metrics.score import level_name
 from inorder.typing import Floats, Values
 
@@ -88,7 +87,7 @@ def fill(
     levels = check_levels(levels)
     if transform not in TRANSFORMS:
         raise unknown("transform", str(transform), TRANSFORMS)
-    if model is not None and model.covariates and model.interventions:
+    if model is not None and model.interventions:
         raise ConfigError("Interventions are dated for one series; fill without them.")
     if season_length is not None:
         reading["season_length"] = season_length
@@ -134,7 +133,7 @@ def _fill_one(y: Values, settings: Structural, season_length: int, transform: st
     if transform == "log" or (transform == "auto" and positive):
         candidates.append((_model(np.log(z), settings, season_length), True))
     model, logarithm = max(candidates, key=lambda one: one[0].loglik - (float(np.log(known).sum()) if one[1] else 0.0))
-    mean, deviation = smoothed(model, np.log(z) if logarithm else z)
+    mean, deviation = model.smooth(np.log(z) if logarithm else z)
     found = np.concatenate([mean[None], normal_quantiles(mean, deviation, probabilities)])
     if logarithm:
         limit = SHARE * float(np.log(np.finfo(np.float64).max))
@@ -154,11 +153,3 @@ def _model(y: Values, settings: Structural, season_length: int) -> StructuralMod
             if k == len(simpler) - 1:
                 raise
     raise AssertionError
-
-
-def smoothed(model: StructuralModel, y: Values) -> tuple[Values, Values]:
-    """(time,) mean and standard deviation of a new observation at every row, given all of y."""
-    back = kalman_smoothers([model._inside(y, 0)], [model.system], outputs=("state", "state_covariance"))[0][1]
-    design, noise = model.system.design[0, 0], float(model.system.observation_covariance[0, 0, 0])
-    variance = np.einsum("i,tij,j->t", design, back.state_covariance, design) + noise
-    return model._outside(back.state @ design, 0), np.sqrt(np.maximum(variance, 0.0)) * model.spread * model.unit

@@ -171,7 +171,15 @@ def predict(
             fitted = fitted.update(new)
         elif not quiet:
             complain("No row comes after the model's history, so the forecast starts at its end.")
-    forecast = fitted.predict(usual_horizon(bundle, fitted.history.season_length) if horizon is None else horizon, parse_levels(levels), intervals=intervals)
+    steps = usual_horizon(bundle, fitted.history.season_length) if horizon is None else horizon
+    if out is not None and out.suffix == ".parquet":
+        from inorder.panel import predict_to_parquet
+
+        for name, reason in predict_to_parquet(fitted, out, steps, parse_levels(levels), intervals=intervals).items():
+            if not quiet:
+                complain(f"{name}: {reason}")
+        return
+    forecast = fitted.predict(steps, parse_levels(levels), intervals=intervals)
     if not quiet:
         for name, reason in forecast.errors.items():
             complain(f"{name}: {reason}")

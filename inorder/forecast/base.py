@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from inorder.data.series import Series, check_season_length
-from inorder.errors import ConfigError, SeriesError, unknown
+from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
 from inorder.metrics.score import level_name
 from inorder.typing import Floats, Index, Mean, Values
 
@@ -197,11 +197,19 @@ class LikelihoodModel(Model):
 
     def criterion(self, name: str) -> float:
         """ "aic", "aicc" or "bic"; AICc is infinite where n is at most k + 1."""
-        k, n = self.estimated, self.observations
-        aic = 2 * k - 2 * self.loglik
-        if name == "bic":
-            return aic + k * (math.log(n) - 2) if n else math.inf
-        return aic if name == "aic" else aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
+        return information_criterion(name, self.loglik, self.estimated, self.observations)
+
+
+def information_criterion(name: str, loglik: float, k: int, n: int) -> float:
+    """ "aic", "aicc" or "bic" of k estimated numbers and n observations, as in `LikelihoodModel`.
+
+    >>> [information_criterion(name, -10.0, 2, 20) for name in ("aic", "aicc")], information_criterion("aicc", -10.0, 2, 3)
+    ([24.0, 24.705882352941178], inf)
+    """
+    aic = 2.0 * k - 2 * loglik
+    if name == "bic":
+        return aic + k * (math.log(n) - 2) if n else math.inf
+    return aic if name == "aic" else aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
 
 
 class FlatModel(Model):
@@ -344,6 +352,40 @@ class Fitted(ABC):
         from inorder.data.series import extend
 
         return extend(self.history, new)
+
+
+class Estimates:
+    """What maximum likelihood says of the models of a fit: one number for one series, (series,) for a panel, NaN where a series could not be fitted."""
+
+    forecaster: Forecaster
+    history: Series
+    models: tuple[Any, ...]
+
+    @property
+    def loglik(self) -> Any:
+        """The log-likelihood at the estimates.   Raises ForecastError, as the criteria do, for a model that is fitted otherwise."""
+        return self._of_each(lambda model: model.loglik)
+
+    @property
+    def aic(self) -> Any:
+        """Akaike's criterion, −2·loglik + 2·k."""
+        return self._of_each(lambda model: model.criterion("aic"))
+
+    @property
+    def aicc(self) -> Any:
+        """Akaike's criterion corrected for short series."""
+        return self._of_each(lambda model: model.criterion("aicc"))
+
+    @property
+    def bic(self) -> Any:
+        """Schwarz's criterion, −2·loglik + k·log n."""
+        return self._of_each(lambda model: model.criterion("bic"))
+
+    def _of_each(self, read: Callable[[Any], float]) -> Any:
+        if not all(model is None or hasattr(model, "loglik") for model in self.models):
+            raise ForecastError(f"{self.forecaster.name} is not fitted by maximum likelihood, so it has no log-likelihood and no criterion.")
+        values = np.array([math.nan if model is None else float(read(model)) for model in self.models])
+        return values if self.history.panel else float(values[0])
 
 
 class Session(ABC):

@@ -37,7 +37,7 @@ import numpy as np
 
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast import paths
-from inorder.forecast.base import LikelihoodModel
+from inorder.forecast.base import LikelihoodModel, information_criterion
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
 from inorder.kernels.ets import BOUNDS, Estimate, Kind, States
@@ -180,7 +180,7 @@ class ETSModel(LikelihoodModel):
     def describe(self) -> dict[str, Any]:
         tried = [Kind(PARTS[int(e)], PARTS[int(t)], bool(d), PARTS[int(s)]) for e, t, d, s in self.table[:, :4]]
         estimated, logliks = self.table[:, 4].astype(int).tolist(), self.table[:, 5].tolist()
-        scores = {name: [_criterion(name, loglik, k, self.observations) for k, loglik in zip(estimated, logliks, strict=True)] for name in CRITERIA}
+        scores = {name: [information_criterion(name, loglik, k, self.observations) for k, loglik in zip(estimated, logliks, strict=True)] for name in CRITERIA}
         return {
             "order": str(self.kind),
             **{name: value for name, value in self.coefficients().items() if name in WEIGHTS},
@@ -410,7 +410,7 @@ def _fit(
     found = search(y / scale, kinds, season_length, fixed, bounds, estimate_season=seek)
     counts = [_estimated(kind, season_length, fixed) for kind in kinds]
     logliks = [estimate.loglik - n * math.log(scale) for estimate in found]
-    scores = [_criterion(criterion, loglik, k, n) for loglik, k in zip(logliks, counts, strict=True)]
+    scores = [information_criterion(criterion, loglik, k, n) for loglik, k in zip(logliks, counts, strict=True)]
     order = sorted(range(len(kinds)), key=lambda i: (scores[i], counts[i]))
     best = order[0]
     kind, estimate = kinds[best], found[best]
@@ -496,12 +496,6 @@ def _estimated(kind: Kind, season_length: int, fixed: Sequence[float]) -> int:
     sought = [True, kind.trend != "N", kind.season != "N", kind.damped]
     parameters = sum(use and math.isnan(value) for use, value in zip(sought, fixed, strict=True))
     return parameters + 1 + (kind.trend != "N") + (season_length - 1 if kind.season != "N" else 0) + 1
-
-
-def _criterion(name: str, loglik: float, k: int, n: int) -> float:
-    """That of a candidate, as `LikelihoodModel.criterion` has it for a model."""
-    penalty = {"aic": 2.0 * k, "bic": k * math.log(n), "aicc": 2.0 * k + (2.0 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf)}
-    return penalty[name] - 2 * loglik
 
 
 def _unstable(kind: Kind) -> bool:

@@ -33,7 +33,19 @@ import numpy as np
 
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon, check_whole
+from inorder.forecast.base import (
+    DEFAULT_LEVELS,
+    INTERVALS,
+    Estimates,
+    Fitted,
+    Forecast,
+    Forecaster,
+    Progress,
+    Session,
+    check_horizon,
+    check_whole,
+    information_criterion,
+)
 from inorder.forecast.intervals import check_levels, normal_quantiles, power_of_two, tail_probabilities
 from inorder.typing import Floats, Index, Values
 
@@ -200,11 +212,8 @@ class ContinuousModel:
         return {**found, "loglik": self.loglik}
 
     def criterion(self, name: str) -> float:
-        k, n = self.estimated, self.observations
-        aic = 2 * k - 2 * self.loglik
-        if name == "bic":
-            return aic + k * (math.log(n) - 2)
-        return aic if name == "aic" else aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
+        """ "aic", "aicc" or "bic"."""
+        return information_criterion(name, self.loglik, self.estimated, self.observations)
 
 
 @dataclass(frozen=True)
@@ -434,7 +443,7 @@ class Interpolation:
 
 
 @dataclass(frozen=True, eq=False)
-class ContinuousFitted(Fitted):
+class ContinuousFitted(Estimates, Fitted):
     """One model per series; None where a series could not be fitted."""
 
     models: tuple[ContinuousModel | None, ...]
@@ -637,26 +646,6 @@ class ContinuousFitted(Fitted):
 
         models: list[Any] = [model for model in self.models if model is not None]
         return pack(models)
-
-    @property
-    def loglik(self) -> Any:
-        return self._of(lambda model: model.loglik)
-
-    @property
-    def aic(self) -> Any:
-        return self._of(lambda model: model.criterion("aic"))
-
-    @property
-    def aicc(self) -> Any:
-        return self._of(lambda model: model.criterion("aicc"))
-
-    @property
-    def bic(self) -> Any:
-        return self._of(lambda model: model.criterion("bic"))
-
-    def _of(self, read: Any) -> Any:
-        values = np.array([math.nan if model is None else float(read(model)) for model in self.models])
-        return values if self.history.panel else float(values[0])
 
 
 class ContinuousSession(Session):

@@ -30,10 +30,10 @@ from inorder.forecast import paths
 from inorder.forecast.base import (
     DEFAULT_LEVELS,
     INTERVALS,
+    Estimates,
     Fitted,
     Forecast,
     Forecaster,
-    LikelihoodModel,
     Model,
     Progress,
     Session,
@@ -174,7 +174,7 @@ def effects(model: Model, x: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class LocalFitted(Fitted):
+class LocalFitted(Estimates, Fitted):
     """One `Model` per series; None where the series could not be fitted, and the last value stands in."""
 
     models: tuple[Model | None, ...]
@@ -342,26 +342,6 @@ class LocalFitted(Fitted):
     # --- what was estimated: one value for one series, (series,) or one a series for a panel ---
 
     @property
-    def loglik(self) -> Any:
-        """The log-likelihood at the estimates; (series,) for a panel, NaN where a series could not be fitted."""
-        return self._estimate(lambda model: model.loglik)
-
-    @property
-    def aic(self) -> Any:
-        """Akaike's criterion, −2·loglik + 2·k."""
-        return self._estimate(lambda model: model.criterion("aic"))
-
-    @property
-    def aicc(self) -> Any:
-        """Akaike's criterion corrected for short series."""
-        return self._estimate(lambda model: model.criterion("aicc"))
-
-    @property
-    def bic(self) -> Any:
-        """Schwarz's criterion, −2·loglik + k·log n."""
-        return self._estimate(lambda model: model.criterion("bic"))
-
-    @property
     def order(self) -> Any:
         """The order, as in the `describe` of the model; for a panel a tuple of them."""
         orders = tuple(None if model is None else model.describe().get("order") for model in self.models)
@@ -385,13 +365,6 @@ class LocalFitted(Fitted):
             values = {} if model is None else dict(getattr(model, what)())
             found.append(values)
         return tuple(found) if self.history.panel else found[0]
-
-    def _estimate(self, read: Any) -> Any:
-        kinds = [model for model in self.models if model is not None]
-        if not all(isinstance(model, LikelihoodModel) for model in kinds):
-            raise ForecastError(f"{self.forecaster.name} is not fitted by maximum likelihood, so it has no log-likelihood and no criterion.")
-        values = np.array([math.nan if model is None else float(read(model)) for model in self.models])
-        return values if self.history.panel else float(values[0])
 
 
 class LocalSession(Session):

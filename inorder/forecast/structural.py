@@ -128,6 +128,13 @@ class StructuralModel(LikelihoodModel):
             covariance = T @ (covariance - np.outer(gain, gain) * variance) @ T.T + system.state_covariance[0]
         return self._units(paths + self._event_effects(state.time, horizon))
 
+    def smooth(self, y: Values) -> tuple[Values, Values]:
+        """(time,) mean and standard deviation of a new observation at every row, given all of y, without the part of covariates."""
+        back = kalman_smoothers([self._inside(y, 0)], [self.system], outputs=("state", "state_covariance"))[0][1]
+        design, noise = self.system.design[0, 0], float(self.system.observation_covariance[0, 0, 0])
+        variance = np.einsum("i,tij,j->t", design, back.state_covariance, design) + noise
+        return self._outside(back.state @ design, 0), np.sqrt(np.maximum(variance, 0.0)) * self.spread * self.unit
+
     def regression(self) -> Floats:
         return self.beta
 
