@@ -63,6 +63,15 @@ def test_air_passengers_with_gaps_are_filled_far_better_than_by_straight_lines()
     assert np.mean((truth >= found.lower[0.95])[gaps] & (truth <= found.upper[0.95])[gaps]) > 0.8
 
 
+def test_a_long_season_is_filled_within_the_range_of_the_values():
+    """Slow harmonics look alike over the first rows: the diffuse start must not cost all digits on the way back."""
+    t = np.arange(1000)
+    y = 10 + 3 * np.sin(2 * np.pi * t / 144) + np.random.default_rng(0).normal(0, 0.3, 1000)
+    truth, y = y.copy(), np.where((t % 97 < 12) & (t > 20), NAN, y)
+    found = fill(Series.of(y, season_length=144), transform="none")
+    assert np.sqrt(np.mean((found.series.values - truth)[np.isnan(y)] ** 2)) < 0.6
+
+
 def test_a_panel_goes_on_where_one_series_has_nothing():
     values = np.stack([np.where(np.arange(30) % 7 == 3, NAN, np.arange(30.0)), np.full(30, NAN)], axis=1)
     found = fill(Series.of(values))
