@@ -7,12 +7,14 @@ model is, and how to make it all again. Every number comes from the result that 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inorder.errors import ForecastError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast
 from inorder.metrics.score import level_name
 from inorder.tasks.forecast import CANDIDATES
@@ -52,7 +54,7 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
     season = fitted.forecaster.season_of(series)
     steps = comparison.horizon if comparison else (2 * season if season > 1 else 10) if horizon is None else horizon
     levels = comparison.levels if comparison else DEFAULT_LEVELS
-    forecast = fitted.predict(steps, levels)
+    forecast, reason = shown_forecast(fitted, steps, levels)
     example_id = example_series(fitted, comparison)
     example = series.ids.index(example_id)
     models = [row["model"] for row in comparison.table] if comparison else [fitted.forecaster.name]
@@ -64,10 +66,11 @@ def render_report(fitted: Fitted, comparison: Comparison | None = None, *, made_
             series=series,
             fitted=fitted,
             forecast=forecast,
+            no_forecast=reason,
             name=comparison.winner if comparison else fitted.forecaster.name,
             example=example_id,
             summary=fitted.summary(),
-            forecast_rows=forecast_rows(forecast, example),
+            forecast_rows=forecast_rows(forecast, example) if forecast else [],
             figures=draw(fitted, forecast, comparison, example, season),
             checks=residual_check_rows(fitted, example, season),
             comparison=comparison,
@@ -143,16 +146,25 @@ def verdict(comparison: Comparison) -> list[str]:
     return sentences
 
 
+def shown_forecast(fitted: Fitted, steps: int, levels: Sequence[float]) -> tuple[Forecast | None, str]:
+    """The forecast of so many steps, or of as many as covariates are known for; None and the reason where none are."""
+    try:
+        return fitted.predict(steps, levels), ""
+    except ForecastError as error:
+        known = min((values.shape[1] for values in fitted.history.ahead.values()), default=0)
+        if not fitted.history.future or known >= steps:
+            raise
+        return (fitted.predict(known, levels), "") if known else (None, str(error))
+
+
 def forecast_rows(forecast: Forecast, example: int) -> list[tuple[str, list[float]]]:
     """The forecast of one series, written out: stamp, mean, and the bounds of each level."""
-    frequency = forecast.history.frequency
-    assert frequency is not None, "an irregular series has no forecast"
     index, mean = np.atleast_2d(forecast.index)[example], np.atleast_2d(forecast.mean)[example]
     bounds = [np.atleast_2d(side[level])[example] for level in forecast.levels for side in (forecast.lower, forecast.upper)]
-    return [(frequency.label(index[k]), [float(mean[k]), *(float(bound[k]) for bound in bounds)]) for k in range(min(forecast.horizon, LONGEST_TABLE))]
+    return [(forecast.history.label(index[k]), [float(mean[k]), *(float(bound[k]) for bound in bounds)]) for k in range(min(forecast.horizon, LONGEST_TABLE))]
 
 
-def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, example: int, season: int) -> dict[str, Figure]:
+def draw(fitted: Fitted, forecast: Forecast | None, comparison: Comparison | None, example: int, season: int) -> dict[str, Figure]:
     """Every picture of the page, by its place."""
     from inorder import plots
     from inorder.forecast.decomposition import decompose
@@ -164,7 +176,8 @@ def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, exam
     def add(place: str, picture: plots.Figure, caption: str) -> None:
         figures[place] = Figure(plots.svg(picture, f"{place}-"), caption)
 
-    add("forecast", plots.plot_forecast(forecast, example), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}.")
+    if forecast:
+        add("forecast", plots.plot_forecast(forecast, example), f"The next {forecast.horizon} steps, with intervals that are {forecast.intervals}.")
     if comparison:
         made, test = comparison.forecasts[comparison.winner], comparison.folds[-1]
         if series.ids[example] in test.training.ids:  # a series that is too short for folds is not among them
@@ -179,7 +192,7 @@ def draw(fitted: Fitted, forecast: Forecast, comparison: Comparison | None, exam
         picture = plots.plot_residuals(stamps, residuals, acf(residuals, lags))
         add("residuals", picture, "Errors of forecasts one step ahead over the whole history; the band is that of white noise.")
     known = np.flatnonzero(np.isfinite(y))
-    if len(known) > 3 and np.ptp(y[known]) > 0:
+    if series.frequency is not None and len(known) > 3 and np.ptp(y[known]) > 0:  # lags need an even spacing
         if known[-1] - known[0] >= max(2 * season, 5):
             parts = decompose(y, season, "auto")
             add("decomposition", plots.plot_decomposition(parts, stamps, y, season=season > 1), f"Classical decomposition, {parts.kind}.")

@@ -420,7 +420,8 @@ def check_regular(series: Series) -> None:
     else:
         every = f"{typical:.1g}"
     raise SeriesError(
-        f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example --every {every}, or `every=` in Python."
+        f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example --every {every}, or `every=` in Python; "
+        "or fit a model that takes the times as they are: inorder fit forecast … --model continuous-time."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -364,3 +365,42 @@ def test_wrong_commands_of_detect_are_one_sentence(tmp_path, arguments, match):
     done = run(*arguments.split(), folder=tmp_path, code=2)
     assert match in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["load.csv"]
+
+
+def test_uneven_times_are_fitted_and_forecast_as_they_are(tmp_path):
+    times = np.cumsum(np.random.default_rng(0).exponential(size=60))
+    rows = "\n".join(f"{t:.4f},{10 + math.sin(t):.4f}" for t in times)
+    (tmp_path / "star.csv").write_text("t,m\n" + rows + "\n")
+    said = run("compare", "forecast", "star.csv", folder=tmp_path, code=2).stderr
+    assert "irregular stamps" in said and "--model continuous-time" in said
+    run("fit", "forecast", "star.csv", "--model", "continuous-time", "--set", "kind=car", folder=tmp_path)
+    assert "<svg" in (tmp_path / "runs" / "star" / "report.html").read_text()
+    made = list(csv.DictReader(io.StringIO(run("predict", "runs/star", "--horizon", "3", folder=tmp_path).stdout)))
+    assert len(made) == 3 and float(made[0]["t"]) > times[-1]
+
+
+def test_a_model_with_covariates_is_fitted_before_their_future_is_known(tmp_path):
+    rng = np.random.default_rng(1)
+    price = rng.normal(size=60)
+    rows = [f"{2000 + i},{5 - 2 * price[i] + rng.normal(0, 0.1):.4f},{price[i]:.4f}" for i in range(60)]
+    (tmp_path / "sales.csv").write_text("year,y,price\n" + "\n".join(rows[:50]) + "\n")
+    settings = ("--model", "arima", "--set", "order=[1,0,0]", "--future", "price")
+    done = run("fit", "forecast", "sales.csv", *settings, folder=tmp_path)
+    assert re.search(r"price\s+-[12]\.", done.stdout)
+    assert "there are 0" in (tmp_path / "runs" / "sales" / "report.html").read_text()
+    known = [f"{2050 + i},,{price[50 + i]:.4f}" for i in range(4)]
+    (tmp_path / "ahead.csv").write_text("year,y,price\n" + "\n".join(rows[:50] + known) + "\n")
+    run("fit", "forecast", "ahead.csv", *settings, folder=tmp_path)
+    made = list(csv.DictReader(io.StringIO(run("predict", "runs/ahead", "--horizon", "4", folder=tmp_path).stdout)))
+    np.testing.assert_allclose([float(row["mean"]) for row in made], 5 - 2 * price[50:54], atol=0.5)
+
+
+def test_gaps_are_filled_from_the_command_line(tmp_path):
+    rows = [f"{i},{'' if i % 9 == 4 else 3 * i}" for i in range(1, 40)]
+    (tmp_path / "gaps.csv").write_text("t,y\n" + "\n".join(rows) + "\n")
+    done = run("fill", "gaps.csv", "--transform", "none", folder=tmp_path)
+    assert "4 of 39 values were missing and are filled" in done.stderr
+    filled = {int(row["t"]): float(row["y"]) for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert all(abs(filled[i] - 3 * i) < 1 for i in range(1, 40))
+    assert json.loads(run("fill", "gaps.csv", "--json", "--quiet", folder=tmp_path).stdout)["errors"] == {}
+    assert run("fill", "gaps.csv", "--out", "gaps.txt", folder=tmp_path, code=2).stderr and not (tmp_path / "gaps.txt").exists()
