@@ -198,6 +198,30 @@ def evaluate(
 
 @app.command()
 @with_reading
+def panel(
+    data: Data,
+    reading: Reading,
+    horizon: Annotated[int, typer.Option("--horizon", "-H", help="Steps ahead.")],
+    out: Annotated[Path, typer.Option(help="A folder for the shards; the same call again goes on where it was stopped.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="A name of `inorder models`, fitted to each series by itself.")] = "auto",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, key=value; may be given several times.")] = None,
+    levels: Levels = "0.8,0.95",
+    intervals: Intervals = "auto",
+    seed: Seed = 0,
+    chunk: Annotated[int, typer.Option(help="Series in a shard.")] = 100,
+    workers: Annotated[int | None, typer.Option(help="Series at a time; one a core if not given.")] = None,
+    engine: Annotated[str, typer.Option(help="threads, or a backend of joblib such as loky.")] = "threads",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit and forecast many series, each by itself, into a folder of Parquet shards."""
+    from inorder.commands import forecast
+
+    forecast.panel(data, reading.keywords(), horizon, out, model, set_, levels, intervals, seed, chunk, workers, engine, as_json, quiet)
+
+
+@app.command()
+@with_reading
 def fill(
     data: Data,
     reading: Reading,

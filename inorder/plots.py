@@ -315,6 +315,21 @@ def plot_detections(found: Detections, which: int | str = 0, windows: Sequence[t
 
 
 @styled
+def plot_calibration(shares: Mapping[float, float]) -> Figure:
+    """How often the truth lay inside each interval, against how often it was promised: right is the diagonal.   shares: level -> share that came inside."""
+    levels = sorted(shares)
+    fig, (ax,) = figure(width=3.6, height=3.2)
+    ax.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)), label="as promised")
+    ax.plot([100 * level for level in levels], [100 * shares[level] for level in levels], color=BLUE, marker="o", markersize=3.5, label="what came")
+    ax.set_xlim(0, 100)
+    ax.set_ylim(0, 100)
+    ax.set_xlabel("interval, %")
+    ax.set_ylabel("inside, %")
+    ax.legend(loc="upper left")
+    return fig
+
+
+@styled
 def plot_leaderboard(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
     """One bar a model: its score on the test part; models without a score are left out."""
     rows = [row for row in table if row["error"] is None and row[metric] is not None][::-1]

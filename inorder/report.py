@@ -186,6 +186,9 @@ def draw(fitted: Fitted, forecast: Forecast | None, comparison: Comparison | Non
             add("test", picture, "The test part: forecast by the winner from what came before it, and what came.")
             folds = [(fold.name, one.at(comparison.levels), fold.truth) for fold, one in zip(comparison.folds[:-1], made[:-1], strict=True)]
             add("folds", plots.plot_folds(folds, row), "The selection folds, from the earliest origin to the latest.")
+        if shares := calibration(comparison):
+            text = "How often what came lay inside each interval, over all series, folds and the test part."
+            add("calibration", plots.plot_calibration(shares), text)
     residuals = fitted.residuals[series.offsets[example] : series.offsets[example + 1]]
     lags = _lags(len(y), season)
     if np.isfinite(residuals).sum() > 3:
@@ -199,6 +202,18 @@ def draw(fitted: Fitted, forecast: Forecast | None, comparison: Comparison | Non
         correlations = {"autocorrelation": acf(y, lags), "partial autocorrelation": pacf(y, lags)}
         add("correlations", plots.plot_correlations(correlations, len(known)), "How the series relates to its own past; the band is that of white noise.")
     return figures
+
+
+def calibration(comparison: Comparison) -> dict[float, float]:
+    """Level -> share of what came, in all folds and the test part, that lay inside the winner's interval of that level."""
+    made = comparison.forecasts[comparison.winner]
+    inside: dict[float, list[Any]] = {level: [] for level in made[-1].levels}
+    for fold, forecast in zip(comparison.folds, made, strict=True):
+        for level, hits in inside.items():
+            lower, upper = (bound[level].reshape(fold.truth.shape) for bound in (forecast.lower, forecast.upper))
+            known = ~np.isnan(fold.truth) & ~np.isnan(lower) & ~np.isnan(upper)
+            hits.append(((fold.truth >= lower) & (fold.truth <= upper))[known])
+    return {level: float(np.mean(joined)) for level, hits in inside.items() if len(joined := np.concatenate(hits))}
 
 
 def _lags(length: int, season: int) -> int:

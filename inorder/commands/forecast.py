@@ -213,3 +213,51 @@ def fill(data: str, reading: Mapping[str, Any], levels: str, transform: str, out
         for name, reason in found.errors.items():
             complain(f"{name}: {reason}")
     write_frame(frame, lambda: json.dumps({"rows": json.loads(frame.write_json()), "errors": dict(found.errors)}, ensure_ascii=False), out, as_json)
+
+
+def panel(
+    data: str,
+    reading: Mapping[str, Any],
+    horizon: int,
+    out: Path,
+    model: str,
+    set_: list[str] | None,
+    levels: str,
+    intervals: str,
+    seed: int,
+    chunk: int,
+    workers: int | None,
+    engine: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Shards of forecasts, one row a step."""
+    import polars
+
+    from inorder.panel import forecast_panel
+    from inorder.tasks.forecast import parse_settings
+    from inorder.terminal import Bar
+
+    with Bar(model, quiet or as_json) as bar:
+        folder = forecast_panel(
+            data,
+            model,
+            horizon=horizon,
+            levels=parse_levels(levels),
+            settings=parse_settings(set_ or []),
+            intervals=intervals,
+            seed=seed,
+            chunk=chunk,
+            workers=workers,
+            engine=engine,
+            out=out,
+            on_progress=bar.update,
+            **reading,
+        )
+    shards = polars.scan_parquet(out / "part-*.parquet")
+    counts = shards.select(rows=polars.len(), failed=(polars.col("error").is_not_null()).sum()).collect().row(0, named=True)
+    series, failed = counts["rows"] // horizon, counts["failed"] // horizon
+    if as_json:
+        print_json({"task": "forecast", "model": model, "series": series, "failed": failed, "out": str(folder)})
+    elif not quiet:
+        say(f"{series:,} series forecast in {folder}" + (f"; {failed:,} could not be fitted: column error" if failed else ""))

@@ -71,7 +71,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(compared):
     assert "script" not in page.tags
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
-    assert page.tags.count("svg") == 6
+    assert page.tags.count("svg") == 7
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids)), "an id stands once in a page"
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
@@ -404,3 +404,16 @@ def test_gaps_are_filled_from_the_command_line(tmp_path):
     assert all(abs(filled[i] - 3 * i) < 1 for i in range(1, 40))
     assert json.loads(run("fill", "gaps.csv", "--json", "--quiet", folder=tmp_path).stdout)["errors"] == {}
     assert run("fill", "gaps.csv", "--out", "gaps.txt", folder=tmp_path, code=2).stderr and not (tmp_path / "gaps.txt").exists()
+
+
+def test_many_series_are_forecast_into_shards_that_resume(tmp_path):
+    rows = [f"s{i},{t},{i + t % 4}" for i in range(7) for t in range(1, 25)]
+    (tmp_path / "many.csv").write_text("id,t,y\n" + "\n".join(rows) + "\n")
+    call = ("panel", "many.csv", "--model", "drift", "--horizon", "2", "--chunk", "3", "--out", "forecasts")
+    assert "7 series forecast in forecasts" in run(*call, folder=tmp_path).stdout
+    shards = sorted((tmp_path / "forecasts").glob("*.parquet"))
+    assert len(shards) == 3
+    shards[1].unlink()
+    assert json.loads(run(*call, "--json", folder=tmp_path).stdout) == {"task": "forecast", "model": "drift", "series": 7, "failed": 0, "out": "forecasts"}
+    assert shards[1].is_file()
+    assert "different: horizon" in run(*call[:5], "3", *call[6:], folder=tmp_path, code=2).stderr

@@ -12,8 +12,9 @@ import pytest
 import inorder
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, SeriesError
-from inorder.forecast.irregular import ContinuousModel, ContinuousTime, Diffusion, autoregression, by_exponential, level_or_trend, loglik, lyapunov, steps
-from inorder.forecast.irregular import stable_polynomial as polynomial_of
+from inorder.forecast.diffusion import Diffusion, autoregression, by_exponential, level_or_trend, lyapunov, steps
+from inorder.forecast.diffusion import stable_polynomial as polynomial_of
+from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik
 from inorder.textbook import irregular as textbook
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
