@@ -13,10 +13,10 @@ Then all members are fitted to the whole series; what is held out for weighing p
 Intervals are combined in the same way, quantile by quantile, about the combined median. They are too narrow in most series, as a model that was
 chosen and fitted to the series knows it too well; so the errors of the held-out part widen or narrow them,
 
-    bound = median + c·τ(p)·(quantile(p) − median),    log c = (log(1 + 1.5/√n) + windows·log r) / (1 + windows)
+    bound = median + c·τ(p)·(quantile(p) − median),    log c = (2·log(1 + 2/√n) + windows·log r) / (2 + windows)
 
-where r is the 80 % quantile of |error| over half the 80 % interval, 1 + 1.5/√n what series of n observations ask for in general (worth one window),
-and τ(p) gives tails of Student's t with 6 degrees of freedom. The arithmetic is written out in `inorder.textbook.combination`.
+where r is the 80 % quantile of |error| over half the 80 % interval, 1 + 2/√n what series of n observations ask for in general (worth two windows),
+and τ(p) gives tails of Student's t with 5 degrees of freedom. The arithmetic is written out in `inorder.textbook.combination`.
 
 Source: Bates & Granger 1969, The combination of forecasts; Petropoulos & Svetunkov 2020, A simple combination of univariate models, International
 Journal of Forecasting 36; too narrow intervals: Makridakis, Hibon, Lusk & Belhadjali 1987, Confidence intervals.
@@ -42,9 +42,9 @@ from inorder.typing import Floats, Values
 HOWS = ("mean", "median", "trimmed", "weights")
 SHARE, HORIZONS = 3, 8  # held out for weighing: a third of the series, eight horizons at most
 ORIGINS = 16
-PRIOR, BOUNDS = 1.5, (0.2, 5.0)  # of the scale of intervals: 1 + 1.5/√n without evidence
+PRIOR, WORTH, BOUNDS = 2.0, 2.0, (0.2, 5.0)  # of the scale of intervals: 1 + 2/√n without evidence, worth two windows of it
 LONGEST = 24  # steps ahead that are learnt for unasked
-DEGREES = 6.0
+DEGREES = 5.0
 LARGEST = float(np.finfo(np.float64).max)
 LONG = 13  # a season from which seasonal autoregressions forecast better than smoothing does
 
@@ -188,20 +188,20 @@ def weights_of_errors(errors: Floats, windows: float) -> Floats:
 
 
 def interval_scale(ratios: Floats, windows: float, rows: int) -> float:
-    """c, from held-out errors as multiples of half the 80 % interval, in a series of so many rows; 1 + 1.5/√rows where none is known."""
+    """c, from held-out errors as multiples of half the 80 % interval, in a series of so many rows; 1 + 2/√rows where none is known."""
     known = ratios[np.isfinite(ratios)]
     prior = 1 + PRIOR / math.sqrt(rows)
     if not len(known):
         return prior
     ratio = min(max(float(np.quantile(known, 0.8)), BOUNDS[0]), BOUNDS[1])
-    return math.exp((math.log(prior) + windows * math.log(ratio)) / (1 + windows))
+    return math.exp((WORTH * math.log(prior) + windows * math.log(ratio)) / (WORTH + windows))
 
 
 def tails(probabilities: Floats) -> Floats:
     """τ(p): how much further than a normal distribution Student's t reaches at each probability, both being alike at 0.9.
 
     >>> tails(np.array([0.1, 0.9, 0.975])).round(3).tolist()
-    [1.0, 1.0, 1.111]
+    [1.0, 1.0, 1.139]
     """
     from scipy.special import ndtri, stdtrit
 
@@ -272,7 +272,8 @@ class Combination(LocalForecaster):
 class Auto(LocalForecaster):
     """The combination to begin with: members and weights are chosen by the series.
 
-    Seasons of up to 12, or none: the mean of the dynamic optimised theta model, the best theta model and the best damped exponential smoothing.
+    Seasons of up to 12, or none: the median of the dynamic optimised theta model, the best theta model, the best damped exponential smoothing and the
+    best ARIMA.
     Longer seasons (weeks of a year, hours of a day and of a week): seasonal autoregressions of the series and of its logarithm, of levels and of
     changes, with weights learnt on the last part; where fewer than three seasons were seen, as if there were none.
     horizon: steps ahead that weights and intervals are learnt for; None = one and a half seasons, 6 to 24.
@@ -281,7 +282,7 @@ class Auto(LocalForecaster):
     >>> from inorder.data.series import Series
     >>> fitted = Auto().fit(Series.of([3.0, 4.0, 6.0, 7.0, 9.0, 10.0, 12.0, 13.0, 15.0, 16.0, 18.0, 19.0]))
     >>> fitted.describe()["members"]["member"]
-    ['Theta 1', 'Theta 2', 'ETS']
+    ['Theta 1', 'Theta 2', 'ETS', 'ARIMA']
     """
 
     horizon: int | None = None
@@ -293,26 +294,27 @@ class Auto(LocalForecaster):
 
     @property
     def parts(self) -> tuple[LocalForecaster, ...]:
+        from inorder.forecast.arima import AutoARIMA
         from inorder.forecast.baselines import Naive
         from inorder.forecast.ets import AutoETS
         from inorder.forecast.seasonal_autoregressive import SeasonalAR
         from inorder.forecast.theta import AutoTheta, Theta
 
-        short = (Theta(kind="dynamic-optimised"), AutoTheta(), AutoETS(damped=True))
+        short = (Theta(kind="dynamic-optimised"), AutoTheta(), AutoETS(damped=True), AutoARIMA())
         long = tuple(SeasonalAR(logarithm=logarithm, differenced=differenced) for logarithm in (False, True) for differenced in (False, True))
         return (*short, *long, Naive())
 
     def fit_one(self, y: Values, season_length: int) -> CombinationModel:
         seen = season_length < LONG or len(y) >= 3 * (season_length + 2)
         if season_length >= LONG and seen:
-            chosen, how = ([3, 4, 5, 6] if np.nanmin(y) > 0 else [3, 4]), "weights"
+            chosen, how = ([4, 5, 6, 7] if np.nanmin(y) > 0 else [4, 5]), "weights"
         else:
-            chosen, how = [0, 1, 2], "mean"
+            chosen, how = [0, 1, 2, 3], "median"
         season = season_length if seen else 1
         try:
             return fit_members(self, chosen, y, season, how, None, self.horizon, True)
         except ForecastError:  # too short for any of them
-            return fit_members(self, [7], y, 1, "mean", None, self.horizon, True)
+            return fit_members(self, [8], y, 1, "mean", None, self.horizon, True)
 
 
 def check_options(horizon: int | None, calibrate: Any) -> None:
