@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from inorder.errors import BudgetError, ForecastError, SeriesError
 from inorder.forecast.base import Fitted, Forecast, Forecaster
 from inorder.metrics import forecast as metrics
 from inorder.metrics.score import Score
-from inorder.typing import Floats
+from inorder.typing import Floats, Index
 
 DECILES = tuple(k / 10 for k in range(1, 10))  # their bounds, with the mean, are the quantiles .05, .10, …, .95 of the CRPS
 FEWEST = 4  # observations before the first origin
@@ -30,12 +31,13 @@ OnProgress = Callable[[str, float], None]  # model, share of its work that is do
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One origin.   leave: rows of each series from the origin on.   truth: (series, horizon) what came."""
+    """One origin.   leave: rows of each series from the origin on.   truth: (series, horizon) what came.   index: (series, horizon) when."""
 
     name: str
     leave: int
     training: Series
     truth: Floats
+    index: Index
 
     @property
     def horizon(self) -> int:
@@ -91,13 +93,23 @@ def plan_folds(series: Series, horizon: int, folds: int, step: int) -> tuple[lis
     if room < folds:
         notes.append(f"{room} selection fold{'s' * (room > 1)} instead of {folds}: the shortest series has {shortest} rows from its first observation on.")
     leaves = [2 * horizon + k * step for k in reversed(range(room))]
-    plan = [_fold(series, f"fold {k + 1}", leave, horizon) for k, leave in enumerate(leaves)]
-    return [*plan, _fold(series, "test", horizon, horizon)], notes
+    plan = [fold_of(f"fold {k + 1}", series, series.head(leave), horizon) for k, leave in enumerate(leaves)]
+    return [*plan, fold_of("test", series, series.head(horizon), horizon)], notes
 
 
-def _fold(series: Series, name: str, leave: int, horizon: int) -> Fold:
-    truth = np.stack([y[len(y) - leave : len(y) - leave + horizon] for y in series])
-    return Fold(name, leave, series.head(leave), truth)
+def fold_of(name: str, whole: Series, training: Series, horizon: int) -> Fold:
+    """The fold of the `horizon` rows that come after `training`, the first rows of `whole`; the truth is NaN where a series has no row."""
+    rows = [training.lengths[i] + np.arange(horizon) for i in range(len(whole))]
+    within = [np.minimum(row, length - 1) for row, length in zip(rows, whole.lengths, strict=True)]
+    truth = np.stack([np.where(row == inside, y[inside], np.nan) for y, row, inside in zip(whole, rows, within, strict=True)])
+    index = np.stack([whole.stamps(i)[inside] for i, inside in enumerate(within)])
+    return Fold(name, int((whole.lengths - training.lengths).max()), training, truth, index)
+
+
+def forecast_fold(fitted: Fitted, fold: Fold, levels: Sequence[float], intervals: str = "auto") -> Forecast:
+    """The forecast for the stamps of the fold; where they are uneven, by a model that takes them as they are."""
+    times: dict[str, Any] = {} if fold.training.frequency else {"index": fold.index}
+    return fitted.predict(fold.horizon, levels, intervals=intervals, **times)
 
 
 def run_folds(
@@ -127,7 +139,7 @@ def run_folds(
             fitted = forecaster.fit(fold.training, seconds=seconds, progress=report)
         else:
             fitted = fitted.update(fold.training.tail(plan[k - 1].leave - fold.leave))
-        made = fitted.predict(fold.horizon, grid, intervals=intervals)
+        made = forecast_fold(fitted, fold, grid, intervals)
         if not np.isfinite(made.mean).all():
             wrong = forecast_ids_not_finite(made)
             raise ForecastError(f'its forecast of "{wrong[0]}" is not finite.')
@@ -175,7 +187,12 @@ def _or_point(bound: Floats, mean: Floats) -> Floats:
 
 
 def naive2_means(plan: Sequence[Fold]) -> list[Floats]:
-    """(series, horizon) forecasts of Naive 2 for every fold: the yardstick of OWA."""
+    """(series, horizon) forecasts of Naive 2 for every fold: the yardstick of OWA. Without a season it is the last value, also where times are uneven."""
     from inorder.forecast.baselines import Naive2
 
-    return [np.atleast_2d(Naive2().fit(fold.training).predict(fold.horizon, ()).mean) for fold in plan]
+    def means(fold: Fold) -> Floats:
+        if fold.training.frequency is None:
+            return np.stack([np.full(fold.horizon, y[~np.isnan(y)][-1]) for y in fold.training])
+        return np.atleast_2d(Naive2().fit(fold.training).predict(fold.horizon, ()).mean)
+
+    return [means(fold) for fold in plan]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_spaced, check_whole
 from inorder.forecast.intervals import check_levels
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.score import level_name
@@ -157,7 +157,7 @@ def compare_forecast(
     levels = check_options(horizon=horizon, models=models, folds=folds, step=step, by=by, levels=levels, intervals=intervals, budget=budget, keep=keep)
     clock = Clock(budget)
     series = read_series(data, **reading)
-    check_regular(series)
+    check_spaced(series)
     names, notes = chosen(series, models)
     horizon = default_horizon(series) if horizon is None else horizon
     plan, more = plan_folds(series, horizon, folds, horizon if step is None else step)
@@ -262,7 +262,12 @@ def chosen(series: Series, models: Sequence[str] | Mapping[str, Forecaster] | No
     """The names of the candidates, and notes on what was left out."""
     if models is None:
         return default_models(series)
-    return list(models) if isinstance(models, Mapping) else model_names(models), []
+    if isinstance(models, Mapping):
+        return list(models), []
+    names = model_names(models)
+    if not all(candidate(name).uneven for name in names):
+        check_regular(series)
+    return names, []
 
 
 def seeded(name: str, seed: int) -> Forecaster:

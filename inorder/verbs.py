@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from inorder.backtest import DECILES, Clock, Fold, naive2_means, score
+from inorder.backtest import DECILES, Clock, fold_of, forecast_fold, naive2_means, score
 from inorder.bundle import read_bundle
 from inorder.comparison import compare_forecast, seeded
 from inorder.data.continuing import rows_after
@@ -25,7 +25,6 @@ from inorder.forecast.intervals import check_levels
 from inorder.metrics.score import Score, signature
 from inorder.tasks.registry import TASKS
 from inorder.tasks.registry import task as known_task
-from inorder.typing import Floats
 
 
 def fit(task: str, data: Any, model: Any = "auto", **options: Any) -> Any:
@@ -128,19 +127,10 @@ def evaluate_forecast(
             at = fitted.update(training.tail(seen))
         else:
             at = replace(fitted, history=training) if training.ahead else fitted  # future covariates are known at the origin
-        plan.append(Fold(f"origin {origin}", rows - origin, training, _truth(whole, training, horizon, origin)))
-        forecasts.append(at.predict(horizon, sorted({*DECILES, *levels})))
+        plan.append(fold_of(f"origin {origin}", whole, training, horizon))
+        forecasts.append(forecast_fold(at, plan[-1], sorted({*DECILES, *levels})))
     scores = [score(fold, made, levels, rival) for fold, made, rival in zip(plan, forecasts, naive2_means(plan), strict=True)]
     return {key: _mean([one[key] for one in scores]) for key in scores[0]}
-
-
-def _truth(whole: Series, training: Series, horizon: int, origin: int) -> Floats:
-    """(series, horizon) what came after the origin; NaN where a series has no row."""
-    truth = np.full((len(whole), horizon), np.nan)
-    for i, y in enumerate(whole):
-        came = y[training.lengths[i] :][:horizon]
-        truth[i, : len(came)] = came
-    return truth
 
 
 def _mean(scores: Sequence[Score]) -> Score:

@@ -14,6 +14,7 @@ import inorder
 from inorder.comparison import compare
 from inorder.errors import ConfigError, ForecastError, SeriesError
 from inorder.forecast.baselines import Naive
+from inorder.verbs import evaluate
 
 CHEAP = ["naive", "mean", "drift", "seasonal-naive", "trend"]
 
@@ -238,3 +239,18 @@ def test_the_call_can_be_made_again():
     result = compare("forecast", "air-passengers", horizon=12, models=["naive", "drift"], folds=2)
     again = eval(result.call, {"inorder": inorder})  # our own text
     assert [row["mase"] for row in again.table] == [row["mase"] for row in result.table]
+
+
+def test_uneven_times_are_compared_at_the_times_at_which_they_came():
+    rng = np.random.default_rng(3)
+    times = np.cumsum(rng.exponential(size=80))
+    series = inorder.Series.of(2 * times, index=times)  # a line: only a model that knows the times forecasts it
+    result = compare("forecast", series, horizon=5, folds=2)
+    assert {row["model"] for row in result.table} == {"continuous-time", "continuous-time-trend", "continuous-time-car"}
+    assert "uneven" in result.notes[0] and "--every" in result.notes[0]
+    assert result.winner == "continuous-time-trend"
+    np.testing.assert_allclose(result.forecasts[result.winner][-1].mean, 2 * times[-5:], rtol=1e-3)
+    scores = evaluate(inorder.fit("forecast", series.head(5), "continuous-time-trend"), series)
+    assert scores["mae"].value == pytest.approx(result.table[0]["mae"], rel=1e-6)
+    with pytest.raises(SeriesError, match="irregular stamps"):
+        compare("forecast", series, models=["naive", "continuous-time"])

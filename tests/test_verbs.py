@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import inorder
-from inorder.backtest import DECILES, Fold, naive2_means, score
+from inorder.backtest import DECILES, fold_of, naive2_means, score
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, SeriesError
 from inorder.verbs import evaluate, fit, load, newer
@@ -97,7 +97,7 @@ class TestEvaluate:
         wanted = []
         for leave in (24, 12):
             at = model if leave == 24 else model.update(y.head(12).tail(12))
-            fold = Fold("", leave, y.head(leave), y.values[len(y.values) - leave :][None, :12])
+            fold = fold_of("", y, y.head(leave), 12)
             wanted.append(score(fold, at.predict(12, sorted({*DECILES, 0.5})), (0.5,), naive2_means([fold])[0]))
         assert set(scores) == set(wanted[0])
         for key, one in scores.items():
@@ -147,7 +147,7 @@ class TestEvaluate:
 
         model = fit("forecast", y.head(4), "naive")
         model = replace(model, history=replace(model.history, ahead={}))
-        kind = type("Spying", (type(model),), {"predict": lambda at, horizon, levels: spy(at, horizon, levels)})
+        kind = type("Spying", (type(model),), {"predict": lambda at, horizon, levels, **options: spy(at, horizon, levels)})
         evaluate(kind(**{name: getattr(model, name) for name in model.__dataclass_fields__}), y, horizon=2)
         assert seen == [[26, 27], [28, 29]]
 

@@ -402,27 +402,33 @@ class Session(ABC):
 
 def check_regular(series: Series) -> None:
     """Refuse irregular sampling, with a spacing that would do."""
-    if series.frequency is not None:
-        return
-    dated = series.index.dtype.kind == "M"
-    if series.lengths.max(initial=0) < 2:
-        rows = f"{len(series):,} series of one row" if len(series) > 1 else "one row"
+    check_spaced(series)
+    if series.frequency is None:
         raise SeriesError(
-            f"{series.source} has {rows}, so the spacing is not known. Say it, for example with --frequency {'monthly' if dated else 'step'}, "
-            "or `frequency=` in Python."
+            f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example --every {spacing(series)}, or `every=` in "
+            "Python; or fit a model that takes the times as they are: inorder fit forecast … --model continuous-time."
         )
+
+
+def check_spaced(series: Series) -> None:
+    """Refuse single rows, which have neither an even nor an uneven spacing."""
+    if series.frequency is None and series.lengths.max(initial=0) < 2:
+        rows = f"{len(series):,} series of one row" if len(series) > 1 else "one row"
+        frequency = "monthly" if series.index.dtype.kind == "M" else "step"
+        raise SeriesError(
+            f"{series.source} has {rows}, so the spacing is not known. Say it, for example with --frequency {frequency}, or `frequency=` in Python."
+        )
+
+
+def spacing(series: Series) -> str:
+    """A spacing, as `--every` takes it, at which three rows of four at most would be empty."""
     gaps = np.concatenate([np.diff(series.stamps(i)).astype(np.float64) for i in range(len(series))])  # microseconds where stamps are dates
-    typical = max(float(np.median(gaps)), float(np.mean(gaps)) / 4)  # so that three rows of four at most are empty
-    if dated:
-        seconds = typical / 1e6
-        size, unit = next((size, unit) for size, unit in ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "min"), (0, "s")) if seconds >= size)
-        every = f"{max(1, round(seconds / max(size, 1)))}{unit}"
-    else:
-        every = f"{typical:.1g}"
-    raise SeriesError(
-        f"{series.source} has irregular stamps; forecasting needs an even spacing. Put it on a grid, for example --every {every}, or `every=` in Python; "
-        "or fit a model that takes the times as they are: inorder fit forecast … --model continuous-time."
-    )
+    typical = max(float(np.median(gaps)), float(np.mean(gaps)) / 4)
+    if series.index.dtype.kind != "M":
+        return f"{typical:.1g}"
+    seconds = typical / 1e6
+    size, unit = next((size, unit) for size, unit in ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "min"), (0, "s")) if seconds >= size)
+    return f"{max(1, round(seconds / max(size, 1)))}{unit}"
 
 
 def check_horizon(horizon: int) -> None:

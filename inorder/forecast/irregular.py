@@ -346,8 +346,20 @@ class ContinuousFitted(Estimates, Fitted):
                 pieces.append(np.where(np.isfinite(done.forecast_covariance[:, 0, 0]), done.forecast[:, 0] * model.scale, np.nan))
         return np.concatenate(pieces)
 
-    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
-        """As `Fitted.predict`; where stamps are irregular the steps are the median gap of each series."""
+    def predict(
+        self,
+        horizon: int,
+        levels: Sequence[float] = DEFAULT_LEVELS,
+        *,
+        intervals: str = "auto",
+        samples: int = 0,
+        seed: int = 0,
+        index: Index | None = None,
+    ) -> Forecast:
+        """As `Fitted.predict`; where stamps are irregular the steps are the median gap of each series.
+
+        index: (series, horizon) the stamps themselves, later than those of the series.
+        """
         check_horizon(horizon)
         levels = check_levels(levels)
         check_whole("samples", samples, 0)
@@ -355,7 +367,7 @@ class ContinuousFitted(Estimates, Fitted):
             raise unknown("kind of intervals", intervals, INTERVALS)
         if intervals not in ("auto", "analytic"):
             raise ConfigError(f'The intervals of {self.forecaster.name} are analytic; intervals="{intervals}" is not made. Leave it at "auto".')
-        index = self._next(horizon)
+        index = self._next(horizon) if index is None else index
         count = len(self.history)
         mean, bounds = np.full((count, horizon), np.nan), np.full((2 * len(levels), count, horizon), np.nan)
         drawn = np.full((count, samples, horizon), np.nan)

@@ -25,6 +25,7 @@ class Candidate:
 
     home: "module:Class" below `inorder`.   seasonal: it needs a season.   positive: it needs values above zero.
     usual: `compare` tries it unasked.   system: it needs several series with equal stamps, and models them together.
+    uneven: it takes observations at uneven times as they are; `compare` tries it unasked on those alone.
     """
 
     home: str
@@ -36,6 +37,7 @@ class Candidate:
     positive: bool = False
     usual: bool = True
     system: bool = False
+    uneven: bool = False
 
     def make(self, **settings: Any) -> Forecaster:
         """The forecaster with these settings on top of the candidate's own."""
@@ -169,10 +171,29 @@ CANDIDATES: dict[str, Candidate] = {
     ),
     "continuous-time": Candidate(
         "forecast.irregular:ContinuousTime",
-        "A random walk under noise in continuous time, for observations at uneven times; kind=trend and kind=car are others.",
-        "dα = A·α·dt + B·dW;  y = Z·α(t) + ε",
-        "Harvey 1989, ch. 9; Jones 1981",
+        "A random walk under noise in continuous time, for observations at uneven times.",
+        "dμ = σ·dW;  y = μ(t) + ε",
+        "Harvey 1989, ch. 9",
         usual=False,
+        uneven=True,
+    ),
+    "continuous-time-trend": Candidate(
+        "forecast.irregular:ContinuousTime",
+        "A level with a slope, both wandering, in continuous time.",
+        "dμ = ν·dt + σ·dW;  dν = σ'·dW';  y = μ(t) + ε",
+        "Harvey 1989, ch. 9",
+        {"kind": "trend"},
+        usual=False,
+        uneven=True,
+    ),
+    "continuous-time-car": Candidate(
+        "forecast.irregular:ContinuousTime",
+        "Autoregression about a constant in continuous time: it swings back, or round, at its own pace.",
+        "x⁽ᵖ⁾ + a₁·x⁽ᵖ⁻¹⁾ + … + aₚ·x = σ·dW/dt;  y = c + x(t) + ε",
+        "Jones 1981",
+        {"kind": "car"},
+        usual=False,
+        uneven=True,
     ),
     "structural": Candidate(
         "forecast.structural:Structural",
@@ -245,6 +266,13 @@ def default_models(series: Series) -> tuple[list[str], list[str]]:
     """The candidates that suit `series`, and a sentence on each group that was left out."""
     import numpy as np
 
+    from inorder.forecast.base import spacing
+
+    if series.frequency is None:
+        return [name for name, one in CANDIDATES.items() if one.uneven], [
+            "The stamps are uneven, so only models in continuous time are tried. To compare the others, put the series on a grid, for example "
+            f"--every {spacing(series)}."
+        ]
     names, notes = [name for name, one in CANDIDATES.items() if one.usual], []
     if series.season_length == 1:
         names = [name for name in names if not CANDIDATES[name].seasonal]

@@ -371,8 +371,10 @@ def test_uneven_times_are_fitted_and_forecast_as_they_are(tmp_path):
     times = np.cumsum(np.random.default_rng(0).exponential(size=60))
     rows = "\n".join(f"{t:.4f},{10 + math.sin(t):.4f}" for t in times)
     (tmp_path / "star.csv").write_text("t,m\n" + rows + "\n")
-    said = run("compare", "forecast", "star.csv", folder=tmp_path, code=2).stderr
+    said = run("compare", "forecast", "star.csv", "--models", "ar", folder=tmp_path, code=2).stderr
     assert "irregular stamps" in said and "--model continuous-time" in said
+    assert "best: continuous-time" in run("compare", "forecast", "star.csv", "--horizon", "4", "--out", "compared", folder=tmp_path).stdout
+    assert "<svg" in (tmp_path / "compared" / "report.html").read_text()
     run("fit", "forecast", "star.csv", "--model", "continuous-time", "--set", "kind=car", folder=tmp_path)
     assert "<svg" in (tmp_path / "runs" / "star" / "report.html").read_text()
     made = list(csv.DictReader(io.StringIO(run("predict", "runs/star", "--horizon", "3", folder=tmp_path).stdout)))

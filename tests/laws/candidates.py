@@ -98,7 +98,7 @@ class Case:
 
 
 SYSTEMS = [name for name, one in CANDIDATES.items() if one.system]  # they need a panel: test_systems.py
-UNEVEN = ["continuous-time"]  # they need the times: tests/forecast/test_irregular.py
+UNEVEN = [name for name, one in CANDIDATES.items() if one.uneven]  # they need the times: tests/forecast/test_irregular.py
 CASES = [*(Case(name) for name in CANDIDATES if name not in (*SYSTEMS, *UNEVEN)), *(Case(name, settings) for name, settings in MORE)]
 LOCAL = [case for case in CASES if not case.neural]
 
