@@ -249,7 +249,7 @@ def rows_after(history: Series, data: Any, reading: Mapping[str, Any]) -> Series
     array = isinstance(data, Series | np.ndarray | list | tuple | range)
     new = read_series(data, **reading) if array else read_like(history, data, reading)
     kinds = (history.index.dtype.kind, new.index.dtype.kind)
-    if history.frequency is None or (kinds[0] != kinds[1] and kinds != ("f", "i")):
+    if kinds[0] != kinds[1] and kinds != ("f", "i"):
         raise SeriesError(f"{new.source} has other stamps than {history.source}, which the model was fitted to.")
     known = positions(history, new)
     missing = [name for i, name in enumerate(history.ids) if i not in known]
