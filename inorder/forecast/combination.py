@@ -10,6 +10,8 @@ from several origins, and
 with the mean absolute errors and the number of horizons that the part holds, so that little evidence leaves the weights nearly equal.
 Then all members are fitted to the whole series; what is held out for weighing plays no other role, and nothing that comes later is seen.
 
+Future covariates enter by one regression with ARIMA errors; all members see what it leaves.
+
 Intervals are combined in the same way, quantile by quantile, about the combined median. They are too narrow in most series, as a model that was
 chosen and fitted to the series knows it too well; so the errors of the held-out part widen or narrow them,
 
@@ -26,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +48,7 @@ PRIOR, WORTH, BOUNDS = 2.0, 2.0, (0.2, 5.0)  # of the scale of intervals: 1 + 2/
 LONGEST = 24  # steps ahead that are learnt for unasked
 DEGREES = 5.0
 LARGEST = float(np.finfo(np.float64).max)
+SMALL = 2.0**-14  # an error by which responses are measured, as a share of the forecast
 LONG = 13  # a season from which seasonal autoregressions forecast better than smoothing does
 
 
@@ -59,12 +62,14 @@ class CombinationState(NamedTuple):
 class CombinationModel(CompositeModel):
     """weights: (members,).   how: its place in HOWS.   scale: c; 0 where intervals are left as they are.
     errors: (members,) mean absolute errors on the held-out part; NaN where none was held out.
+    beta: (covariates,) coefficients of a regression with ARIMA errors; members see what it leaves.
     """
 
     weights: Floats
     how: int
     scale: float
     errors: Floats
+    beta: Floats
 
     def init(self) -> CombinationState:
         return CombinationState(tuple(model.init() for model in self.members))
@@ -126,6 +131,33 @@ class CombinationModel(CompositeModel):
         combined, middle = combined[:-1] / unit, combined[-1] / unit
         with np.errstate(over="ignore"):
             return np.asarray(np.clip((middle + self.scale * tails(probabilities)[:, None] * (combined - middle)) * unit, -LARGEST, LARGEST))
+
+    def regression(self) -> Floats:
+        return self.beta
+
+    def simulate(self, state: CombinationState, horizon: int, innovations: Floats) -> Floats:
+        """Paths about the forecast: errors times the scale of the intervals, each going on as it does in the members on average, to first order."""
+        mean = self.forecast(state, horizon)
+        unit = power_of_two(np.append(mean, innovations))
+        errors = (innovations[:, :horizon] / unit) @ self._responses(state, horizon) * (self.scale or 1.0)
+        return np.asarray(np.clip(mean / unit + errors, -LARGEST / unit, LARGEST / unit) * unit)
+
+    def _responses(self, state: CombinationState, horizon: int) -> Floats:
+        """(horizon, horizon) what an error of 1 at each step adds to that step and the later ones: the mean of the members', by differences."""
+        total, weight = np.zeros((horizon, horizon)), 0.0
+        unit = power_of_two(np.nan_to_num(self.forecast(state, horizon)))
+        for share, model, one in zip(self.weights.tolist(), self.members, state.members, strict=True):
+            for size in (SMALL * unit, SMALL):  # an error may be a difference, or a share of what was expected
+                if one is None or not share:
+                    break
+                with np.errstate(all="ignore"):
+                    paths = model.simulate(one, horizon, size * np.vstack([np.zeros(horizon), np.eye(horizon)]))
+                    moved = paths[1:] / unit - paths[0] / unit
+                    own = moved / np.diag(moved)[:, None]
+                if np.isfinite(own).all() and np.abs(moved).max() < 0.1:
+                    total, weight = total + share * np.triu(own), weight + share
+                    break
+        return total / weight if weight else np.eye(horizon)
 
     @property
     def interval_kind(self) -> str:
@@ -236,6 +268,7 @@ class Combination(LocalForecaster):
     calibrate: bool = True
     name = "combination"
     model = CombinationModel
+    covariates = True
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str) or not isinstance(self.models, tuple | list) or not self.models:
@@ -263,9 +296,10 @@ class Combination(LocalForecaster):
     def parts(self) -> tuple[LocalForecaster, ...]:
         return self.models
 
-    def fit_one(self, y: Values, season_length: int) -> CombinationModel:
+    def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> CombinationModel:
+        left, beta = without_covariates(y, x, season_length)
         chosen = list(range(len(self.models)))
-        return fit_members(self, chosen, y, season_length, self.how, self.weights, self.horizon, self.calibrate)
+        return replace(fit_members(self, chosen, left, season_length, self.how, self.weights, self.horizon, self.calibrate), beta=beta)
 
 
 @dataclass(frozen=True)
@@ -288,6 +322,7 @@ class Auto(LocalForecaster):
     horizon: int | None = None
     name = "auto"
     model = CombinationModel
+    covariates = True
 
     def __post_init__(self) -> None:
         check_options(self.horizon, True)
@@ -304,7 +339,8 @@ class Auto(LocalForecaster):
         long = tuple(SeasonalAR(logarithm=logarithm, differenced=differenced) for logarithm in (False, True) for differenced in (False, True))
         return (*short, *long, Naive())
 
-    def fit_one(self, y: Values, season_length: int) -> CombinationModel:
+    def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> CombinationModel:
+        y, beta = without_covariates(y, x, season_length)
         seen = season_length < LONG or len(y) >= 3 * (season_length + 2)
         if season_length >= LONG and seen:
             chosen, how = ([4, 5, 6, 7] if np.nanmin(y) > 0 else [4, 5]), "weights"
@@ -312,9 +348,26 @@ class Auto(LocalForecaster):
             chosen, how = [0, 1, 2, 3], "median"
         season = season_length if seen else 1
         try:
-            return fit_members(self, chosen, y, season, how, None, self.horizon, True)
+            made = fit_members(self, chosen, y, season, how, None, self.horizon, True)
         except ForecastError:  # too short for any of them
-            return fit_members(self, [8], y, 1, "mean", None, self.horizon, True)
+            made = fit_members(self, [8], y, 1, "mean", None, self.horizon, True)
+        return replace(made, beta=beta)
+
+
+def without_covariates(y: Values, x: Floats | None, season_length: int) -> tuple[Values, Floats]:
+    """What a regression on the covariates with ARIMA errors leaves of the series, and its coefficients.   x: (time, covariates) or None.
+
+    Short seasons let the orders of the errors be chosen; longer ones take (2, 0, 0)(0, 1, 1), as coefficients hardly depend on them.
+    Raises ForecastError where the series is too short for it.
+    """
+    from inorder.forecast.arima import ARIMA, AutoARIMA
+
+    if x is None or not x.shape[1]:
+        return y, np.zeros(0)
+    short = season_length < LONG
+    errors: LocalForecaster = AutoARIMA() if short else ARIMA(order=(2, 0, 0), seasonal_order=(0, 1, 1), season_length=season_length)
+    beta = fit_from(errors, y, x, season_length).regression()
+    return y - x @ beta, beta
 
 
 def check_options(horizon: int | None, calibrate: Any) -> None:
@@ -350,7 +403,7 @@ def fit_members(
             given = weights_of_errors(errors, held.windows)
         if calibrate:
             scale = interval_scale(held.ratios(how, given), held.windows, len(y))
-    return CombinationModel(tuple(fitted), np.array(which), given / given.sum(), HOWS.index(how), scale, errors)
+    return CombinationModel(tuple(fitted), np.array(which), given / given.sum(), HOWS.index(how), scale, errors, np.zeros(0))
 
 
 def fit_part(part: LocalForecaster, y: Values, season: int) -> Model:
