@@ -80,8 +80,8 @@ CANDIDATES: dict[str, Candidate] = {
     ),
     "auto": Candidate(
         "forecast.combination:Auto",
-        "The combination to begin with: theta and smoothing, or seasonal autoregressions for long seasons.",
-        "ŷ[t+h] = Σ w[i]·ŷᵢ[t+h] / Σ w[i];  w[i] = 1, or (least error / error[i])^(2·windows)",
+        "The combination to begin with: theta, smoothing and ARIMA, or seasonal autoregressions for long seasons.",
+        "ŷ[t+h] = median of ŷᵢ[t+h], or Σ w[i]·ŷᵢ[t+h] / Σ w[i] with w[i] = (least error / error[i])^(2·windows)",
         "Bates & Granger 1969; Petropoulos & Svetunkov 2020",
     ),
     "exponential-smoothing": Candidate(
