@@ -26,6 +26,7 @@ namespace {
 
 constexpr double STEADY = 1e-14;  // a covariance that changes by a smaller share stands still
 constexpr std::size_t ROOM = std::size_t(1) << 26;  // entries of covariances for which room is made at once
+constexpr double REACHED = 1e-2;  // share of its bound by Schwarz that |P| |N| |P| comes to, with room to spare
 constexpr double ROUNDING = std::numeric_limits<double>::epsilon();
 constexpr int STILL = 3;          // steps in a row that it has to
 
@@ -376,7 +377,7 @@ INORDER_INLINE double smooth_body(const System& s, const Record& record, std::in
                     taken += z[j] * z[j] * mixed;
                 }
                 moved += std::fabs(z[j]) * first;
-                taken += z[j] * z[j] * second * second;
+                taken += REACHED * z[j] * z[j] * second * second;
             }
             const double share = ROUNDING * std::max(moved / std::sqrt(least[i]), taken / least[i]);
             doubt = share <= 1 ? std::max(doubt, share) : 1;
