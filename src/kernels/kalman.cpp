@@ -30,10 +30,26 @@ constexpr double REACHED = 1e-2;  // share of its bound by Schwarz that |P| |N| 
 constexpr double ROUNDING = std::numeric_limits<double>::epsilon();
 constexpr int STILL = 3;          // steps in a row that it has to
 
-// out = S x, X of m columns
+// out = X Y, all of them m x m
+template <int M>
+INORDER_INLINE void dense_product(const double* INORDER_RESTRICT x, const double* INORDER_RESTRICT y, int states, double* INORDER_RESTRICT out) {
+    const int m = M ? M : states;
+    for (int i = 0; i < m; ++i) {
+        double* INORDER_RESTRICT to = out + i * m;
+        for (int j = 0; j < m; ++j) to[j] = 0;
+        for (int k = 0; k < m; ++k) {
+            const double weight = x[i * m + k];
+            const double* INORDER_RESTRICT from = y + k * m;
+            for (int j = 0; j < m; ++j) to[j] += weight * from[j];
+        }
+    }
+}
+
+// out = S X for X of m columns
 template <int M>
 INORDER_INLINE void product_of_rows(const Rows& s, int states, const double* INORDER_RESTRICT x, double* INORDER_RESTRICT out) {
-    const int m = M ? M : states;
+    if (M) return dense_product<M>(s.full.data(), x, states, out);
+    const int m = states;
     for (int i = 0; i < m; ++i) {
         double* INORDER_RESTRICT to = out + i * m;
         for (int j = 0; j < m; ++j) to[j] = 0;
@@ -45,22 +61,24 @@ INORDER_INLINE void product_of_rows(const Rows& s, int states, const double* INO
     }
 }
 
+// X <- S X S' for a symmetric X.   room: for a matrix.
 template <int M>
-INORDER_INLINE void transpose(int states, const double* INORDER_RESTRICT x, double* INORDER_RESTRICT out) {
+INORDER_INLINE void congruence(const Rows& s, int states, double* INORDER_RESTRICT x, double* INORDER_RESTRICT room) {
     const int m = M ? M : states;
-    for (int i = 0; i < m; ++i)
-        for (int j = 0; j < m; ++j) out[j * m + i] = x[i * m + j];
-}
-
-// X <- S X S' for a symmetric X.   one, two: room for a matrix each.
-template <int M>
-INORDER_INLINE void congruence(const Rows& s, int states, double* x, double* one, double* two) {
-    const int m = M ? M : states;
-    product_of_rows<M>(s, m, x, one);
-    transpose<M>(m, one, two);
-    product_of_rows<M>(s, m, two, one);
-    for (int i = 0; i < m; ++i)
-        for (int j = 0; j <= i; ++j) x[i * m + j] = x[j * m + i] = 0.5 * (one[i * m + j] + one[j * m + i]);
+    product_of_rows<M>(s, m, x, room);
+    for (int i = 0; i < m; ++i) {
+        const double* INORDER_RESTRICT row = room + i * m;
+        for (int j = 0; j <= i; ++j) {
+            double sum = 0;
+            if (M) {
+                const double* INORDER_RESTRICT other = s.full.data() + j * m;
+                for (int k = 0; k < m; ++k) sum += row[k] * other[k];
+            } else {
+                for (int k = s.begin[j]; k < s.begin[j + 1]; ++k) sum += s.value[k] * row[s.column[k]];
+            }
+            x[i * m + j] = x[j * m + i] = sum;
+        }
+    }
 }
 
 template <int M>
@@ -257,7 +275,7 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
         const double* c = s.state_intercept.at(t);
         for (int j = 0; j < m; ++j) a[j] = next[j] + c[j];
         if (standing) continue;
-        congruence<M>(transition, m, P.data(), one.data(), two.data());
+        congruence<M>(transition, m, P.data(), one.data());
         for (std::size_t j = 0; j < square; ++j) P[j] += V[j];
         if (!A.empty()) move_directions(A, m, transition, room);
         still = constant && whole && !diffuse && stands_still<M>(P.data(), before.data(), m, scale.data()) ? still + 1 : 0;
@@ -276,21 +294,6 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
     out.last = a;
     out.last_covariance = P;
     out.directions = A;
-}
-
-// out = X Y, all of them m x m
-template <int M>
-INORDER_INLINE void dense_product(const double* INORDER_RESTRICT x, const double* INORDER_RESTRICT y, int states, double* INORDER_RESTRICT out) {
-    const int m = M ? M : states;
-    for (int i = 0; i < m; ++i) {
-        double* INORDER_RESTRICT to = out + i * m;
-        for (int j = 0; j < m; ++j) to[j] = 0;
-        for (int k = 0; k < m; ++k) {
-            const double weight = x[i * m + k];
-            const double* INORDER_RESTRICT from = y + k * m;
-            for (int j = 0; j < m; ++j) to[j] += weight * from[j];
-        }
-    }
 }
 
 // N <- L' N L + weight z z' with L = I - K z';   w = N K.   Also where only w of the old N is known: N' = N - z w' - w z' + (K'w + weight) z z'
@@ -468,10 +471,10 @@ INORDER_INLINE double smooth_body(const System& s, const Record& record, std::in
             std::copy(room.begin(), room.begin() + m, r1.begin());
         }
         if (covariances && !standing) {
-            congruence<M>(back, m, N.data(), one.data(), two.data());
+            congruence<M>(back, m, N.data(), one.data());
             if (diffuse) {
-                congruence<M>(back, m, N1.data(), one.data(), two.data());
-                congruence<M>(back, m, N2.data(), one.data(), two.data());
+                congruence<M>(back, m, N1.data(), one.data());
+                congruence<M>(back, m, N2.data(), one.data());
             }
         }
 

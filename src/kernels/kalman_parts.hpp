@@ -186,16 +186,18 @@ inline bool sees(const std::vector<double>& directions, int m, const double* z, 
     return variance > SEEN * SEEN * terms;
 }
 
-struct Rows {  // a matrix by its nonzero entries, row by row
+struct Rows {  // a matrix by its nonzero entries, row by row, and whole
     std::vector<int> begin, column;
-    std::vector<double> value;
+    std::vector<double> value, full;
     void read(const double* matrix, int m, bool transposed) {
         begin.assign(1, 0);
         column.clear();
         value.clear();
+        full.clear();
         for (int i = 0; i < m; ++i) {
             for (int j = 0; j < m; ++j) {
                 const double x = transposed ? matrix[j * m + i] : matrix[i * m + j];
+                full.push_back(x);
                 if (x != 0) {
                     column.push_back(j);
                     value.push_back(x);
