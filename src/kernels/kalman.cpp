@@ -143,6 +143,8 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
         if (gaps && static_cast<std::size_t>(s.time) * square <= ROOM) {  // room that is not used costs nothing
             record->covariance.reserve((s.time + 1) * square);
             if (record->after) record->filtered_covariance.reserve(s.time * square);
+            for (auto* numbers : {&record->gain, &record->row}) numbers->reserve(static_cast<std::size_t>(s.time) * p * m);
+            for (auto* numbers : {&record->variance, &record->noise}) numbers->reserve(static_cast<std::size_t>(s.time) * p);
         }
         record->entry.resize(s.time);
         record->error.assign(static_cast<std::size_t>(s.time) * p, 0);
@@ -624,7 +626,8 @@ void filter(const System& s, const double* y, Filtered& out, Record* record) {
 }
 
 void Record::clear() {
-    for (auto* numbers : {&gain, &row, &variance, &noise, &factor, &covariance, &filtered_covariance, &error, &state, &diffuse_variance, &second_gain}) numbers->clear();
+    for (auto* numbers : {&variance, &noise, &factor, &error, &diffuse_variance, &second_gain}) numbers->clear();
+    for (auto* numbers : {&gain, &row, &covariance, &filtered_covariance, &state}) numbers->clear();
     entry.clear();
     count.clear();
     element.clear();

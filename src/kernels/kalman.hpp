@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "large_pages.hpp"
+
 namespace inorder {
 
 constexpr double LOG_TWO_PI = 1.8378770664093454836;
@@ -59,10 +61,11 @@ struct Filtered {  // null: not wanted
 struct Record {
     std::vector<std::int64_t> entry;                           // (time,) where the gains of a step are
     std::vector<int> count, element;                           // elements that entered, and which (entries, p)
-    std::vector<double> gain, row, variance, noise, factor;    // (entries, p, m) K, z; (entries, p) F, h; (entries, p, p) L of H = L D L', where correlated
-    std::vector<double> covariance, filtered_covariance;       // (entries, m, m)
+    Large gain, row;
+    std::vector<double> variance, noise, factor;               // (entries, p, m) K, z; (entries, p) F, h; (entries, p, p) L of H = L D L', where correlated
+    Large covariance, filtered_covariance;                     // (entries, m, m)
     std::vector<double> error;                                 // (time, p) v
-    std::vector<double> state;                                 // (time + 1, m) predicted
+    Large state;                                               // (time + 1, m) predicted
     std::vector<double> diffuse_variance, second_gain;         // (diffuse steps, p) F_inf, 0 where it is not seen; (diffuse steps, p, m) K^(1)
     std::vector<std::vector<double>> directions, filtered_directions;  // (diffuse steps + 1), (diffuse steps)
     bool correlated = false;
