@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inorder.errors import ConfigError, ShapeError
+from inorder.errors import ConfigError, ForecastError, ShapeError
 from inorder.kernels import extension, warn_uncompiled
 from inorder.kernels.smoothing import check_threads
 from inorder.typing import Floats, Values
 
 FORMS = ("auto", "covariance", "square-root")
+LOST = 1e-8  # a larger share of a variance of y that rounding may have taken means that its digits are in doubt
 STARTS = ("diffuse", "stationary", "known")
 
 
@@ -212,7 +213,8 @@ def kalman_filter(y: Any, system: System, *, form: str = "auto", steady: bool = 
         1e-8 of a variance of y is in doubt, as with a long season whose places look alike at first, it starts afresh, with what is diffuse as the
         coefficients of a regression, or with a root where that cannot be. The choice depends on the numbers alone.
     steady: whether gains that stand still are used on; False computes them at every step.
-    Raises ShapeError where y and the system do not fit together, ConfigError for an infinite observation.
+    Raises ShapeError where y and the system do not fit together, ConfigError for an infinite observation, ForecastError where digits are lost and the
+        kernels are not compiled.
 
     >>> walk = state_space(design=[[1.0]], transition=[[1.0]], state_covariance=[[2.0]], observation_covariance=1.0)
     >>> round(kalman_filter([3.0, float("nan"), 4.0], walk).loglik, 4)
@@ -312,10 +314,12 @@ def _run(
         arrays, place = {}, 0
         for name, shape in wanted.items():
             arrays[name] = room[place : (place := place + math.prod(shape))].reshape(shape)
-        jobs.append(((values, *system), {name: arrays[name] for name in FILTERED if name in arrays}, {name: arrays[name] for name in SMOOTHED if name in arrays}))
+        jobs.append(
+            ((values, *system), {name: arrays[name] for name in FILTERED if name in arrays}, {name: arrays[name] for name in SMOOTHED if name in arrays})
+        )
     if extension is None:
         warn_uncompiled()
-        return [_textbook(inputs, filtered, smoothed) for inputs, filtered, smoothed in jobs]
+        return [_textbook(inputs, filtered, smoothed, form) for inputs, filtered, smoothed in jobs]
     tasks = [(inputs, tuple(map(filtered.get, FILTERED)), tuple(map(smoothed.get, SMOOTHED))) for inputs, filtered, smoothed in jobs]
     results = []
     for (_, filtered, smoothed), done in zip(jobs, extension.kalman(tasks, FORMS.index(form), steady, threads), strict=True):
@@ -330,17 +334,32 @@ def _filled(arrays: dict[str, Floats], names: Sequence[str]) -> dict[str, Any]:
     return {name: arrays.get(name, np.empty(0)) for name in names}
 
 
-def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: dict[str, Floats]) -> tuple[Filtered, Smoothed]:
+def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: dict[str, Floats], form: str) -> tuple[Filtered, Smoothed]:
     from inorder.textbook import kalman as textbook
 
     y, system = inputs[0], textbook.System(*inputs[1:])
     done = textbook.kalman_filter(y, system)
+    if form != "covariance" and _lost(y, system.design, done.predicted_covariance, done.forecast_covariance) > LOST:
+        raise ForecastError(
+            "The covariances of this model lose their digits, as those of a long season with a diffuse start do, and only the compiled kernels have the forms "
+            "that keep them. Install with a compiler, or use a shorter season."
+        )
     values, vectors = np.linalg.eigh(done.remaining)
     remaining = (np.sqrt(np.maximum(values, 0)) * vectors).T[values > 1e-10 * values.max(initial=0.0)]
     fields: dict[str, Any] = {name: value if name in filtered or name not in FILTERED else np.empty(0) for name, value in done._asdict().items()}
     back = textbook.kalman_smoother(y, system)._asdict() if smoothed else {}
     fields.update(last=done.predicted[-1], last_covariance=done.predicted_covariance[-1], remaining=remaining)
     return Filtered(**fields), Smoothed(*(back[name] if name in smoothed else np.empty(0) for name in SMOOTHED))
+
+
+def _lost(y: Values, design: Floats, covariance: Floats, forecast_covariance: Floats) -> float:
+    """The share of the smallest variance of y that rounding may have taken from the largest."""
+    seen, variances = ~np.isnan(y), np.einsum("tii->ti", forecast_covariance)
+    terms = np.einsum("tpm,tmm->tp", np.broadcast_to(design**2, (len(y), *design.shape[1:])), np.abs(covariance[:-1]))
+    proper = seen & np.isfinite(variances) & (variances > 0)
+    if not proper.any():
+        return 0.0
+    return float(np.finfo(np.float64).eps * np.max(terms[seen]) / np.min(variances[proper]))
 
 
 def _observations(y: Any, system: System) -> Values:
