@@ -443,7 +443,7 @@ public:
     // Where a search over the last stretch of a long series ends. A variance that is nothing there is small, so that there is a way back from it.
     Trials briefly() {
         const std::int64_t stretch = std::max({BRIEF, 4 * static_cast<std::int64_t>(kind_.season_length), 10 * static_cast<std::int64_t>(kind_.states())});
-        if (time_ < 3 * stretch) return {};
+        if (time_ < 3 * stretch || kind_.trend == DAMPED || kind_.cycle || kind_.order > 0) return {};  // those have modes that a stretch does not show
         const std::int64_t begin = time_ - stretch;
         if (std::count_if(y_ + begin, y_ + time_, [](double y) { return !std::isnan(y); }) < stretch / 2) return {};
         Fit brief(kind_, y_ + begin, x_ + begin * columns_, stretch, columns_);
@@ -455,7 +455,6 @@ public:
             double largest = -INF;
             for (std::size_t k = 0; k < present_.size(); ++k) largest = std::max(largest, z[k]);
             for (std::size_t k = 0; k < present_.size(); ++k) z[k] = std::max(z[k], largest - FAINT);
-            for (std::size_t k = present_.size(); k < z.size(); ++k) z[k] = std::clamp(z[k], -FARTHEST / 2, FARTHEST / 2);
         }
         sort(trials);
         if (trials.size() > 1) {  // two searches that ended at the same place
@@ -469,7 +468,8 @@ public:
     // The best of several starts. Variances that make no difference are zero in the end.
     double best(std::vector<double>& z) {
         Trials trials = briefly();
-        if (trials.empty()) trials = explore();
+        const bool brief = !trials.empty();
+        if (!brief) trials = explore();
         if (trials.empty()) return -INF;
         double highest = -INF;
         for (std::size_t i = 0; i < std::min<std::size_t>(FINALISTS, trials.size()); ++i) {
@@ -480,6 +480,23 @@ public:
         }
         double largest = -INF;
         for (std::size_t k = 0; k < present_.size(); ++k) largest = std::max(largest, z[k]);
+        for (std::size_t k = 0; brief && k < present_.size(); ++k) {  // a step that began near the end may have passed over a small variance
+            if (z[k] > largest - 2 * FAINT) continue;
+            std::vector<double> faint, trial = z;
+            double value = highest;
+            for (const double below : {10.0, 12.0, 14.0, 16.0}) {
+                trial[k] = largest - below;
+                const double here = loglik(trial, true, nullptr);
+                if (!(here > value + INDIFFERENT)) continue;
+                value = here;
+                faint = trial;
+            }
+            if (faint.empty()) continue;
+            value = climb(faint, STEPS);
+            if (!(value > highest)) continue;
+            highest = value;
+            z = faint;
+        }
         for (std::size_t k = 0; k < present_.size(); ++k) {
             if (z[k] > largest - 7) continue;
             std::vector<double> without = z;
