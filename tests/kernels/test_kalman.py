@@ -480,3 +480,33 @@ def test_without_a_compiler_lost_digits_are_said(monkeypatch):
     monkeypatch.setattr(kalman, "warn_uncompiled", lambda: None)
     with pytest.raises(ForecastError, match="lose their digits"):
         kalman_smoother(y, system)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_start_by_regression_with_two_series_and_changing_matrices(first):
+    """Correlated noise, elements missing here and there, intercepts and a design that change, and whether the first row is there or not."""
+    _, one = long_season(36, 4, 108)
+    rng = np.random.default_rng(4)
+    time, m = 60, len(one.mean)
+    design = np.stack([np.repeat(one.design[0], time, axis=0), np.repeat(one.design[0] * 0.5, time, axis=0)], axis=1)
+    design[:, 1, 1] += rng.normal(size=time) * 0.01
+    system = state_space(
+        design, one.transition[0], one.state_covariance[0], [[1.0, 0.4], [0.4, 0.8]],
+        observation_intercept=rng.normal(size=(time, 2)), state_intercept=rng.normal(size=m) * 0.01,
+    )  # fmt: skip
+    y = observations(rng, time, 2, 0.2)
+    y[0] = [0.3, -0.2] if first else NAN
+    plain = kalman_smoother(y, system, form="covariance")
+    loglik, answers = dense(y, system)
+    done, back = kalman_smoothers([y], [system])[0]
+    assert np.abs(plain.state_covariance - back.state_covariance).max() > 0.01
+    assert done.loglik == pytest.approx(loglik, abs=1e-7)
+    state, covariance, lagged = blocks(*answers["state"], m)
+    size = np.abs(state).max()
+    np.testing.assert_allclose(back.state, state[:-1], atol=1e-7 * size)
+    np.testing.assert_allclose(back.state_covariance, covariance[:-1], rtol=1e-6, atol=1e-6 * np.abs(covariance).max())
+    np.testing.assert_allclose(back.lagged_covariance, lagged, rtol=1e-6, atol=1e-6 * np.abs(covariance).max())
+    for kind, width in (("noise", 2), ("disturbance", m)):
+        mean, covariance, _ = blocks(*answers[kind], width)
+        np.testing.assert_allclose(getattr(back, kind), mean, atol=1e-6)
+        np.testing.assert_allclose(getattr(back, kind + "_covariance"), covariance, atol=1e-6)
