@@ -24,7 +24,8 @@ Point forecasts follow the recursion without news. Intervals: with c[j] = α + �
     multiplicative error alone     v[h] = (1 + σ²)·θ[h] − ŷ²[h],     θ[h] = ŷ²[h] + σ²·(c²[1]·θ[h−1] + … + c²[h−1]·θ[1])
     error and season               v[h] = (1 + σ²)·E[q²s²] − E[qs]², both carried along by the moments of r (exact)
 
-and quantiles of the normal distribution with that variance; for other models quantiles of paths that are simulated with a fixed seed.
+and quantiles of the normal distribution with that variance; for other models quantiles of paths that are simulated with a fixed seed. They take
+model, parameters and states for certain, so `AutoETS` scales them by held-out errors (`inorder.forecast.calibration`), `ETS` on request.
 
 Source: Hyndman, Koehler, Ord & Snyder 2008, Forecasting with Exponential Smoothing, ch. 2 (models), 5 (likelihood), 6 (variances; for models with
 multiplicative error and season we carry E[x·x'·s²] for the one place that a step needs), 10 (admissible region); Hyndman, Koehler, Snyder & Grose 2002
@@ -35,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ import numpy as np
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast import paths
 from inorder.forecast.base import LikelihoodModel, information_criterion
+from inorder.forecast.calibration import calibrated, check_calibrate, scale_of
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
 from inorder.kernels.ets import BOUNDS, SMALLEST_PRIOR, Estimate, Kind, States
@@ -69,6 +71,7 @@ class ETSModel(LikelihoodModel):
     deviations: (6,) standard errors of the four parameters, the initial level and the initial trend; NaN where not known.
     table: (candidates, 6) error, trend, damped, season, k and log-likelihood of every model that was tried, best first.
     nonpositive: 1 where values of zero or below ruled out multiplicative models.   heuristic: 1 where the initial season was not estimated.
+    scale: c of the intervals (`inorder.forecast.calibration`); 0 where they are those of the formula.
     """
 
     error: int
@@ -87,6 +90,7 @@ class ETSModel(LikelihoodModel):
     table: Floats
     nonpositive: int
     heuristic: int
+    scale: float = 0.0
 
     @property
     def kind(self) -> Kind:
@@ -151,6 +155,9 @@ class ETSModel(LikelihoodModel):
         return self.kind.trend != "M" and (self.kind.error == "M" or self.kind.season != "M")
 
     def quantiles(self, state: States, horizon: int, probabilities: Floats) -> Floats | None:
+        return calibrated(lambda p: self._own_quantiles(state, horizon, p), self.scale, probabilities)
+
+    def _own_quantiles(self, state: States, horizon: int, probabilities: Floats) -> Floats:
         if not self._variance_is_known:
             draws = self.sigma * np.random.default_rng(0).standard_normal((horizon, paths.PATHS)).T
             return paths.quantiles(self.simulate(state, horizon, draws), probabilities)
@@ -192,6 +199,7 @@ class ETSModel(LikelihoodModel):
             **{name: value for name, value in self.coefficients().items() if name in WEIGHTS},
             "sigma": self.sigma,
             "loglik": self.loglik,
+            **({"interval scale": self.scale} if self.scale else {}),
             **({"candidates": {"model": [str(kind) for kind in tried], "estimated": estimated, "loglik": logliks, **scores}} if len(tried) > 1 else {}),
         }
 
@@ -260,6 +268,7 @@ class ETS(LocalForecaster):
     initial: the season before the first observation. "estimated" seeks it together with everything else (seasons of at most 500); "heuristic" takes
         that of a line with offsets through the first three seasons; "auto" estimates up to a season of 52. Level and trend are always estimated.
     prior: τ of a half-normal prior on β/α, which keeps a trend from chasing the last values (`AutoETS` has 0.3); None: maximum likelihood.
+    calibrate: widen or narrow the intervals by the errors that the model, fitted to a first part, made in the rest; False: those of the formula.
     Raises ForecastError for fewer observations than estimated numbers, fewer than two seasons, and values of zero or below with a multiplicative part.
     Source: Hyndman, Koehler, Ord & Snyder 2008, ch. 2, 5, 6.
 
@@ -278,12 +287,14 @@ class ETS(LocalForecaster):
     bounds: str = "usual"
     initial: str = "auto"
     prior: float | None = None
+    calibrate: bool = False
     name = "ets"
     model = ETSModel
 
     def __post_init__(self) -> None:
         _check_components(self.components, "AM", "NAM", "NAM", "AAN")
         _check_choices(self.bounds, self.initial, self.prior)
+        check_calibrate(self.calibrate)
         if not isinstance(self.damped, bool):
             raise ConfigError(f"`damped` is True or False, not {self.damped!r}.")
         if self.damped and self.kind.trend == "N":
@@ -328,7 +339,8 @@ class ETS(LocalForecaster):
             )
         if kind.positive and not _positive(known):
             raise ForecastError(f'{kind} needs values above zero and not next to it; the smallest here is {known.min():g}. Use components="AAN" or "AAA".')
-        return _fit(y, [kind], season_length, fixed, self, "aicc")
+        model = _fit(y, [kind], season_length, fixed, self, "aicc")
+        return replace(model, scale=scale_of(replace(self, calibrate=False), y, season_length)) if self.calibrate else model
 
 
 @dataclass(frozen=True)
@@ -342,6 +354,7 @@ class AutoETS(LocalForecaster):
     restrict: leave out what is numerically unstable: an additive error with a multiplicative trend or season, a multiplicative trend with an
         additive season, and a multiplicative error whose σ comes out above 1/3 with a trend.   allow_multiplicative_trend: whether Z for the trend includes M.
     bounds, initial: as for `ETS`.   prior: τ of the half-normal prior on β/α, which keeps a trend from chasing the last values; None: none.
+    calibrate: widen or narrow the intervals by the errors that the chosen model, fitted to a first part, made in the rest; False: those of the formula.
     Models with multiplicative parts are left out, with a note, where values are zero or below; seasonal ones where there are fewer than two seasons.
     Raises ForecastError where no model suits the series.   Source: Hyndman, Koehler, Snyder & Grose 2002; Hyndman et al. 2008, ch. 5.
 
@@ -359,12 +372,14 @@ class AutoETS(LocalForecaster):
     bounds: str = "usual"
     initial: str = "auto"
     prior: float | None = 0.3
+    calibrate: bool = True
     name = "auto-ets"
     model = ETSModel
 
     def __post_init__(self) -> None:
         _check_components(self.components, "AMZ", "NAMZ", "NAMZ", "ZZZ")
         _check_choices(self.bounds, self.initial, self.prior)
+        check_calibrate(self.calibrate)
         if self.criterion not in CRITERIA:
             raise unknown("criterion", str(self.criterion), CRITERIA)
         for name in ("restrict", "allow_multiplicative_trend"):
@@ -404,7 +419,13 @@ class AutoETS(LocalForecaster):
             least = min(_estimated(kind, season_length, fixed) for kind in kinds)
             raise ForecastError(f"The smallest model of {self.name} needs {least} observations, has {len(known)}. Use a simpler model, such as naive or mean.")
         scored = [kind for kind in fitting if len(known) > _estimated(kind, season_length, fixed) + 1]  # whose AICc is finite
-        return _fit(y, scored or fitting[:1], season_length, fixed, self, self.criterion, nonpositive)
+        model = _fit(y, scored or fitting[:1], season_length, fixed, self, self.criterion, nonpositive)
+        if not self.calibrate:
+            return model
+        kind = model.kind
+        prior = self.prior if kind.trend != "N" else None
+        alone = ETS(components=kind.error + kind.trend + kind.season, damped=kind.damped, bounds=self.bounds, initial=self.initial, prior=prior)
+        return replace(model, scale=scale_of(alone, y, season_length))
 
 
 def _fit(

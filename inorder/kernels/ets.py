@@ -148,7 +148,9 @@ def search(
     weights, level, trend, season = np.empty((count, 4)), np.empty(count), np.empty(count), np.empty((count, season_length))
     loglik, squares = np.empty(count), np.empty(count)
     code = BOUNDS.index(bounds)
-    extension.ets_search(y, _codes(kinds), season_length, given, *phi_bounds, code, estimate_season, 1 / prior**2, weights, level, trend, season, loglik, squares)
+    extension.ets_search(
+        y, _codes(kinds), season_length, given, *phi_bounds, code, estimate_season, 1 / prior**2, weights, level, trend, season, loglik, squares
+    )
     return [
         Estimate(weights[i], States(float(level[i]), float(trend[i]), season[i] if kind.season != "N" else np.zeros(1)), float(loglik[i]), float(squares[i]))
         for i, kind in enumerate(kinds)
