@@ -15,7 +15,8 @@ from inorder.errors import ConfigError, ForecastError
 from inorder.forecast import combination as fast
 from inorder.forecast.autoregressive import AR
 from inorder.forecast.baselines import Drift, Mean, Naive
-from inorder.forecast.combination import HOWS, Auto, Combination, tails
+from inorder.forecast.calibration import held_out, interval_scale, tails
+from inorder.forecast.combination import HOWS, Auto, Combination
 from inorder.textbook import combination as textbook
 
 NAN = math.nan
@@ -44,8 +45,8 @@ def test_weights_and_scale_as_the_textbook(windows):
     for count in (1, 2, 5):
         errors, ratios = rng.uniform(0.5, 2, count), rng.gamma(2, 0.5, 3 * count)
         np.testing.assert_allclose(fast.weights_of_errors(errors, windows), textbook.weights_of_errors(errors.tolist(), windows), rtol=1e-12)
-        assert fast.interval_scale(ratios, windows, 50) == pytest.approx(textbook.interval_scale(ratios.tolist(), windows, 50), rel=1e-12)
-    assert fast.interval_scale(np.array([NAN, math.inf]), windows, 36) == textbook.interval_scale([NAN, math.inf], windows, 36) == pytest.approx(4 / 3)
+        assert interval_scale(ratios, windows, 50) == pytest.approx(textbook.interval_scale(ratios.tolist(), windows, 50), rel=1e-12)
+    assert interval_scale(np.array([NAN, math.inf]), windows, 36) == textbook.interval_scale([NAN, math.inf], windows, 36) == pytest.approx(4 / 3)
 
 
 def test_tails_are_those_of_student():
@@ -86,7 +87,7 @@ def test_weights_go_to_the_member_that_forecasts_the_held_out_part():
 def test_held_out_forecasts_see_nothing_of_what_they_forecast():
     """Made anew from each origin's past alone, by a member fitted to the first part."""
     y = noisy(60)
-    held = fast.held_out([AR(order=2)], y, 12, 6)
+    held = held_out([AR(order=2)], y, 12, 6)
     cut = 60 - 20  # a third, less than eight horizons
     model, done = AR(order=2).fit_one(y[:cut], 12), 0
     for origin in range(cut, 60 - 3, 1):
