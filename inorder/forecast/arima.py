@@ -252,7 +252,7 @@ class AutoARIMA(LocalForecaster):
 
         φ(B)·Φ(Bˢ)·(w[t] − μ) = θ(B)·Θ(Bˢ)·e[t],   w = (1 − B)ᵈ·(1 − Bˢ)ᴰ·y
 
-    criterion: "aicc", "aic" or "bic".   stepwise: from a few models to the neighbours of the best three until none is better; False tries all.
+    criterion: "aicc", "aic" or "bic".   stepwise: from a few models to the neighbours of the best four until none is better; False tries all.
     max_p, max_q, max_P, max_Q: largest orders, in short series less; max_order: of their sum.
     d, D: the number of differences; None = by tests, at most max_d and max_D.   test: "kpss", "adf" or "pp".
     seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1.

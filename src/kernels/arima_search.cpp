@@ -12,7 +12,9 @@ constexpr double FARTHEST = 5;      // |u| at most: a partial autocorrelation of
 constexpr double LONGEST_MOVE = 1;  // of one coordinate in one step
 constexpr double LOG_2PI = 1.8378770664093453;
 constexpr double ROUNDING = 1e-15;  // of a value, which says nothing about going up or down
-constexpr int EXPANDED = 3;         // best models whose neighbours are tried
+constexpr int EXPANDED = 4;         // best models whose neighbours are tried
+constexpr double SAME = 0.02;      // of every partial autocorrelation: on the way to a minimum that is known
+constexpr double WIDEST = 20;      // inverse of the curvature that a descent begins with, at most
 constexpr double NUDGE = 1e-5;      // for differences where there is no formula
 
 // c[i] of order j = c[i] - k[j] c[j-1-i] of order j - 1, c[j] = k[j].
@@ -224,15 +226,29 @@ double Objective::through_filter(const Orders& orders, const double* coefficient
 
 // --- descent ---
 
-double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double tolerance, int steps, Clock::time_point deadline) {
+namespace {
+
+// Whether two points are the same process but for what a descent would still do.
+bool close(const std::vector<double>& u, const std::vector<double>& other) {
+    for (std::size_t i = 0; i < u.size(); ++i) {
+        if (std::fabs(std::tanh(u[i]) - std::tanh(other[i])) > SAME) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+double descend(Objective& objective, const Orders& orders, std::vector<double>& u, const std::vector<double>& known, double tolerance, int steps,
+               Clock::time_point deadline) {
     const int k = orders.count();
+    const bool thorough = tolerance < 1e-7;
     for (double& x : u) x = std::clamp(x, -FARTHEST, FARTHEST);
     double f = objective.at(orders, u);
     if (k == 0 || !std::isfinite(f)) return f;
     std::vector<double> g, next_g, next(k), direction(k), moved(k), change(k), product(k), inverse(static_cast<std::size_t>(k) * k, 0.0);
-    const auto reset = [&] {
+    const auto reset = [&] {  // to the information of one partial autocorrelation alone: 1 / (1 - tanh^2 u)
         std::fill(inverse.begin(), inverse.end(), 0.0);
-        for (int i = 0; i < k; ++i) inverse[i * k + i] = 1;
+        for (int i = 0; i < k; ++i) inverse[i * k + i] = std::min(std::cosh(u[i]) * std::cosh(u[i]), WIDEST);
     };
     reset();
     bool fresh = true;
@@ -288,12 +304,6 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
             size += moved[i] * moved[i];
         }
         if (curvature > 1e-10 * size) {
-            if (fresh) {  // scale the identity to what was seen
-                double squares = 0;
-                for (int i = 0; i < k; ++i) squares += change[i] * change[i];
-                const double scale = std::clamp(curvature / squares, 0.05, 20.0);
-                for (int i = 0; i < k; ++i) inverse[i * k + i] = scale;
-            }
             double quadratic = 0;
             for (int i = 0; i < k; ++i) {
                 product[i] = 0;
@@ -306,11 +316,11 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
             }
             fresh = false;
         }
-        idle = f - reached < 1e-12 ? idle + 1 : 0;
+        idle = f - reached < (thorough ? 1e-12 : 1e-8) ? idle + 1 : 0;
         u = next;
         f = reached;
         std::swap(g, next_g);
-        if (idle >= (tolerance < 1e-7 ? 12 : 3)) break;
+        if (idle >= (thorough ? 12 : 2) || (!known.empty() && close(u, known))) break;
     }
     return f;
 }
@@ -448,7 +458,7 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
     if (!thorough && starts.size() > 2) starts.resize(2);
     double lowest = INFINITE;
     for (auto& start : starts) {
-        const double f = descend(objective, orders, start.second, thorough ? 1e-11 : 1e-6, 200, limits.deadline);
+        const double f = descend(objective, orders, start.second, thorough ? std::vector<double>() : best.u, thorough ? 1e-11 : 1e-5, 200, limits.deadline);
         if (f < lowest) {
             lowest = f;
             best.u = start.second;
@@ -527,6 +537,8 @@ Candidate Search::choose(const Limits& limits) {
         consider(std::min(1, limits.max_p), 0, 0, Q, constant, nullptr, limits);
         consider(std::min(1, limits.max_p), std::min(1, limits.max_q), 0, Q, constant, nullptr, limits);
         consider(std::min(3, limits.max_p), 0, P, 0, constant, nullptr, limits);
+        consider(0, std::min(1, limits.max_q), P, Q, constant, nullptr, limits);
+        consider(std::min(1, limits.max_p), std::min(1, limits.max_q), P, 0, constant, nullptr, limits);
         static constexpr int MOVES[][4] = {{0, 0, -1, 0}, {0, 0, 0, -1}, {0, 0, 1, 0},  {0, 0, 0, 1},  {0, 0, -1, -1}, {0, 0, 1, 1},  {0, 0, -1, 1}, {0, 0, 1, -1},
                                            {-1, 0, 0, 0}, {0, -1, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}, {-1, -1, 0, 0}, {1, 1, 0, 0}, {-1, 1, 0, 0}, {1, -1, 0, 0}};
         std::vector<int> expanded;

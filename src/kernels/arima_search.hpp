@@ -108,7 +108,8 @@ private:
     std::vector<double> product_, normal_;
 };
 
-// Minimises from u, in place; returns the value reached.
-double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double tolerance, int steps, Clock::time_point deadline);
+// Minimises from u, in place; returns the value reached.   known: a minimum found before (empty: none), on the way to which it stops.
+double descend(Objective& objective, const Orders& orders, std::vector<double>& u, const std::vector<double>& known, double tolerance, int steps,
+               Clock::time_point deadline);
 
 }  // namespace inorder

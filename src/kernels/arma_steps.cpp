@@ -7,8 +7,6 @@ namespace {
 
 constexpr double SETTLED = 1e-12;  // F - 1 below which the steady recursion takes over
 
-double fold(const double* lanes) { return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7])); }
-
 }  // namespace
 
 // The steps once for each set of instructions: `Wide` is a register of WIDTH numbers, AFTER(x, y) is x without its first and then
