@@ -36,39 +36,45 @@ INORDER_CLONES double weighted(const double* INORDER_RESTRICT x, const double* I
     return fold(sum) + rest;
 }
 
-// By products, one logarithm for many.
+// Of numbers of which none is larger than the one before: by products, one logarithm for many.
 double sum_of_logarithms(const double* x, std::int64_t n) {
-    double sum = 0, product[4] = {1, 1, 1, 1};
-    const auto collect = [&] {
-        for (double& one : product) sum += std::log(one), one = 1;
-    };
+    constexpr int CHAINS = 4, BLOCK = 16;
+    double sum = 0;
     std::int64_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        for (int k = 0; k < 4; ++k) product[k] *= x[t + k];
-        for (int k = 0; k < 4; ++k) {
-            if (!(product[k] < 1e100)) { collect(); break; }
+    while (t < n && !(x[t] < 1e30)) sum += std::log(x[t++]);
+    double product[CHAINS] = {1, 1, 1, 1};
+    for (; t + BLOCK <= n; t += BLOCK) {
+        for (int i = 0; i < BLOCK; i += CHAINS) {
+            for (int k = 0; k < CHAINS; ++k) product[k] *= x[t + i + k];
         }
+        if (product[0] * product[1] < 1e100 && product[2] * product[3] < 1e100) continue;
+        for (double& one : product) sum += std::log(one), one = 1;
     }
-    for (; t < n; ++t) product[t % 4] *= x[t];
-    collect();
-    return sum;
+    for (; t < n; ++t) {
+        product[0] *= x[t];
+        if (!(product[0] < 1e100)) sum += std::log(product[0]), product[0] = 1;
+    }
+    return sum + std::log(product[0] * product[1]) + std::log(product[2] * product[3]);
 }
 
 int padded(int r) { return std::max(LANES, (r + LANES - 1) / LANES * LANES); }
 
 std::vector<Term> expand(const double* inner, int count, const double* outer, int seasons, int s, double sign) {
-    std::vector<double> dense(static_cast<std::size_t>(count) + static_cast<std::size_t>(seasons) * s + 1, 0.0);
-    std::vector<char> there(dense.size(), 0);
+    std::vector<Term> terms;
+    terms.reserve((static_cast<std::size_t>(count) + 1) * (seasons + 1));
     for (int j = 0; j <= seasons; ++j) {
         const double b = j ? sign * outer[j - 1] : 1;
-        for (int i = 0; i <= count; ++i) {
-            dense[static_cast<std::size_t>(j) * s + i] += b * (i ? sign * inner[i - 1] : 1);
-            there[static_cast<std::size_t>(j) * s + i] = 1;
+        for (int i = j ? 0 : 1; i <= count; ++i) {
+            const int lag = j * s + i;
+            const double value = sign * (b * (i ? sign * inner[i - 1] : 1));
+            auto place = terms.end();  // after a full season of inner terms they come in their order
+            while (place != terms.begin() && (place - 1)->lag >= lag) --place;
+            if (place != terms.end() && place->lag == lag) {
+                place->value += value;
+            } else {
+                terms.insert(place, {lag, value});
+            }
         }
-    }
-    std::vector<Term> terms;
-    for (std::size_t lag = 1; lag < dense.size(); ++lag) {
-        if (there[lag]) terms.push_back({static_cast<int>(lag), sign * dense[lag]});
     }
     return terms;
 }
@@ -344,19 +350,21 @@ double Arma::value(const Orders& orders, const double* coefficients) {
     errors_.resize(static_cast<std::size_t>(columns) * n);
     variance_.resize(n);
     inverse_.resize(n);
-    gain_.assign(width_, 0.0);
-    change_.assign(width_ + LANES, 0.0);
-    phi_.assign(width_, 0.0);
+    segment_ = std::max<std::int64_t>(16, TAPE / width_);
+    const std::size_t row = static_cast<std::size_t>(width_), marks = static_cast<std::size_t>((n + segment_ - 1) / segment_ + 1) * 2 * row;
+    work_.assign(3 * row + LANES + columns * (row + LANES) + marks, 0.0);
+    phi_ = work_.data();
+    gain_ = phi_ + row;
+    change_ = gain_ + row;
+    double* state = change_ + row + LANES;
+    marks_ = state + columns * (row + LANES);
     for (const Term& term : ar_) phi_[term.lag - 1] = term.value;
     double F = 1;
-    if (!start_.make(r_, ar_, ma_, gain_.data(), F)) return INFINITE;
+    if (!start_.make(r_, ar_, ma_, gain_, F)) return INFINITE;
     first_variance_ = F;
-    std::copy(gain_.begin(), gain_.begin() + width_, change_.begin());
-    state_.assign(static_cast<std::size_t>(columns) * (width_ + LANES), 0.0);
-    segment_ = std::max<std::int64_t>(16, TAPE / width_);
-    marks_.resize(static_cast<std::size_t>((n + segment_ - 1) / segment_ + 1) * 2 * width_);
-    const Recursion all{r_, width_, columns, phi_.data(), gain_.data(), change_.data(), state_.data(), data_.values, errors_.data(), variance_.data(),
-                        inverse_.data(), marks_.data(), n, segment_, ma_.empty() ? 1 : std::max(1, r_)};
+    std::copy(gain_, gain_ + width_, change_);
+    const Recursion all{r_, width_, columns, phi_, gain_, change_, state, data_.values, errors_.data(), variance_.data(), inverse_.data(), marks_, n, segment_,
+                        ma_.empty() ? 1 : std::max(1, r_)};
     steady_ = n ? run_dense(all, F) : 0;
     const std::int64_t begin = steady_;
     for (int c = 0; c < columns; ++c) {
@@ -465,12 +473,12 @@ void Arma::sweep(double* ar, double* ma) {
     tape_.resize(static_cast<std::size_t>(std::min(segment_, begin)) * (2 * width_ + LANES));
     swept_.assign(static_cast<std::size_t>(2 + series) * width_, 0.0);  // adjoints of K, L and the states
     double *gain_bar = swept_.data(), *change_bar = gain_bar + width_;
-    Backward all{width_, series, 0, 0, n, phi_.data(), tape_.data(), inverse_.data(), series_.data(), bars_.data(), weight.data(), terms, gain_bar, change_bar,
+    Backward all{width_, series, 0, 0, n, phi_, tape_.data(), inverse_.data(), series_.data(), bars_.data(), weight.data(), terms, gain_bar, change_bar,
                  change_bar + width_, ar, 0};
     for (std::int64_t s = (begin - 1) / segment_; s >= 0; --s) {
         all.from = s * segment_;
         all.to = std::min(begin, all.from + segment_);
-        retrace(width_, phi_.data(), inverse_.data() + all.from, marks_.data() + s * 2 * width_, all.to - all.from, tape_.data());
+        retrace(width_, phi_, inverse_.data() + all.from, marks_ + s * 2 * width_, all.to - all.from, tape_.data());
         run_backward(all);
     }
     for (int i = 0; i < width_; ++i) gain_bar[i] += change_bar[i];  // both begin as the same

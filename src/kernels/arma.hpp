@@ -123,7 +123,8 @@ private:
     int r_ = 0, width_ = 0;  // width: r padded
     std::int64_t steady_ = 0, segment_ = 1;
     double squares_ = 0, first_variance_ = 0;
-    Lines phi_, gain_, change_, state_, marks_, tape_, swept_, tails_;
+    Lines work_, tape_, swept_, tails_;
+    double *phi_ = nullptr, *gain_ = nullptr, *change_ = nullptr, *marks_ = nullptr;  // in work_: width, width, width and LANES, two of them a segment
     std::vector<double> errors_, variance_, inverse_, residual_, gram_, bars_, series_;
 };
 
