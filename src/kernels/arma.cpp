@@ -347,29 +347,30 @@ double Arma::value(const Orders& orders, const double* coefficients) {
     orders_ = orders;
     r_ = orders.state();
     width_ = padded(r_);
-    errors_.resize(static_cast<std::size_t>(columns) * n);
-    variance_.resize(n);
-    inverse_.resize(n);
     segment_ = std::max<std::int64_t>(16, TAPE / width_);
     const std::size_t row = static_cast<std::size_t>(width_), marks = static_cast<std::size_t>((n + segment_ - 1) / segment_ + 1) * 2 * row;
-    work_.assign(3 * row + LANES + columns * (row + LANES) + marks, 0.0);
+    const std::size_t dense = 3 * row + LANES + columns * (row + LANES), length = static_cast<std::size_t>(n);
+    work_.resize(dense + marks + (columns + 2) * length);
     phi_ = work_.data();
+    std::fill(phi_, phi_ + dense, 0.0);
     gain_ = phi_ + row;
     change_ = gain_ + row;
     double* state = change_ + row + LANES;
     marks_ = state + columns * (row + LANES);
+    errors_ = marks_ + marks;
+    inverse_ = errors_ + columns * length;
+    double* variance = inverse_ + length;
     for (const Term& term : ar_) phi_[term.lag - 1] = term.value;
     double F = 1;
     if (!start_.make(r_, ar_, ma_, gain_, F)) return INFINITE;
-    first_variance_ = F;
     std::copy(gain_, gain_ + width_, change_);
-    const Recursion all{r_, width_, columns, phi_, gain_, change_, state, data_.values, errors_.data(), variance_.data(), inverse_.data(), marks_, n, segment_,
+    const Recursion all{r_, width_, columns, phi_, gain_, change_, state, data_.values, errors_, variance, inverse_, marks_, n, segment_,
                         ma_.empty() ? 1 : std::max(1, r_)};
     steady_ = n ? run_dense(all, F) : 0;
     const std::int64_t begin = steady_;
     for (int c = 0; c < columns; ++c) {
         const double* w = data_.values + c * n;
-        double* e = errors_.data() + c * n;
+        double* e = errors_ + c * n;
         for (std::int64_t t = begin; t < n; ++t) {
             double x = w[t];
             for (const Term& term : ar_) x -= term.value * w[t - term.lag];
@@ -377,15 +378,15 @@ double Arma::value(const Orders& orders, const double* coefficients) {
             e[t] = x;
         }
     }
-    const double logarithm = sum_of_logarithms(variance_.data(), begin);
-    const double* residual = errors_.data();
+    const double logarithm = sum_of_logarithms(variance, begin);
+    const double* residual = errors_;
     if (columns > 1) {
         combine();
         residual = residual_.data();
     } else {
         solution_ = {};
     }
-    squares_ = weighted(residual, residual, inverse_.data(), begin) + dot(residual + begin, residual + begin, n - begin);
+    squares_ = weighted(residual, residual, inverse_, begin) + dot(residual + begin, residual + begin, n - begin);
     const double terms = this->terms();
     if (!std::isfinite(squares_) || !std::isfinite(logarithm) || terms < 1) return INFINITE;
     return 0.5 * (std::log(std::max(squares_, 1e-300) / terms) + (logarithm + solution_.determinant) / terms);
@@ -398,14 +399,14 @@ void Arma::combine() {
     gram_.assign(static_cast<std::size_t>(columns) * columns, 0.0);
     for (int a = 0; a < columns; ++a) {
         for (int b = 0; b <= a; ++b) {
-            const double *x = errors_.data() + a * n, *y = errors_.data() + b * n;
-            gram_[a * columns + b] = gram_[b * columns + a] = weighted(x, y, inverse_.data(), begin) + dot(x + begin, y + begin, n - begin);
+            const double *x = errors_ + a * n, *y = errors_ + b * n;
+            gram_[a * columns + b] = gram_[b * columns + a] = weighted(x, y, inverse_, begin) + dot(x + begin, y + begin, n - begin);
         }
     }
     solution_.solve(gram_, columns, data_.integrated);
-    residual_.assign(errors_.begin(), errors_.begin() + n);
+    residual_.assign(errors_, errors_ + n);
     for (int c = 1; c < columns; ++c) {
-        const double b = solution_.beta[c - 1], *e = errors_.data() + c * n;
+        const double b = solution_.beta[c - 1], *e = errors_ + c * n;
         if (b == 0) continue;
         for (std::int64_t t = 0; t < n; ++t) residual_[t] -= b * e[t];
     }
@@ -433,9 +434,9 @@ void Arma::sweep(double* ar, double* ma) {
     const auto data = [&](int j) { return series_.data() + static_cast<std::size_t>(j) * 2 * n; };
     const auto error = [&](int j) { return series_.data() + (static_cast<std::size_t>(j) * 2 + 1) * n; };
     std::copy(data_.values, data_.values + n, data(0));
-    std::copy(errors_.begin(), errors_.begin() + n, error(0));
+    std::copy(errors_, errors_ + n, error(0));
     for (int c = 0; c < k; ++c) {
-        const double b = solution_.beta[c], *w = data_.values + (c + 1) * n, *e = errors_.data() + (c + 1) * n;
+        const double b = solution_.beta[c], *w = data_.values + (c + 1) * n, *e = errors_ + (c + 1) * n;
         if (b == 0) continue;
         for (std::int64_t t = 0; t < n; ++t) data(0)[t] -= b * w[t], error(0)[t] -= b * e[t];
     }
@@ -444,7 +445,7 @@ void Arma::sweep(double* ar, double* ma) {
         const double* row = solution_.factor.data() + static_cast<std::size_t>(c) * k;
         if (!(row[c] > 0)) continue;
         place[c] = j;
-        const double *w = data_.values + (c + 1) * n, *e = errors_.data() + (c + 1) * n, inverse = 1 / row[c];
+        const double *w = data_.values + (c + 1) * n, *e = errors_ + (c + 1) * n, inverse = 1 / row[c];
         for (std::int64_t t = 0; t < n; ++t) data(j)[t] = w[t], error(j)[t] = e[t];
         for (int b = 0; b < c; ++b) {
             if (place[b] < 0 || row[b] == 0) continue;
@@ -473,12 +474,12 @@ void Arma::sweep(double* ar, double* ma) {
     tape_.resize(static_cast<std::size_t>(std::min(segment_, begin)) * (2 * width_ + LANES));
     swept_.assign(static_cast<std::size_t>(2 + series) * width_, 0.0);  // adjoints of K, L and the states
     double *gain_bar = swept_.data(), *change_bar = gain_bar + width_;
-    Backward all{width_, series, 0, 0, n, phi_, tape_.data(), inverse_.data(), series_.data(), bars_.data(), weight.data(), terms, gain_bar, change_bar,
+    Backward all{width_, series, 0, 0, n, phi_, tape_.data(), inverse_, series_.data(), bars_.data(), weight.data(), terms, gain_bar, change_bar,
                  change_bar + width_, ar, 0};
     for (std::int64_t s = (begin - 1) / segment_; s >= 0; --s) {
         all.from = s * segment_;
         all.to = std::min(begin, all.from + segment_);
-        retrace(width_, phi_, inverse_.data() + all.from, marks_ + s * 2 * width_, all.to - all.from, tape_.data());
+        retrace(width_, phi_, inverse_ + all.from, marks_ + s * 2 * width_, all.to - all.from, tape_.data());
         run_backward(all);
     }
     for (int i = 0; i < width_; ++i) gain_bar[i] += change_bar[i];  // both begin as the same

@@ -98,6 +98,8 @@ struct Concentrated {
 class Arma {
 public:
     explicit Arma(const Columns& data) : data_(data) {}
+    Arma(const Arma&) = delete;
+    Arma& operator=(const Arma&) = delete;
 
     // Half the mean of minus two log-likelihood, but for the constant (1 + log 2 pi) / 2; infinite where not stationary.
     double value(const Orders& orders, const double* coefficients);
@@ -122,10 +124,11 @@ private:
     Concentrated solution_;
     int r_ = 0, width_ = 0;  // width: r padded
     std::int64_t steady_ = 0, segment_ = 1;
-    double squares_ = 0, first_variance_ = 0;
+    double squares_ = 0;
     Lines work_, tape_, swept_, tails_;
-    double *phi_ = nullptr, *gain_ = nullptr, *change_ = nullptr, *marks_ = nullptr;  // in work_: width, width, width and LANES, two of them a segment
-    std::vector<double> errors_, variance_, inverse_, residual_, gram_, bars_, series_;
+    // in work_: (width,) phi, K, and with LANES zeros L; two widths a segment; errors (columns, n); 1 / F (n,)
+    double *phi_ = nullptr, *gain_ = nullptr, *change_ = nullptr, *marks_ = nullptr, *errors_ = nullptr, *inverse_ = nullptr;
+    std::vector<double> residual_, gram_, bars_, series_;
 };
 
 }  // namespace inorder

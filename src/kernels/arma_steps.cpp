@@ -58,8 +58,8 @@ void run_backward(Backward& all) { return __builtin_cpu_supports("avx2") ? avx2:
 namespace plain {
 #define INORDER_TARGET
 #define INORDER_WIDTH 1
-#define INORDER_AFTER(x, y) (y)
-#define INORDER_BEFORE(x, y) (x)
+#define INORDER_AFTER(x, y) ((void)(x), (y))
+#define INORDER_BEFORE(x, y) ((void)(y), (x))
 #include "arma_steps.inc"
 }  // namespace plain
 
