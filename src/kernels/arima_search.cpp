@@ -248,7 +248,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
     std::vector<double> g, next_g, next(k), direction(k), moved(k), change(k), product(k), inverse(static_cast<std::size_t>(k) * k, 0.0);
     const auto reset = [&] {  // to the information of one partial autocorrelation alone: 1 / (1 - tanh^2 u)
         std::fill(inverse.begin(), inverse.end(), 0.0);
-        for (int i = 0; i < k; ++i) inverse[i * k + i] = std::min(std::cosh(u[i]) * std::cosh(u[i]), WIDEST);
+        for (int i = 0; i < k; ++i) inverse[i * k + i] = thorough ? 1 : std::min(std::cosh(u[i]) * std::cosh(u[i]), WIDEST);
     };
     reset();
     bool fresh = true;
@@ -304,6 +304,12 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
             size += moved[i] * moved[i];
         }
         if (curvature > 1e-10 * size) {
+            if (fresh && thorough) {  // the curvature seen, so that no long step leaves the valley of its start
+                double squares = 0;
+                for (int i = 0; i < k; ++i) squares += change[i] * change[i];
+                const double scale = std::clamp(curvature / squares, 0.05, 20.0);
+                for (int i = 0; i < k; ++i) inverse[i * k + i] = scale;
+            }
             double quadratic = 0;
             for (int i = 0; i < k; ++i) {
                 product[i] = 0;
@@ -443,7 +449,7 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
         level(-0.5, 0.5, 0.3);
         level(1.2, -0.3, 0.3);
     }
-    if (k > 2 && thorough) {
+    if (k > 1 && thorough) {
         level(0.5, 0.5, -1);
         level(-0.5, -0.5, -1);
         level(0.4, -0.2, -2);
