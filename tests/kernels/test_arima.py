@@ -361,3 +361,29 @@ def test_partial_autocorrelations_reach_every_stationary_process():
     for u in itertools.product(grid, repeat=3):
         ar, _ = textbook.polynomials(textbook.Orders(3), textbook.to_coefficients(textbook.Orders(3), np.array(u)))
         assert textbook.stationary(ar)
+
+
+def test_the_lean_path_takes_what_comes_and_names_what_does_not_fit():
+    w, orders, c = series(40), Orders(1, 1), np.array([0.5, 0.2])
+    expected = arima.loglik(w, orders, c)
+    assert arima.loglik(w.tolist(), orders, [0.5, 0.2]) == pytest.approx(expected, abs=1e-10)
+    assert arima.loglik(w.astype(np.float32), orders, c) == pytest.approx(expected, abs=1e-3)
+    assert arima.loglik(np.repeat(w, 2)[::2], orders, c) == pytest.approx(expected, abs=1e-10)
+    with pytest.raises(ShapeError, match="has 1 numbers; 2 are expected"):
+        arima.loglik(w, orders, c[:1])
+    with pytest.raises(ShapeError, match=r"`w` has the shape \(1, 40\)"):
+        arima.loglik(w[None, :], orders, c)
+    with pytest.raises(ConfigError, match="whole numbers, 0 or more"):
+        arima.loglik(w, Orders(-1, 2), c)
+
+
+@pytest.mark.parametrize("orders", [Orders(2, 1, 2, 1, 12), Orders(1, 2, 0, 2, 24), Orders(9, 0), Orders(0, 8), Orders(0, 0, 0, 1, 8)])
+@pytest.mark.parametrize("integrated", [0, 2])
+def test_states_of_several_registers_have_the_value_and_slope_of_the_textbook(orders, integrated):
+    rng = np.random.default_rng(orders.number)
+    columns, c = rng.normal(size=(4, 90)), coefficients(orders, rng, 0.4)
+    found = arima.evaluate(columns, orders, c, integrated)
+    own = textbook.Orders(*orders)
+    assert found.loglik == pytest.approx(textbook.likelihood(columns, own, c, integrated).loglik, abs=1e-8)
+    slope = textbook.numerical_slope(lambda point: textbook.likelihood(columns, own, point, integrated).loglik, c)
+    np.testing.assert_allclose(found.slope, slope, rtol=1e-5, atol=1e-5)
