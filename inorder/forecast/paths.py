@@ -3,6 +3,8 @@
     simulated   innovations from N(0, s²), s² the mean square of those in the history
     bootstrap   innovations of the history itself, about their mean, drawn with replacement
 
+Errors of the first third, made while the model knew little of the series, are left out where enough remain.
+
 Quantiles of many paths are prediction intervals where no formula is known, or where the errors are not normal.
 The draws of the first steps do not depend on how many steps are drawn.
 
@@ -34,6 +36,7 @@ def draw(innovations: Floats, kind: str, paths: int, horizon: int, seed: int | S
     [[1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]
     """
     known = innovations[np.isfinite(innovations)]
+    known = known[len(known) // 3 :] if len(known) >= 3 * FEWEST else known
     if len(known) < FEWEST:
         raise ForecastError(f'Paths are drawn from {FEWEST} errors of the history or more; this series has {len(known)}. Use intervals="auto".')
     rng = np.random.default_rng(seed)
