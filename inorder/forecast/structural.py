@@ -28,7 +28,7 @@ from inorder.forecast.base import LikelihoodModel, Progress, check_whole
 from inorder.forecast.components import Components
 from inorder.forecast.intervals import check_levels, normal_quantiles, power_of_two
 from inorder.forecast.local import LocalFitted, LocalForecaster
-from inorder.kernels.kalman import System, kalman_filters, kalman_smoothers
+from inorder.kernels.kalman import Filtered, System, kalman_filters, kalman_smoothers
 from inorder.kernels.structural import DAMPED, DUMMY, FIXED, LINEAR, NO_SEASON, NONE, SMOOTH, TRIGONOMETRIC, Estimate, Kind, fit, matrices
 from inorder.typing import Floats, Values
 
@@ -41,17 +41,22 @@ FEW_HARMONICS = 6  # of a longer one
 MOST_STATES = 150
 SMOOTHING = "square-root"  # harmonics of a long season are all but alike at first, and covariances lose every digit on the way back
 LARGEST = float(np.finfo(np.float64).max)
+SETTLED = 1e4  # the state is known where none of its variances is larger, in variances of the next observation
+VAGUE = 1.0  # an early forecast with a larger variance, in squared units of the spread of y, says nothing
+MOST_ROWS = 2000  # that a state carries until it is known
 
 
 class StructuralState(NamedTuple):
     """mean: (states,), covariance: (states, states) of the state of the next step, inside the model's units.   directions: (k, states) about which
-    nothing is known yet.   time: steps so far.
+    nothing is known yet.   time: steps so far.   early: (time,) the observations so far, inside, for as long as they have hardly told the harmonics of a
+    long season apart: a covariance has too few digits to go on from then.
     """
 
     mean: Floats
     covariance: Floats
     directions: Floats
     time: int
+    early: Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,7 @@ class StructuralModel(LikelihoodModel):
         return matrices(self.form, self.parameters)
 
     def init(self) -> StructuralState:
-        return StructuralState(self.system.mean, self.system.covariance, self.system.directions, 0)
+        return StructuralState(self.system.mean, self.system.covariance, self.system.directions, 0, np.empty(0))
 
     def step(self, y: float, state: StructuralState) -> tuple[float, StructuralState]:
         fitted, after = self.run(np.array([y]), state)
@@ -92,9 +97,17 @@ class StructuralModel(LikelihoodModel):
 
     def run(self, y: Values, state: StructuralState | None = None) -> tuple[Floats, StructuralState]:
         before = self.init() if state is None else state
-        done = kalman_filters([self._inside(y, before.time)], [self._from(before)], outputs=("forecast", "forecast_covariance"))[0]
-        fitted = np.where(np.isfinite(done.forecast_covariance[:, 0, 0]), done.forecast[:, 0], np.nan)  # nothing is known before all states were seen
-        return self._outside(fitted, before.time), StructuralState(done.last, done.last_covariance, done.remaining, before.time + len(y))
+        done, values = self._filter(y, before, ("forecast", "forecast_covariance"))
+        rows = slice(len(values) - len(y), None)
+        forecast, variance = done.forecast[rows, 0], done.forecast_covariance[rows, 0, 0]
+        known = np.isfinite(variance)  # nothing is known before all states were seen
+        if self._alike:
+            known &= (variance <= VAGUE) | (before.time + np.arange(len(y)) >= self._alike_rows)
+        fitted = np.where(known, forecast, np.nan)
+        after = self.system._replace(mean=done.last, covariance=done.last_covariance, directions=done.remaining)
+        time = before.time + len(y)
+        unsettled = self._alike and time == len(values) <= MOST_ROWS and not self._settled(after)
+        return self._outside(fitted, before.time), StructuralState(*after[-3:], time, values if unsettled else np.empty(0))
 
     def forecast(self, state: StructuralState, horizon: int) -> Floats:
         weights = self._weights(horizon)
@@ -102,10 +115,11 @@ class StructuralModel(LikelihoodModel):
         return self._outside(np.where(unseen, np.nan, (weights * state.mean).sum(axis=1)), state.time)
 
     def forecasts(self, y: Values, state: StructuralState, horizon: int) -> Floats:
-        done = kalman_filters([self._inside(y, state.time)], [self._from(state)], outputs=("predicted",))[0]
+        done, values = self._filter(y, state, ("predicted",))
+        first = len(values) - len(y)
         weights = self._weights(horizon)
-        made = done.predicted[: len(y)] @ weights.T
-        diffuse = np.einsum("hi,tij,hj->th", weights, done.diffuse_covariance, weights)
+        made = done.predicted[first : len(values)] @ weights.T
+        diffuse = np.einsum("hi,tij,hj->th", weights, done.diffuse_covariance[first:], weights)
         made[: len(diffuse)][diffuse > 1e-16] = np.nan
         events = self._event_effects(state.time, len(y) + horizon)
         ahead = np.lib.stride_tricks.sliding_window_view(events, horizon)[: len(y)] if horizon else np.empty((len(y), 0))
@@ -180,8 +194,44 @@ class StructuralModel(LikelihoodModel):
         level = {"level": float((state.mean[0] * self.spread + self.centre) * self.unit)}
         return {**level, "slope": float(state.mean[1] * size)} if self.form.trend != NONE else level
 
-    def _from(self, state: StructuralState) -> System:
-        return self.system._replace(mean=state.mean, covariance=state.covariance, directions=state.directions)
+    @property
+    def _alike(self) -> bool:
+        """Whether places of the season look alike at first: few harmonics of a long one are all but a polynomial of time over the first rows."""
+        return self.form.seasonal == TRIGONOMETRIC and self.form.season_states < self.form.season_length - 1
+
+    @property
+    def _alike_rows(self) -> int:
+        """After how many rows they mostly do not any more."""
+        return 2 * (self.form.season_length + self.form.states)
+
+    def _settled(self, start: System) -> bool:
+        """Whether the state is known so well that its covariance has digits enough to go on from."""
+        z, noise = start.design[0, 0], float(start.observation_covariance[0, 0, 0])
+        largest = float(np.diag(start.covariance).max())
+        return len(start.directions) == 0 and largest <= SETTLED * (float(z @ start.covariance @ z) + noise)
+
+    def _filter(self, y: Values, state: StructuralState, outputs: tuple[str, ...]) -> tuple[Filtered, Values]:
+        """The filter over the early observations that a state carries and over y, and both of them, inside.
+
+        Where the season's places look alike, its first rows go by the square-root form, whose roots keep twice as many digits.
+        """
+        values, start = self._inside(y, state.time), self.system
+        if len(state.early):
+            values = np.concatenate([state.early, values])
+        else:
+            start = start._replace(mean=state.mean, covariance=state.covariance, directions=state.directions)
+        if not self._alike or self._settled(start):
+            return kalman_filters([values], [start], outputs=outputs)[0], values
+        first = self._alike_rows
+        done = kalman_filters([values[:first]], [start], form="square-root", outputs=outputs)[0]
+        if len(values) <= first:
+            return done, values
+        rest = start._replace(mean=done.last, covariance=done.last_covariance, directions=done.remaining)
+        if not self._settled(rest):
+            return kalman_filters([values], [start], form="square-root", outputs=outputs)[0], values
+        then = kalman_filters([values[first:]], [rest], outputs=outputs)[0]
+        joined = {name: np.concatenate([getattr(done, name)[:first], getattr(then, name)]) for name in outputs}
+        return done._replace(**joined, last=then.last, last_covariance=then.last_covariance, remaining=then.remaining), values
 
     def _inside(self, y: Values, time: int) -> Values:
         return (y / self.unit - self.centre) / self.spread - self._event_effects(time, len(y))

@@ -11,9 +11,11 @@ import pytest
 
 import inorder
 from inorder.data.frequency import Frequency
+from inorder.data.samples import sample_path
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
 from inorder.forecast.structural import Structural, StructuralModel
+from inorder.kernels.structural import Kind
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "series"
 NAN = float("nan")
@@ -218,3 +220,84 @@ def test_series_that_are_too_short_are_said_so():
     with pytest.raises(ForecastError, match="could not be fitted"):
         values = np.column_stack([sales(), np.full(96, NAN)])
         Structural().fit(monthly(values)).components(1)
+
+
+def conditioned(model: StructuralModel, y: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance, inside, of the `ahead` observations after y by dense conditioning: what is diffuse by generalised least squares."""
+    system = model.system
+    design, turn, moved = system.design[0, 0], system.transition[0], system.state_covariance[0]
+    rows, covariance, n = [design], np.zeros((len(y) + ahead,) * 2), len(y) + ahead
+    for _ in range(n - 1):
+        rows.append(rows[-1] @ turn)
+    weights, state = np.array(rows), system.covariance
+    for t in range(n):
+        covariance[t, t:] = covariance[t:, t] = weights[: n - t] @ (state @ design)
+        state = turn @ state @ turn.T + moved
+    covariance += system.observation_covariance[0, 0, 0] * np.eye(n)
+    known, after, x = np.flatnonzero(~np.isnan(y)), np.arange(len(y), n), weights @ system.directions.T
+    root = np.linalg.cholesky(covariance[np.ix_(known, known)])
+    seen, values, shared = (np.linalg.solve(root, part) for part in (x[known], y[known], covariance[np.ix_(known, after)]))
+    q, r = np.linalg.qr(seen)
+    start, rest = np.linalg.solve(r, q.T @ values), np.linalg.solve(r.T, (x[after] - shared.T @ seen).T)
+    mean = x[after] @ start + shared.T @ (values - seen @ start)
+    return mean, np.diag(covariance[np.ix_(after, after)] - shared.T @ shared) + np.sum(rest**2, axis=0)
+
+
+def season_of(length: int, seasons: int, seed: int = 1) -> np.ndarray:
+    t = np.arange(length * seasons)
+    return 100 + 10 * np.sin(2 * np.pi * t / length) + np.random.default_rng(seed).normal(0, 1, len(t))
+
+
+@pytest.mark.parametrize("length", [40, 52, 144])
+@pytest.mark.parametrize("settings", [{}, {"harmonics": 10}, {"seasonal": "dummy"}], ids=str)
+def test_long_seasons_are_forecast_as_dense_conditioning_says(length, settings):
+    """Harmonics of a long season are all but alike over its first rows: the covariance of the diffuse start grows to 1e17, and the digits must not be lost."""
+    if settings == {"seasonal": "dummy"} and length == 144:
+        y, parameters = season_of(length, 3), np.array([0.01, 1e-5, 1e-8, 1e-6, 0, 0, 1, 0, 0])  # the search would take a minute
+        kind = np.array(Kind(trend=1, seasonal=1, season_length=144), dtype=np.float64)
+        short = model_of(Structural(seasonal=None).fit(Series.of(y)))
+        model = dataclasses.replace(short, kind=kind, parameters=parameters)
+    else:
+        y = season_of(length, 3)
+        model = model_of(Structural(**settings).fit(Series.of(y, season_length=length)))
+    y[[3, length + 7]] = NAN
+    inside = (y / model.unit - model.centre) / model.spread
+    mean, variance = conditioned(model, inside, 12)
+    fitted, state = model.run(y)
+    tolerance = 1e-3 if settings.get("harmonics") else 1e-6
+    np.testing.assert_allclose(model.forecast(state, 12), (mean * model.spread + model.centre) * model.unit, rtol=0, atol=tolerance)
+    quartile = model.quantiles(state, 12, np.array([0.25, 0.75]))
+    np.testing.assert_allclose(quartile[1] - quartile[0], 2 * 0.6744897501960817 * np.sqrt(variance) * model.spread * model.unit, rtol=tolerance)
+    late = slice(2 * length, None)
+    assert np.nanstd((y - fitted)[late]) < 3
+    assert np.nanmax(np.abs(fitted - 100)) < 100  # a forecast that says nothing is none
+    _, before = model.run(y[: 2 * length])
+    np.testing.assert_allclose(model.forecasts(y[late], before, 3)[:, 0], fitted[late], rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("length, harmonics", [(52, 6), (144, 6), (40, 10)])
+def test_a_long_season_step_by_step_is_the_whole_run(length, harmonics):
+    y = season_of(length, 3)
+    y[[0, 5, 6, 2 * length]] = NAN
+    y = y[1:]
+    model = model_of(Structural(harmonics=harmonics).fit(Series.of(y, season_length=length)))
+    whole, last = model.run(y)
+    state, stepped = model.init(), []
+    for value in y.tolist():
+        expected, state = model.step(value, state)
+        stepped.append(expected)
+    first, middle = model.run(y[: length // 2])
+    assert len(middle.early) == length // 2 and len(last.early) == len(state.early) == 0
+    second, end = model.run(y[length // 2 :], middle)
+    for fitted, after in ((np.array(stepped), state), (np.concatenate([first, second]), end)):
+        np.testing.assert_allclose(fitted, whole, rtol=1e-9)
+        np.testing.assert_allclose(model.forecast(after, 20), model.forecast(last, 20), rtol=1e-9)
+        np.testing.assert_allclose(model.quantiles(after, 20, np.array([0.1])), model.quantiles(last, 20, np.array([0.1])), rtol=1e-8)
+
+
+def test_weekly_data_are_forecast_within_their_range():
+    fitted = Structural().fit(Series.of(season_of(52, 4), season_length=52))
+    assert fitted.predict(1).mean[0] == pytest.approx(100, abs=5)
+    co2 = Structural().fit(inorder.read_series(sample_path("co2")))
+    assert np.nanstd(co2.residuals) < 0.6 and np.isfinite(co2.residuals).sum() > 2150
+    assert co2.predict(4).mean == pytest.approx(371.8, abs=1)
