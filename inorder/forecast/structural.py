@@ -230,7 +230,7 @@ class StructuralModel(LikelihoodModel):
         if not self._settled(rest):
             return kalman_filters([values], [start], form="square-root", outputs=outputs)[0], values
         then = kalman_filters([values[first:]], [rest], outputs=outputs)[0]
-        joined = {name: np.concatenate([getattr(done, name)[:first], getattr(then, name)]) for name in outputs}
+        joined: dict[str, Any] = {name: np.concatenate([getattr(done, name)[:first], getattr(then, name)]) for name in outputs}
         return done._replace(**joined, last=then.last, last_covariance=then.last_covariance, remaining=then.remaining), values
 
     def _inside(self, y: Values, time: int) -> Values:
@@ -405,8 +405,8 @@ class Structural(LocalForecaster):
             beta, beta_errors = (np.clip(values[:columns] * spread / sizes * unit, -LARGEST, LARGEST) for values in (found.beta, found.beta_errors))
         return StructuralModel(
             loglik=found.loglik - found.known * (math.log(unit) + math.log(spread)),
-            estimated=kind.sought + regressors.shape[1],
-            observations=found.known,
+            estimated=kind.sought + kind.diffuse + regressors.shape[1],
+            observations=len(known),
             kind=np.array(kind, dtype=np.float64),
             parameters=found.parameters,
             errors=found.errors,

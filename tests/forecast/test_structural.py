@@ -131,7 +131,7 @@ def test_covariates_events_and_all_parts_together_come_back_from_a_bundle(tmp_pa
     np.testing.assert_array_equal(loaded.components().mean["cycle"], fitted.components().mean["cycle"])
     assert loaded.forecaster == fitted.forecaster
     assert json.dumps(fitted.forecaster.settings)
-    assert model_of(fitted).estimated == 11 + 1 + 2 - 1  # 6 variances, φ, ρ, λ, φ₁; one covariate, two events
+    assert model_of(fitted).estimated == 11 + 1 + 2 - 1 + 13  # 6 variances, φ, ρ, λ, φ₁; one covariate, two events; 13 diffuse states
     assert "damping" in fitted.coefficients and "phi" in fitted.summary()
 
 
@@ -301,3 +301,29 @@ def test_weekly_data_are_forecast_within_their_range():
     co2 = Structural().fit(inorder.read_series(sample_path("co2")))
     assert np.nanstd(co2.residuals) < 0.6 and np.isfinite(co2.residuals).sum() > 2150
     assert co2.predict(4).mean == pytest.approx(371.8, abs=1)
+
+
+@nile
+def test_criteria_count_the_diffuse_states():
+    """statsmodels 0.15.0, UnobservedComponents(nile, "local level", use_exact_diffuse=True).fit(method="nm", maxiter=5000): aic, aicc, bic; and the same
+    model as a state space of one's own, and in continuous time."""
+    from inorder.forecast.irregular import ContinuousTime
+    from inorder.forecast.kalman import StateSpace, state_space
+
+    y = column("nile.csv")
+    theirs = (1272.929127272495, 1273.179127272495, 1280.7446378304555)
+    level = Structural(trend=None, seasonal=None).fit(Series.of(y))
+    own = StateSpace(lambda p: state_space([[1.0]], [[1.0]], [[np.exp(p[1])]], np.exp(p[0])), start=[9.5, 7.5]).fit(y)
+    continuous = ContinuousTime(kind="level").fit(Series.of(y)).models[0]
+    for found in (level, own):
+        assert (found.aic, found.aicc, found.bic) == pytest.approx(theirs, abs=1e-5)
+    assert [continuous.criterion(name) for name in ("aic", "aicc", "bic")] == pytest.approx(theirs, abs=1e-3)
+
+
+def test_criteria_of_the_basic_structural_model():
+    """statsmodels 0.15.0, UnobservedComponents(log of AirPassengers, "local linear trend", seasonal=12, use_exact_diffuse=True).fit(method="powell"), then
+    L-BFGS from there: 4 variances and 13 diffuse states."""
+    y = np.log(inorder.read_series(sample_path("air-passengers")).values)
+    fitted = Structural(seasonal="dummy").fit(Series.of(y, season_length=12))
+    assert model_of(fitted).estimated == 17 and model_of(fitted).observations == 144
+    assert (fitted.aic, fitted.aicc, fitted.bic) == pytest.approx((-400.84080371, -395.98365686, -350.35397762), abs=1e-5)
