@@ -64,7 +64,7 @@ class StructuralModel(LikelihoodModel):
     """kind: (10,) as `inorder.kernels.structural.Kind`.   parameters, errors: six variances, φ, ρ, λ, φ₁ … φₚ, and their standard errors, inside.
     unit, centre, spread: inside, y is (y/unit − centre)/spread.   beta, beta_errors: (covariates,) in units of y.
     events, rows: (events,) the kind of each (its place among level, pulse and slope) and its row, counted from the first observation.
-    effects, effect_errors: (events,) in units of y.
+    effects, effect_errors: (events,) in units of y.   correlation: (covariates + events,) * 2 of the doubts in β and the effects.
     """
 
     kind: Floats
@@ -79,6 +79,7 @@ class StructuralModel(LikelihoodModel):
     rows: Floats
     effects: Floats
     effect_errors: Floats
+    correlation: Floats
 
     @cached_property
     def form(self) -> Kind:
@@ -158,6 +159,31 @@ class StructuralModel(LikelihoodModel):
 
     def standard_errors(self) -> dict[str, float]:
         return {name: error for name, error in self._named(self.errors, self.beta_errors, self.effect_errors).items() if math.isfinite(error)}
+
+    def notes(self) -> tuple[str, ...]:
+        """Which covariates and events have no coefficient of their own."""
+        covariates = [f"covariate {j + 1}" for j in np.flatnonzero(np.isnan(self.beta_errors) & (self.beta == 0))]
+        events = [event_name(self, int(j)) for j in np.flatnonzero(np.isnan(self.effect_errors) & (self.effects == 0))]
+        if not covariates and not events:
+            return ()
+        order = ", in the order of names" if covariates else ""
+        return (f"Left out, because the others, or the level and the season, already say the same: {', '.join(covariates + events)}{order}.",)
+
+    def deviation(self, columns: Floats, first: int) -> Floats:
+        """(time,) standard deviation of what the coefficients from the `first` on explain, by their columns; those left out are in no doubt.
+
+        NaN where nothing is known of the doubt.
+        """
+        chosen = slice(first, first + columns.shape[1])
+        errors = np.concatenate([self.beta_errors, self.effect_errors])[chosen]
+        used = np.isfinite(errors)
+        if not used.any():
+            return np.full(len(columns), np.nan)
+        weights = columns[:, used] * errors[used]
+        size = power_of_two(weights)
+        weights = weights / size
+        variance = np.einsum("ti,ij,tj->t", weights, self.correlation[chosen, chosen][np.ix_(used, used)], weights)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)) * size)
 
     def _named(self, parameters: Floats, beta: Floats, effects: Floats) -> dict[str, float]:
         """Variances in squared units of y, and all the rest, by name."""
@@ -309,7 +335,7 @@ class Structural(LocalForecaster):
     interventions: what happened when: ("level", when) a shift that stays, ("pulse", when) one step out of line, ("slope", when) another slope from
         then on. `when` is a row, counted from 0 at the first observation, or the stamp as text, "1983-02".
     Future covariates enter by regression. Missing values are filtered over. `fitted.components()` gives the parts with bands.
-    Raises ForecastError where a series is too short for what is to be estimated.
+    Raises ForecastError where a series is too short for what is to be estimated, or ends before an intervention.
     Source: Harvey 1989; Durbin & Koopman 2012, ch. 3.
 
     >>> from inorder.data.series import Series
@@ -349,7 +375,11 @@ class Structural(LocalForecaster):
             self._check_period()
         if not (self.irregular or self.level or self.trend or self.seasonal or self.cycle or self.autoregressive):
             raise ConfigError("Nothing here moves: a model needs `irregular`, `level`, `trend`, `seasonal`, `cycle` or `autoregressive`.")
-        object.__setattr__(self, "interventions", tuple(checked_event(event) for event in self.interventions))
+        events = tuple(checked_event(event) for event in self.interventions)
+        for i, event in enumerate(events):
+            if event in events[:i]:
+                raise ConfigError(f"The intervention {event!r} is given twice; once is enough.")
+        object.__setattr__(self, "interventions", events)
 
     def _check_period(self) -> None:
         if not self.cycle:
@@ -390,6 +420,7 @@ class Structural(LocalForecaster):
     def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> StructuralModel:
         x = np.empty((len(y), 0)) if x is None else x
         known = y[~np.isnan(y)]
+        self._check_events(len(y))
         kind = self._kind(len(known), len(y), season_length, x.shape[1] + len(self.interventions))
         unit = power_of_two(known)
         centre = float(np.median(known / unit))
@@ -419,7 +450,21 @@ class Structural(LocalForecaster):
             rows=rows,
             effects=found.beta[columns:] * size,
             effect_errors=found.beta_errors[columns:] * size,
+            correlation=found.beta_correlation,
         )
+
+    def _check_events(self, time: int) -> None:
+        for event, when in self.interventions:
+            if isinstance(when, str):
+                raise ConfigError(
+                    f'An intervention inside of another model, ("{event}", "{when}"), is given by its row, counted from 0 at the first observation, '
+                    "not by a stamp."
+                )
+            if when >= time:
+                raise ForecastError(
+                    f'The intervention ("{event}", {when}) comes after the end of the series, whose last row is {time - 1}, so nothing is known of its effect. '
+                    "Leave it out."
+                )
 
     def _kind(self, known: int, time: int, season_length: int, columns: int) -> Kind:
         """The kind of model for a series.   Raises ForecastError where the series is too short."""
@@ -524,7 +569,7 @@ class StructuralFitted(LocalFitted):
         begin = int(np.argmax(~np.isnan(y)))
         means, deviations = parts(model, (y - (x @ model.beta if len(model.beta) else 0.0))[begin:])
         if len(model.beta):
-            means["regression"], deviations["regression"] = x[begin:] @ model.beta, np.full(len(y) - begin, np.nan)
+            means["regression"], deviations["regression"] = x[begin:] @ model.beta, model.deviation(x[begin:], 0)
         return Components(self.history, int(i), begin, y[begin:], means, deviations, check_levels(levels))
 
 
@@ -546,7 +591,8 @@ def parts(model: StructuralModel, y: Values) -> tuple[dict[str, Values], dict[st
         means[name], deviations[name] = back.state[:, place] @ weights * unit, np.sqrt(np.maximum(variance, 0.0)) * unit
     means["level"] = means["level"] + model.centre * model.unit
     if len(model.events):
-        means["interventions"], deviations["interventions"] = model._event_effects(0, len(y)) * unit, np.full(len(y), np.nan)
+        means["interventions"] = model._event_effects(0, len(y)) * unit
+        deviations["interventions"] = model.deviation(event_columns(model.events, model.rows, 0, len(y)), len(model.beta))
     if kind.irregular:
         means["irregular"] = np.where(np.isnan(y), 0.0, back.noise[:, 0]) * unit
         deviations["irregular"] = np.sqrt(np.maximum(back.noise_covariance[:, 0, 0], 0.0)) * unit

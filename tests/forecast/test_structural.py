@@ -117,7 +117,7 @@ def test_components_add_up_to_the_series():
     assert (lower <= parts.mean["level"]).all() and (parts.mean["level"] <= upper).all()
     frame = parts.to_frame()
     assert len(frame) == 96 and {"time", "y", "level", "level_lower_95", "cycle_upper_95"} <= set(frame.columns)
-    assert "regression_lower_95" not in frame.columns
+    assert {"regression_lower_95", "interventions_upper_95"} <= set(frame.columns)
     assert parts.plot().axes[0].get_ylabel() == "level"
     assert "level" in str(parts)
 
@@ -327,3 +327,48 @@ def test_criteria_of_the_basic_structural_model():
     fitted = Structural(seasonal="dummy").fit(Series.of(y, season_length=12))
     assert model_of(fitted).estimated == 17 and model_of(fitted).observations == 144
     assert (fitted.aic, fitted.aicc, fitted.bic) == pytest.approx((-400.84080371, -395.98365686, -350.35397762), abs=1e-5)
+
+
+def test_bands_of_regression_and_interventions_hold_what_is_in_doubt_of_the_coefficients():
+    """Without anything that moves but noise it is ordinary least squares, σ² by maximum likelihood less the diffuse mean: X·(X'X)⁻¹·X'·σ²."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(80, 2))
+    x[:, 1] = 0.9 * x[:, 0] + 0.1 * x[:, 1]
+    t = np.arange(80)
+    y = 30 + x @ [2.0, -1.0] + 4 * (t >= 50) + 2 * (t == 20) + rng.normal(size=80)
+    series = dataclasses.replace(Series.of(y), future={"a": x[:, 0], "b": x[:, 1]}, ahead={"a": np.zeros((1, 2)), "b": np.zeros((1, 2))})
+    fitted = Structural(level=False, trend=None, seasonal=None, interventions=(("level", 50), ("pulse", 20))).fit(series)
+    X = np.column_stack([np.ones(80), x, t >= 50, t == 20]).astype(float)
+    beta, squares = np.linalg.lstsq(X, y, rcond=None)[:2]
+    covariance = np.linalg.inv(X.T @ X) * float(squares[0]) / 79
+    parts = fitted.components()
+    for name, place in (("regression", slice(1, 3)), ("interventions", slice(3, 5))):
+        np.testing.assert_allclose(parts.mean[name], X[:, place] @ beta[place], rtol=1e-6, atol=1e-9)
+        expected = np.sqrt(np.einsum("ti,ij,tj->t", X[:, place], covariance[place, place], X[:, place]))
+        np.testing.assert_allclose(parts.deviation[name], expected, rtol=1e-6, atol=1e-12, err_msg=name)
+    loaded = fitted.forecaster.restore(fitted.history, fitted.weights(), {})
+    np.testing.assert_array_equal(loaded.components().deviation["regression"], parts.deviation["regression"])
+
+
+def test_what_says_the_same_as_another_is_left_out_and_said():
+    x = np.random.default_rng(1).normal(size=96)
+    series = dataclasses.replace(monthly(sales()), future={"a": x, "b": 2 * x}, ahead={"a": np.zeros((1, 6)), "b": np.zeros((1, 6))})
+    fitted = Structural(seasonal=None, interventions=(("level", 0), ("level", 40))).fit(series)
+    assert fitted.coefficients["beta_2"] == 0 and fitted.coefficients["level_at_0"] == 0
+    assert len(fitted.notes) == 1 and "covariate 2, level_at_0" in fitted.notes[0]
+    assert np.isfinite(fitted.components().deviation["regression"]).all()
+    assert Structural(seasonal=None, interventions=(("level", 40),)).fit(monthly(sales())).notes == ()
+
+
+def test_interventions_twice_after_the_end_or_at_a_stamp_inside_of_another_model_are_refused():
+    with pytest.raises(ConfigError, match=r"\('level', 28\) is given twice"):
+        Structural(interventions=(("level", 28), ("pulse", 28), ("level", 28)))
+    with pytest.raises(ConfigError, match=r"\('level', 36\) is given twice"):
+        Structural(interventions=(("level", 36), ("level", "1972-01"))).fit(monthly(sales()))
+    with pytest.raises(ForecastError, match=r'\("level", 96\) comes after the end.*last row is 95'):
+        Structural(interventions=(("level", 96),)).fit(monthly(sales()))
+    inner = Structural(interventions=(("level", "1972-01"),))
+    with pytest.raises(ConfigError, match=r'\("level", "1972-01"\), is given by its row'):
+        inorder.Combination(models=(inner, "naive")).fit(monthly(sales()))
+    with pytest.raises(ConfigError, match=r'\("level", "1972-01"\), is given by its row'):
+        inorder.Decomposed(inner=inner).fit(monthly(sales()))
