@@ -64,7 +64,28 @@ def smoother_case(time: int, gaps: int) -> Case:
 def structural(quick: bool) -> list[Case]:
     """The fit of a structural model to single monthly series: its time and its likelihood beside statsmodels."""
     panel = monthly(2 if quick else 10, 144, seed=6)
-    return [structural_case("local linear trend", panel, None), structural_case("with a season", panel, 12)]
+    return [structural_case("local linear trend", panel, None), structural_case("with a season", panel, 12), long_season_case(1_200 if quick else 4_500)]
+
+
+def long_season_case(time: int) -> Case:
+    """A day of 10-minute steps with gaps: a season of 144. Others take minutes, so the answer is checked by roots in place of covariances."""
+    from inorder.kernels.kalman import kalman_filter
+    from inorder.kernels.structural import LINEAR, TRIGONOMETRIC, Kind, fit, matrices
+
+    rng = np.random.default_rng(7)
+    kind = Kind(trend=LINEAR, seasonal=TRIGONOMETRIC, season_length=144, harmonics=6)
+    day = np.arange(time) * 2 * np.pi / 144
+    y = np.sin(day) + 0.3 * np.sin(3 * day) + 0.05 * rng.normal(size=time).cumsum() + 0.3 * rng.normal(size=time)
+    y[rng.uniform(size=time) < 0.2] = np.nan
+
+    def check() -> dict[str, Any]:
+        found = fit(kind, y)
+        roots = kalman_filter(y, matrices(kind, found.parameters), form="square-root").loglik
+        require(abs(found.loglik - roots) < 0.01, f"the likelihood is {found.loglik:g}, by roots {roots:g}.")
+        return {"log-likelihood": found.loglik, "by roots differs by": abs(found.loglik - roots)}
+
+    programs: dict[str, Program | Missing] = {"inorder": timed(lambda: fit(kind, y))}
+    return Case("season of 144", {"observations": time, "states": kind.states}, programs, check, [Target("time", 1.5)], 3)
 
 
 def structural_case(name: str, panel: Floats, season: int | None) -> Case:

@@ -4,7 +4,7 @@
 
 The model (level, slope and season, fitted by maximum likelihood) is tried on the values and, where all are above zero, on their
 logarithms; the likelihood decides, that of the logarithms with the Jacobian −Σ log y. Irregular series are given values at chosen times
-by `ContinuousTime.predict_at` instead.
+by `ContinuousTime.predict_at` instead. A season that is neither named nor known from the stamps is sought in the values.
 
 Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §4.10.
 """
@@ -12,13 +12,14 @@ Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
+from inorder.features.season import find_season
 from inorder.forecast.base import check_regular
 from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
 from inorder.forecast.structural import Structural, StructuralModel
@@ -34,7 +35,8 @@ class Filled:
     """A series without gaps.
 
     series: observations as they were, gaps filled.   filled: (rows,) True where a value was missing.   lower, upper: level -> (rows,), equal to the
-    value where it was observed.   errors: series id -> why its gaps stay.   Rows before the first observation stay missing.
+    value where it was observed.   errors: series id -> why its gaps stay.   seasons: series id -> the season that was found in its
+    values and used, where none was named.   Rows before the first observation stay missing.
     """
 
     series: Series
@@ -42,6 +44,7 @@ class Filled:
     lower: Mapping[float, Values]
     upper: Mapping[float, Values]
     errors: Mapping[str, str]
+    seasons: Mapping[str, int] = field(default_factory=dict)
 
     def to_frame(self) -> Any:
         """A frame of the kind that was read: id (for a panel), time, value, lower_80, upper_80, …, filled."""
@@ -78,6 +81,7 @@ def fill(
     data: whatever `read_series` reads; further keywords go to it.   levels: of the bands, each for a new observation there.
     transform: "log", "none", or "auto": the one with the greater likelihood.   model: settings of the structural model; the usual ones by default, and
         without a season where a series is too short for one.
+    season_length: rows of a season; 1 = none; None = as the stamps say, and where they say nothing the season that `find_season` finds in each series.
     Raises SeriesError for irregular sampling, ConfigError for options out of range.
 
     >>> found = fill(np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, np.nan, 8.0, 9.0, 10.0]), transform="none")
@@ -99,16 +103,22 @@ def fill(
     missing = np.isnan(values)
     bounds = np.repeat(values[None], 2 * len(levels), axis=0)
     errors: dict[str, str] = {}
+    seasons: dict[str, int] = {}
+    settings = model or Structural()
+    seek = season_length is None and history.season_length == 1 and settings.seasonal is not None
     for i, name in enumerate(history.ids):
         rows = slice(int(history.offsets[i]), int(history.offsets[i + 1]))
         gaps = missing[rows]
         if not gaps.any():
             continue
+        season = find_season(values[rows]) if seek else history.season_length
         try:
-            found = _fill_one(values[rows], model or Structural(), history.season_length, transform, tail_probabilities(levels))
+            found = _fill_one(values[rows], settings, season, transform, tail_probabilities(levels))
         except ForecastError as error:
             errors[name] = str(error)
             continue
+        if season != history.season_length:
+            seasons[name] = season
         values[rows][gaps], bounds[:, rows][:, gaps] = found[0][gaps], found[1:][:, gaps]
     return Filled(
         series=replace(history, values=values),
@@ -116,6 +126,7 @@ def fill(
         lower={level: bounds[2 * k] for k, level in enumerate(levels)},
         upper={level: bounds[2 * k + 1] for k, level in enumerate(levels)},
         errors=errors,
+        seasons=seasons,
     )
 
 

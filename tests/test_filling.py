@@ -93,3 +93,18 @@ def test_what_is_refused():
         fill([-1.0, NAN, 3.0], transform="log")
     with pytest.raises(SeriesError, match="irregular"):
         fill(read_series(pl.DataFrame({"t": [0.0, 1.0, 2.7], "y": [1.0, 2.0, 3.0]})))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not beside the checkout")
+def test_a_season_that_nobody_named_is_found_and_used():
+    frame = pl.read_csv(DATA / "waste_water_nh4.csv")
+    truth, y = frame["y_complete"].to_numpy()[:1500], frame["y"].cast(pl.Float64, strict=False).to_numpy()[:1500]
+    gaps = np.isnan(y)
+    lines = np.interp(np.arange(1500), np.flatnonzero(~gaps), y[~gaps])
+
+    def error(values: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((values[gaps] - truth[gaps]) ** 2)))
+
+    found = fill(y, transform="none")
+    assert abs(found.seasons["y"] - 144) <= 1 and error(found.series.values) < 0.9 * error(lines)
+    assert fill(y, transform="none", season_length=1).seasons == {}

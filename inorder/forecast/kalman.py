@@ -265,11 +265,11 @@ class FittedStateSpace:
         errors = np.where(known, self.y.reshape(done.forecast.shape) - done.forecast, np.nan)
         return np.asarray(errors.reshape(self.y.shape))
 
-    def filter(self, *, form: str = "covariance") -> Filtered:
+    def filter(self, *, form: str = "auto") -> Filtered:
         """What the filter knows at every step; see `kalman_filter`."""
         return kalman_filter(self.y, self.system, form=form)
 
-    def smooth(self, *, form: str = "covariance") -> Smoothed:
+    def smooth(self, *, form: str = "auto") -> Smoothed:
         """States, noise and disturbances given all of y; see `kalman_smoother`."""
         return kalman_smoother(self.y, self.system, form=form)
 

@@ -39,7 +39,6 @@ VARIANCES = ("irregular", "level", "slope", "seasonal", "cycle", "autoregression
 ALL_HARMONICS = 24  # the longest season whose harmonics are all taken unasked
 FEW_HARMONICS = 6  # of a longer one
 MOST_STATES = 150
-SMOOTHING = "square-root"  # harmonics of a long season are all but alike at first, and covariances lose every digit on the way back
 LARGEST = float(np.finfo(np.float64).max)
 SETTLED = 1e4  # the state is known where none of its variances is larger, in variances of the next observation
 VAGUE = 1.0  # an early forecast with a larger variance, in squared units of the spread of y, says nothing
@@ -146,7 +145,7 @@ class StructuralModel(LikelihoodModel):
 
     def smooth(self, y: Values) -> tuple[Values, Values]:
         """(time,) mean and standard deviation of a new observation at every row, given all of y, without the part of covariates."""
-        back = kalman_smoothers([self._inside(y, 0)], [self.system], form=SMOOTHING, outputs=("state", "state_covariance"))[0][1]
+        back = kalman_smoothers([self._inside(y, 0)], [self.system], outputs=("state", "state_covariance"))[0][1]
         design, noise = self.system.design[0, 0], float(self.system.observation_covariance[0, 0, 0])
         variance = np.einsum("i,tij,j->t", design, back.state_covariance, design) + noise
         return self._outside(back.state @ design, 0), np.sqrt(np.maximum(variance, 0.0)) * self.spread * self.unit
@@ -576,7 +575,7 @@ class StructuralFitted(LocalFitted):
 def parts(model: StructuralModel, y: Values) -> tuple[dict[str, Values], dict[str, Values]]:
     """Means and standard deviations of the components, (time,) each, given all of y without the part of covariates."""
     kind, unit = model.form, model.spread * model.unit
-    back = kalman_smoothers([model._inside(y, 0)], [model.system], form=SMOOTHING, outputs=("state", "state_covariance", "noise", "noise_covariance"))[0][1]
+    back = kalman_smoothers([model._inside(y, 0)], [model.system], outputs=("state", "state_covariance", "noise", "noise_covariance"))[0][1]
     design = model.system.design[0, 0]
     places = {"level": slice(0, 1), "slope": slice(1, 2) if kind.trend != NONE else slice(0, 0)}
     places["seasonal"] = slice(1 + (kind.trend != NONE), kind.diffuse)

@@ -15,17 +15,19 @@ Source and equations: `inorder.textbook.kalman`, the twin, which runs where the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from inorder.errors import ConfigError, ShapeError
+from inorder.errors import ConfigError, ForecastError, ShapeError
 from inorder.kernels import extension, warn_uncompiled
 from inorder.kernels.smoothing import check_threads
 from inorder.typing import Floats, Values
 
-FORMS = ("covariance", "square-root")
+FORMS = ("auto", "covariance", "square-root")
+LOST = 1e-8  # a larger share of a variance of y that rounding may have taken means that its digits are in doubt
 STARTS = ("diffuse", "stationary", "known")
 
 
@@ -202,14 +204,17 @@ def stationary_start(transition: Floats, disturbance_covariance: Floats, interce
     return mean, (covariance + covariance.T) / 2
 
 
-def kalman_filter(y: Any, system: System, *, form: str = "covariance", steady: bool = True) -> Filtered:
+def kalman_filter(y: Any, system: System, *, form: str = "auto", steady: bool = True) -> Filtered:
     """The filter over one series, of one or more columns.
 
     y: (time,) or (time, p), NaN = missing.
     form: "covariance" carries P; "square-root" carries a root of it by orthogonal rotations, which keeps it positive and twice as many digits right
-        where a model is ill-conditioned, and takes longer.
+        where a model is ill-conditioned, and takes longer. "auto" carries P and keeps account of the digits that it loses: where more than a share of
+        1e-8 of a variance of y is in doubt, as with a long season whose places look alike at first, it starts afresh, with what is diffuse as the
+        coefficients of a regression, or with a root where that cannot be. The choice depends on the numbers alone.
     steady: whether gains that stand still are used on; False computes them at every step.
-    Raises ShapeError where y and the system do not fit together, ConfigError for an infinite observation.
+    Raises ShapeError where y and the system do not fit together, ConfigError for an infinite observation, ForecastError where digits are lost and the
+        kernels are not compiled.
 
     >>> walk = state_space(design=[[1.0]], transition=[[1.0]], state_covariance=[[2.0]], observation_covariance=1.0)
     >>> round(kalman_filter([3.0, float("nan"), 4.0], walk).loglik, 4)
@@ -218,7 +223,7 @@ def kalman_filter(y: Any, system: System, *, form: str = "covariance", steady: b
     return kalman_filters([y], [system], form=form, steady=steady)[0]
 
 
-def kalman_smoother(y: Any, system: System, *, form: str = "covariance", steady: bool = True) -> Smoothed:
+def kalman_smoother(y: Any, system: System, *, form: str = "auto", steady: bool = True) -> Smoothed:
     """States, noise and disturbances of one series given all of it; arguments as in `kalman_filter`.
 
     >>> walk = state_space(design=[[1.0]], transition=[[1.0]], state_covariance=[[2.0]], observation_covariance=1.0)
@@ -257,7 +262,7 @@ def simulation_smoother(y: Any, system: System, draws: int = 1, *, seed: int = 0
 
 
 def kalman_filters(
-    ys: Sequence[Any], systems: Sequence[System], *, form: str = "covariance", steady: bool = True, outputs: Sequence[str] = FILTERED, threads: int = 1
+    ys: Sequence[Any], systems: Sequence[System], *, form: str = "auto", steady: bool = True, outputs: Sequence[str] = FILTERED, threads: int = 1
 ) -> list[Filtered]:
     """The filter over many series, each with its own system.
 
@@ -275,7 +280,7 @@ def kalman_smoothers(
     ys: Sequence[Any],
     systems: Sequence[System],
     *,
-    form: str = "covariance",
+    form: str = "auto",
     steady: bool = True,
     outputs: Sequence[str] = (*FILTERED, *SMOOTHED),
     threads: int = 1,
@@ -304,15 +309,20 @@ def _run(
         (time, p), m, r = values.shape, len(system.mean), system.selection.shape[2]
         shapes = ((time + 1, m), (time + 1, m, m), (time, m), (time, m, m), (time, p), (time, p, p), (time,))
         back = ((time, m), (time, m, m), (time, m, m), (time, p), (time, p, p), (time, r), (time, r, r))
-        filtered = {name: np.empty(shape) for name, shape in zip(FILTERED, shapes, strict=True) if name in forwards}
-        smoothed = {name: np.empty(shape) for name, shape in zip(SMOOTHED, back, strict=True) if name in backwards}
-        jobs.append(((values, *system), filtered, smoothed))
+        wanted = {name: shape for name, shape in zip((*FILTERED, *SMOOTHED), (*shapes, *back), strict=True) if name in forwards or name in backwards}
+        room = np.empty(sum(map(math.prod, wanted.values())))  # of all outputs at once: the system gives large rooms in large pages, which is faster
+        arrays, place = {}, 0
+        for name, shape in wanted.items():
+            arrays[name] = room[place : (place := place + math.prod(shape))].reshape(shape)
+        jobs.append(
+            ((values, *system), {name: arrays[name] for name in FILTERED if name in arrays}, {name: arrays[name] for name in SMOOTHED if name in arrays})
+        )
     if extension is None:
         warn_uncompiled()
-        return [_textbook(inputs, filtered, smoothed) for inputs, filtered, smoothed in jobs]
+        return [_textbook(inputs, filtered, smoothed, form) for inputs, filtered, smoothed in jobs]
     tasks = [(inputs, tuple(map(filtered.get, FILTERED)), tuple(map(smoothed.get, SMOOTHED))) for inputs, filtered, smoothed in jobs]
     results = []
-    for (_, filtered, smoothed), done in zip(jobs, extension.kalman(tasks, form == "square-root", steady, threads), strict=True):
+    for (_, filtered, smoothed), done in zip(jobs, extension.kalman(tasks, FORMS.index(form), steady, threads), strict=True):
         last, last_covariance, remaining, diffuse_covariance, squares, log_determinant, known, diffuse = done
         always = {"squares": squares, "log_determinant": log_determinant, "known": known, "diffuse": diffuse, "diffuse_covariance": diffuse_covariance}
         one = Filtered(**_filled(filtered, FILTERED), **always, last=last, last_covariance=last_covariance, remaining=remaining)
@@ -324,17 +334,32 @@ def _filled(arrays: dict[str, Floats], names: Sequence[str]) -> dict[str, Any]:
     return {name: arrays.get(name, np.empty(0)) for name in names}
 
 
-def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: dict[str, Floats]) -> tuple[Filtered, Smoothed]:
+def _textbook(inputs: tuple[Any, ...], filtered: dict[str, Floats], smoothed: dict[str, Floats], form: str) -> tuple[Filtered, Smoothed]:
     from inorder.textbook import kalman as textbook
 
     y, system = inputs[0], textbook.System(*inputs[1:])
     done = textbook.kalman_filter(y, system)
+    if form != "covariance" and _lost(y, system.design, done.predicted_covariance, done.forecast_covariance) > LOST:
+        raise ForecastError(
+            "The covariances of this model lose their digits, as those of a long season with a diffuse start do, and only the compiled kernels have the forms "
+            "that keep them. Install with a compiler, or use a shorter season."
+        )
     values, vectors = np.linalg.eigh(done.remaining)
     remaining = (np.sqrt(np.maximum(values, 0)) * vectors).T[values > 1e-10 * values.max(initial=0.0)]
     fields: dict[str, Any] = {name: value if name in filtered or name not in FILTERED else np.empty(0) for name, value in done._asdict().items()}
     back = textbook.kalman_smoother(y, system)._asdict() if smoothed else {}
     fields.update(last=done.predicted[-1], last_covariance=done.predicted_covariance[-1], remaining=remaining)
     return Filtered(**fields), Smoothed(*(back[name] if name in smoothed else np.empty(0) for name in SMOOTHED))
+
+
+def _lost(y: Values, design: Floats, covariance: Floats, forecast_covariance: Floats) -> float:
+    """The share of the smallest variance of y that rounding may have taken from the largest."""
+    seen, variances = ~np.isnan(y), np.einsum("tii->ti", forecast_covariance)
+    terms = np.einsum("tpm,tmm->tp", np.broadcast_to(design**2, (len(y), *design.shape[1:])), np.abs(covariance[:-1]))
+    proper = seen & np.isfinite(variances) & (variances > 0)
+    if not proper.any():
+        return 0.0
+    return float(np.finfo(np.float64).eps * np.max(terms[seen]) / np.min(variances[proper]))
 
 
 def _observations(y: Any, system: System) -> Values:

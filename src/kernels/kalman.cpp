@@ -25,12 +25,31 @@ namespace inorder {
 namespace {
 
 constexpr double STEADY = 1e-14;  // a covariance that changes by a smaller share stands still
+constexpr std::size_t ROOM = std::size_t(1) << 26;  // entries of covariances for which room is made at once
+constexpr double REACHED = 1e-2;  // share of its bound by Schwarz that |P| |N| |P| comes to, with room to spare
+constexpr double ROUNDING = std::numeric_limits<double>::epsilon();
 constexpr int STILL = 3;          // steps in a row that it has to
 
-// out = S x, X of m columns
+// out = X Y, all of them m x m
+template <int M>
+INORDER_INLINE void dense_product(const double* INORDER_RESTRICT x, const double* INORDER_RESTRICT y, int states, double* INORDER_RESTRICT out) {
+    const int m = M ? M : states;
+    for (int i = 0; i < m; ++i) {
+        double* INORDER_RESTRICT to = out + i * m;
+        for (int j = 0; j < m; ++j) to[j] = 0;
+        for (int k = 0; k < m; ++k) {
+            const double weight = x[i * m + k];
+            const double* INORDER_RESTRICT from = y + k * m;
+            for (int j = 0; j < m; ++j) to[j] += weight * from[j];
+        }
+    }
+}
+
+// out = S X for X of m columns
 template <int M>
 INORDER_INLINE void product_of_rows(const Rows& s, int states, const double* INORDER_RESTRICT x, double* INORDER_RESTRICT out) {
-    const int m = M ? M : states;
+    if (M) return dense_product<M>(s.full.data(), x, states, out);
+    const int m = states;
     for (int i = 0; i < m; ++i) {
         double* INORDER_RESTRICT to = out + i * m;
         for (int j = 0; j < m; ++j) to[j] = 0;
@@ -42,22 +61,24 @@ INORDER_INLINE void product_of_rows(const Rows& s, int states, const double* INO
     }
 }
 
+// X <- S X S' for a symmetric X.   room: for a matrix.
 template <int M>
-INORDER_INLINE void transpose(int states, const double* INORDER_RESTRICT x, double* INORDER_RESTRICT out) {
+INORDER_INLINE void congruence(const Rows& s, int states, double* INORDER_RESTRICT x, double* INORDER_RESTRICT room) {
     const int m = M ? M : states;
-    for (int i = 0; i < m; ++i)
-        for (int j = 0; j < m; ++j) out[j * m + i] = x[i * m + j];
-}
-
-// X <- S X S' for a symmetric X.   one, two: room for a matrix each.
-template <int M>
-INORDER_INLINE void congruence(const Rows& s, int states, double* x, double* one, double* two) {
-    const int m = M ? M : states;
-    product_of_rows<M>(s, m, x, one);
-    transpose<M>(m, one, two);
-    product_of_rows<M>(s, m, two, one);
-    for (int i = 0; i < m; ++i)
-        for (int j = 0; j <= i; ++j) x[i * m + j] = x[j * m + i] = 0.5 * (one[i * m + j] + one[j * m + i]);
+    product_of_rows<M>(s, m, x, room);
+    for (int i = 0; i < m; ++i) {
+        const double* INORDER_RESTRICT row = room + i * m;
+        for (int j = 0; j <= i; ++j) {
+            double sum = 0;
+            if (M) {
+                const double* INORDER_RESTRICT other = s.full.data() + j * m;
+                for (int k = 0; k < m; ++k) sum += row[k] * other[k];
+            } else {
+                for (int k = s.begin[j]; k < s.begin[j + 1]; ++k) sum += s.value[k] * row[s.column[k]];
+            }
+            x[i * m + j] = x[j * m + i] = sum;
+        }
+    }
 }
 
 template <int M>
@@ -94,22 +115,6 @@ INORDER_INLINE bool stands_still(const double* now, const double* before, int st
     return true;
 }
 
-// R Q R' of step t
-inline void disturbance_covariance(const System& s, std::int64_t t, double* out, std::vector<double>& room) {
-    const int m = s.states, r = s.disturbances;
-    const double *selection = s.selection.at(t), *q = s.state_covariance.at(t);
-    room.assign(static_cast<std::size_t>(m) * r + 1, 0);
-    for (int i = 0; i < m; ++i)
-        for (int k = 0; k < r; ++k)
-            for (int l = 0; l < r; ++l) room[i * r + l] += selection[i * r + k] * q[k * r + l];
-    for (int i = 0; i < m; ++i)
-        for (int j = 0; j <= i; ++j) {
-            double sum = 0;
-            for (int l = 0; l < r; ++l) sum += room[i * r + l] * selection[j * r + l];
-            out[i * m + j] = out[j * m + i] = sum;
-        }
-}
-
 // The filter over y (time, p), NaN = missing.   record: null where there is no way back.
 template <int M>
 INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out, Record* record) {
@@ -125,11 +130,22 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
     const bool constant = s.steady && !s.varies();
     int still = 0;          // steps in a row over which P stood still
     std::int64_t entries = 0;
+    std::vector<double> peak(p, 0);
+    out.least.assign(p, std::numeric_limits<double>::infinity());
+    out.doubt = 0;
     out.totals = Totals();
     out.diffuse_steps = 0;
     if (record) {
-        *record = Record();
+        record->clear();
         record->correlated = elements.correlated;
+        bool gaps = !constant;
+        for (std::int64_t j = 0; !gaps && j < s.time * p; ++j) gaps = std::isnan(y[j]);
+        if (gaps && static_cast<std::size_t>(s.time) * square <= ROOM) {  // room that is not used costs nothing
+            record->covariance.reserve((s.time + 1) * square);
+            if (record->after) record->filtered_covariance.reserve(s.time * square);
+            for (auto* numbers : {&record->gain, &record->row}) numbers->reserve(static_cast<std::size_t>(s.time) * p * m);
+            for (auto* numbers : {&record->variance, &record->noise}) numbers->reserve(static_cast<std::size_t>(s.time) * p);
+        }
         record->entry.resize(s.time);
         record->error.assign(static_cast<std::size_t>(s.time) * p, 0);
         record->state.resize(static_cast<std::size_t>(s.time + 1) * m);
@@ -202,7 +218,10 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
                 continue;
             }
             symmetric_product<M>(P.data(), z, m, M_star.data());
-            double F = inner<M>(z, M_star.data(), m) + elements.noise[i], F_inf = 0;
+            double F = inner<M>(z, M_star.data(), m) + elements.noise[i], F_inf = 0, terms = elements.noise[i];
+            for (int j = 0; j < m; ++j) terms += z[j] * z[j] * std::fabs(P[j * m + j]);
+            double &highest = peak[elements.which[i]], &lowest = out.least[elements.which[i]];
+            highest = terms > highest || std::isnan(terms) ? terms : highest;
             if (!A.empty() && sees(A, m, z, g, F_inf)) {
                 for (int j = 0; j < m; ++j) M_inf[j] = 0;
                 for (std::size_t k = 0; k < g.size(); ++k)
@@ -220,9 +239,9 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
                     record->diffuse_variance[t * p + i] = F_inf;
                 }
             } else {
-                double terms = elements.noise[i];
-                for (int j = 0; j < m; ++j) terms += z[j] * z[j] * P[j * m + j];
+                if (F < -CERTAIN * terms) out.doubt = 1;
                 if (!(F > CERTAIN * terms)) F = 0;
+                else lowest = std::min(lowest, F);
                 const double inverse = F > 0 ? 1 / F : 0;
                 for (int j = 0; j < m; ++j) gain[j] = M_star[j] * inverse;
                 if (F > 0) {
@@ -252,13 +271,13 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
             if (standing) std::copy(out.filtered_covariance + (t - 1) * square, out.filtered_covariance + t * square, out.filtered_covariance + t * square);
             else std::copy(P.begin(), P.end(), out.filtered_covariance + t * square);
         }
-        if (record && !standing) record->filtered_covariance.insert(record->filtered_covariance.end(), P.begin(), P.end());
+        if (record && record->after && !standing) record->filtered_covariance.insert(record->filtered_covariance.end(), P.begin(), P.end());
         if (record && diffuse) record->filtered_directions.push_back(A);
         product(transition, m, a.data(), next.data());
         const double* c = s.state_intercept.at(t);
         for (int j = 0; j < m; ++j) a[j] = next[j] + c[j];
         if (standing) continue;
-        congruence<M>(transition, m, P.data(), one.data(), two.data());
+        congruence<M>(transition, m, P.data(), one.data());
         for (std::size_t j = 0; j < square; ++j) P[j] += V[j];
         if (!A.empty()) move_directions(A, m, transition, room);
         still = constant && whole && !diffuse && stands_still<M>(P.data(), before.data(), m, scale.data()) ? still + 1 : 0;
@@ -270,24 +289,13 @@ INORDER_INLINE void filter_body(const System& s, const double* y, Filtered& out,
         record->covariance.insert(record->covariance.end(), P.begin(), P.end());  // behind the last entry
         if (record->directions.size() == static_cast<std::size_t>(out.diffuse_steps)) record->directions.push_back(A);
     }
+    for (int i = 0; i < p; ++i) {
+        const double share = ROUNDING * peak[i] / out.least[i];
+        out.doubt = share <= 1 ? std::max(out.doubt, share) : 1;
+    }
     out.last = a;
     out.last_covariance = P;
     out.directions = A;
-}
-
-// out = X Y, all of them m x m
-template <int M>
-INORDER_INLINE void dense_product(const double* INORDER_RESTRICT x, const double* INORDER_RESTRICT y, int states, double* INORDER_RESTRICT out) {
-    const int m = M ? M : states;
-    for (int i = 0; i < m; ++i) {
-        double* INORDER_RESTRICT to = out + i * m;
-        for (int j = 0; j < m; ++j) to[j] = 0;
-        for (int k = 0; k < m; ++k) {
-            const double weight = x[i * m + k];
-            const double* INORDER_RESTRICT from = y + k * m;
-            for (int j = 0; j < m; ++j) to[j] += weight * from[j];
-        }
-    }
 }
 
 // N <- L' N L + weight z z' with L = I - K z';   w = N K.   Also where only w of the old N is known: N' = N - z w' - w z' + (K'w + weight) z z'
@@ -337,7 +345,7 @@ inline void noise_covariance(const System& s, const Record& record, std::int64_t
 
 // The smoother, on what the filter left.
 template <int M>
-INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out) {
+INORDER_INLINE double smooth_body(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out, const std::vector<double>& least) {
     const int m = M ? M : s.states, p = s.series, q = s.disturbances;
     const std::size_t square = static_cast<std::size_t>(m) * m;
     const bool covariances = out.covariance || out.lagged || out.noise_covariance || out.disturbance_covariance || out.state_variances || out.noise_variances ||
@@ -345,12 +353,45 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
     std::vector<double> r(m, 0), r1(m, 0), N(square, 0), N1(square, 0), N2(square, 0), w(m), w1(m), w2(m), x(m), one(square), two(square), three(square),
         P_inf, room, u(p), D(p), own(p), V(square), before(square), scale(m), state(m), ahead_r(m), QR(static_cast<std::size_t>(q) * m);
     Rows back, forth;
-    const bool constant = s.steady && !s.varies();
+    const bool constant = s.steady && !s.varies(), varies = out.covariance || out.noise_covariance || out.lagged;
     int still = 0;
+    double doubt = 0;
+    // What was subtracted to get a state and its covariance, as an observation sees it, beside the smallest variance of an observation.
+    const auto doubtful = [&](std::int64_t t, const double* P) {
+        std::vector<double>&root = scale, &terms = x;
+        for (int k = 0; k < m; ++k) root[k] = varies ? std::sqrt(std::fabs(N[k * m + k])) : 0;
+        for (int i = 0; i < p; ++i) {
+            const double* z = s.design.at(t) + static_cast<std::size_t>(i) * m;
+            double moved = 0, taken = 0;
+            for (int j = 0; j < m; ++j) {
+                if (z[j] == 0) continue;
+                double first = 0, second = 0;
+                for (int k = 0; k < m; ++k) {
+                    first += std::fabs(P[j * m + k] * r[k]);
+                    second += std::fabs(P[j * m + k]) * root[k];
+                }
+                if (t < diffuse_steps) {
+                    for (int k = 0; k < m; ++k) first += std::fabs(P_inf[j * m + k] * r1[k]);
+                    double mixed = 0;
+                    for (int k = 0; varies && k < m; ++k) {
+                        terms[k] = 0;
+                        for (int l = 0; l < m; ++l)
+                            terms[k] += 2 * std::fabs(N1[k * m + l] * P[j * m + l]) + std::fabs(N2[k * m + l] * P_inf[j * m + l]);
+                        mixed += std::fabs(P_inf[j * m + k]) * terms[k];
+                    }
+                    taken += z[j] * z[j] * mixed;
+                }
+                moved += std::fabs(z[j]) * first;
+                taken += REACHED * z[j] * z[j] * second * second;
+            }
+            const double share = ROUNDING * std::max(moved / std::sqrt(least[i]), taken / least[i]);
+            doubt = share <= 1 ? std::max(doubt, share) : 1;
+        }
+    };
     for (std::int64_t t = s.time - 1; t >= 0; --t) {
         const std::int64_t e = record.entry[t];
         const bool diffuse = t < diffuse_steps;
-        const double *P = record.covariance.data() + e * square, *P_filtered = record.filtered_covariance.data() + e * square;
+        const double *P = record.covariance.data() + e * square, *P_filtered = record.after ? record.filtered_covariance.data() + e * square : nullptr;
         // N stands still while the gains do
         if (!constant || t + 1 >= s.time || record.entry[t + 1] != e) still = 0;
         const bool standing = still >= STILL;
@@ -363,7 +404,7 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
         // what follows from alpha_{t+1}: u_t, and how alpha_t and alpha_{t+1} move together
         if (out.disturbance || out.disturbance_covariance) {
             const double *selection = s.selection.at(t), *cov = s.state_covariance.at(t);
-            for (int k = 0; k < q; ++k)
+            for (int k = 0; k < q && (t == s.time - 1 || s.selection.varies() || s.state_covariance.varies()); ++k)
                 for (int j = 0; j < m; ++j) {
                     double sum = 0;
                     for (int l = 0; l < q; ++l) sum += cov[k * q + l] * selection[j * q + l];
@@ -432,10 +473,10 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
             std::copy(room.begin(), room.begin() + m, r1.begin());
         }
         if (covariances && !standing) {
-            congruence<M>(back, m, N.data(), one.data(), two.data());
+            congruence<M>(back, m, N.data(), one.data());
             if (diffuse) {
-                congruence<M>(back, m, N1.data(), one.data(), two.data());
-                congruence<M>(back, m, N2.data(), one.data(), two.data());
+                congruence<M>(back, m, N1.data(), one.data());
+                congruence<M>(back, m, N2.data(), one.data());
             }
         }
 
@@ -506,6 +547,7 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
             for (int j = 0; j < m; ++j) state[j] += room[j];
         }
         if (out.state) std::copy(state.begin(), state.end(), out.state + t * m);
+        if (!least.empty() && !standing) doubtful(t, P);
         if (out.transition_products)
             for (int i = 0; i < m; ++i)
                 for (int j = 0; j < m; ++j) out.transition_products[i * m + j] += ahead_r[i] * state[j];
@@ -544,7 +586,8 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
                 std::copy(out.noise_covariance + (t + 1) * p * p, out.noise_covariance + (t + 2) * p * p, out.noise_covariance + t * p * p);
             } else {
                 for (int k = 0; k < record.count[e]; ++k) own[k] *= record.noise[e * p + k] * record.noise[e * p + k];
-                noise_covariance(s, record, t, V.data(), own, out.noise_covariance + t * p * p, room);
+                if (p == 1) out.noise_covariance[t] = s.observation_covariance.at(t)[0] - (record.count[e] ? own[0] : 0);
+                else noise_covariance(s, record, t, V.data(), own, out.noise_covariance + t * p * p, room);
             }
         }
         if (covariances && constant && !standing && !diffuse) {
@@ -556,6 +599,8 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
         for (int i = 0; i < m; ++i)
             for (int j = 0; j < m; ++j) out.start_squares[i * m + j] = r[i] * r[j];
     if (out.start_variances) std::copy(N.begin(), N.end(), out.start_variances);
+    if (out.start) std::copy(r.begin(), r.end(), out.start);
+    return doubt;
 }
 
 }  // namespace
@@ -564,8 +609,8 @@ INORDER_INLINE void smooth_body(const System& s, const Record& record, std::int6
 namespace {
 #define INORDER_STATES(M, CLONES)                                                                                                        \
     CLONES void filter_##M(const System& s, const double* y, Filtered& out, Record* record) { filter_body<M>(s, y, out, record); }        \
-    CLONES void smooth_##M(const System& s, const Record& record, std::int64_t steps, const Smoothed& out) { smooth_body<M>(s, record, steps, out); }
-INORDER_STATES(0, )
+    CLONES double smooth_##M(const System& s, const Record& record, std::int64_t steps, const Smoothed& out, const std::vector<double>& least) { return smooth_body<M>(s, record, steps, out, least); }
+INORDER_STATES(0, INORDER_CLONES)
 INORDER_STATES(1, )
 INORDER_STATES(2, )
 INORDER_STATES(3, )
@@ -578,6 +623,17 @@ constexpr int LARGEST = 5;
 void filter(const System& s, const double* y, Filtered& out, Record* record) {
     const decltype(&filter_0) by_states[] = {filter_0, filter_1, filter_2, filter_3, filter_4, filter_5};
     by_states[s.states <= LARGEST ? s.states : 0](s, y, out, record);
+}
+
+void Record::clear() {
+    for (auto* numbers : {&variance, &noise, &factor, &error, &diffuse_variance, &second_gain}) numbers->clear();
+    for (auto* numbers : {&gain, &row, &covariance, &filtered_covariance, &state}) numbers->clear();
+    entry.clear();
+    count.clear();
+    element.clear();
+    directions.clear();
+    filtered_directions.clear();
+    correlated = false;
 }
 
 void refilter(const System& s, const double* y, Record& record) {
@@ -605,9 +661,9 @@ void refilter(const System& s, const double* y, Record& record) {
     std::copy(a.begin(), a.end(), record.state.begin() + s.time * m);
 }
 
-void smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out) {
+double smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out, const std::vector<double>& least) {
     const decltype(&smooth_0) by_states[] = {smooth_0, smooth_1, smooth_2, smooth_3, smooth_4, smooth_5};
-    by_states[s.states <= LARGEST ? s.states : 0](s, record, diffuse_steps, out);
+    return by_states[s.states <= LARGEST ? s.states : 0](s, record, diffuse_steps, out, least);
 }
 
 }  // namespace inorder

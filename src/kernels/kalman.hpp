@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "large_pages.hpp"
+
 namespace inorder {
 
 constexpr double LOG_TWO_PI = 1.8378770664093454836;
@@ -51,19 +53,24 @@ struct Filtered {  // null: not wanted
     std::vector<double> diffuse_covariances;                       // (diffuse steps, m, m) P_inf before those steps
     std::int64_t diffuse_steps = 0;                                // before which of the steps a diffuse part was there: the first ones
     Totals totals;
+    double doubt = 0;  // the largest share of a variance of y that rounding may have taken, on the way there and, where there is one, on the way back
+    std::vector<double> least;  // (p,) the smallest variance with which each element of y entered; infinite where none did
 };
 
 // What the filter leaves for the way back. Steps whose gains stand still share one entry.
 struct Record {
     std::vector<std::int64_t> entry;                           // (time,) where the gains of a step are
     std::vector<int> count, element;                           // elements that entered, and which (entries, p)
-    std::vector<double> gain, row, variance, noise, factor;    // (entries, p, m) K, z; (entries, p) F, h; (entries, p, p) L of H = L D L', where correlated
-    std::vector<double> covariance, filtered_covariance;       // (entries, m, m)
+    Large gain, row;
+    std::vector<double> variance, noise, factor;               // (entries, p, m) K, z; (entries, p) F, h; (entries, p, p) L of H = L D L', where correlated
+    Large covariance, filtered_covariance;                     // (entries, m, m)
     std::vector<double> error;                                 // (time, p) v
-    std::vector<double> state;                                 // (time + 1, m) predicted
+    Large state;                                               // (time + 1, m) predicted
     std::vector<double> diffuse_variance, second_gain;         // (diffuse steps, p) F_inf, 0 where it is not seen; (diffuse steps, p, m) K^(1)
     std::vector<std::vector<double>> directions, filtered_directions;  // (diffuse steps + 1), (diffuse steps)
     bool correlated = false;
+    bool after = true;  // whether `filtered_covariance` is kept, which the way back needs for lagged covariances and for derivatives by the transition
+    void clear();       // for another run in the same room
 };
 
 // What the smoother returns; null: not wanted.
@@ -76,21 +83,57 @@ struct Smoothed {
     double *state_squares = nullptr, *state_variances = nullptr, *noise_squares = nullptr, *noise_variances = nullptr;
     double *transition_products = nullptr, *transition_variances = nullptr;
     double *start_squares = nullptr, *start_variances = nullptr;  // r r', N (m, m) of the first state
+    double* start = nullptr;                                      // r (m) of the first state
+};
+
+// The steps over which diffuse directions are coefficients, delta, and the system of the steps after them. See kalman_augmented.cpp for the symbols.
+struct Augmented {
+    std::int64_t steps = 0;
+    int states = 0, directions = 0;
+    bool correlated = false;
+    std::vector<std::int64_t> first;                          // (steps + 1) the first element of a step
+    std::vector<int> element;                                 // which of y it is
+    std::vector<double> row, gain, variance, noise, error;    // z, K, F (0: the element that was taken in exactly), h, v at delta = 0
+    std::vector<double> seen;                                 // e, (elements with a variance, k)
+    std::vector<double> state, covariance;                    // (steps, m), (steps, m, m) at delta = 0, after the elements of a step; where kept
+    std::vector<std::vector<double>> shares;                  // (steps) E (m, k) likewise
+    std::vector<double> inverse, delta, last_shares;          // S^-1, S^-1 s, E before the step after the last
+    double log_determinant = 0;                               // of S
+    std::vector<double> mean, start;                          // of the state at that step, and its covariance
+    System rest;
+    Totals totals;
 };
 
 // y: (time, p), NaN = missing.   record: null where there is no way back.
 void filter(const System& s, const double* y, Filtered& out, Record* record);
 
 // On what the filter left.
-void smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out);
+// The share of a variance of y that rounding may have taken on the way is returned.   least: as the filter found it; empty: not asked for.
+double smooth(const System& s, const Record& record, std::int64_t diffuse_steps, const Smoothed& out, const std::vector<double>& least = {});
 
 // The record of the same filter over another y with the same elements missing: the gains are the same.
 void refilter(const System& s, const double* y, Record& record);
+
+// The diffuse start as a regression; false where that cannot be: an element without a variance, or a direction that is never seen.
+// keep: whether there is a way back.   `rest` points into `out`, which is not to be moved.
+bool augment(const System& s, const double* y, Augmented& out, bool keep);
+
+// errors: those of another y with the same elements missing at its own delta, by the same gains.   mean: where its rest starts.
+void refilter_augmented(const System& s, const double* y, const Augmented& phase, std::vector<double>& errors, std::vector<double>& mean);
+
+// start, variances: r (m), N (m, m) of the first state of the rest.
+void smooth_augmented(const System& s, const double* y, const Augmented& phase, const double* start, const double* variances, const Smoothed& out);
+
+// The filter, and where `back` the smoother, in the covariance form; where digits are in doubt, with a diffuse start by regression, else by roots.
+void careful_filter_and_smooth(const System& s, const double* y, Filtered& out, const Smoothed* back);
 
 // Both in the square-root form: P = S S', and S is what moves on.
 void root_filter_and_smooth(const System& s, const double* y, Filtered& out, const Smoothed* back);
 
 // One draw of (time, m) states given y, from standard normal numbers: m for the start, then p + r for every step.
 void simulate(const System& s, const double* y, const Record& record, std::int64_t diffuse_steps, const double* normals, double* states);
+
+// Likewise, by the careful smoother.
+void simulate_carefully(const System& s, const double* y, const double* normals, double* states);
 
 }  // namespace inorder

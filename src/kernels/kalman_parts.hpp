@@ -13,6 +13,7 @@ namespace inorder {
 
 constexpr double SEEN = 1e-8;     // a direction that an observation sees less than this share of its terms is one that it does not see
 constexpr double GONE = 1e-10;    // a direction shorter than this share of the longest is none
+constexpr double LOST = 1e-8;     // a larger share of a variance that rounding may have taken means that its digits are in doubt
 constexpr double CERTAIN = 1e-14;  // an observation whose variance is a smaller share of its terms is known before it comes, and tells nothing
 
 // The elements of y_t that are there, decorrelated: x = L^-1 (y - d), rows L^-1 Z, noise D, with H = L D L' for those elements.
@@ -81,6 +82,54 @@ inline void noise_shares(const double* h, int p, int count, const int* which, co
     }
 }
 
+// R Q R' of step t
+inline void disturbance_covariance(const System& s, std::int64_t t, double* out, std::vector<double>& room) {
+    const int m = s.states, r = s.disturbances;
+    const double *selection = s.selection.at(t), *q = s.state_covariance.at(t);
+    room.assign(static_cast<std::size_t>(m) * r + 1, 0);
+    for (int i = 0; i < m; ++i)
+        for (int k = 0; k < r; ++k)
+            for (int l = 0; l < r; ++l) room[i * r + l] += selection[i * r + k] * q[k * r + l];
+    for (int i = 0; i < m; ++i)
+        for (int j = 0; j <= i; ++j) {
+            double sum = 0;
+            for (int l = 0; l < r; ++l) sum += room[i * r + l] * selection[j * r + l];
+            out[i * m + j] = out[j * m + i] = sum;
+        }
+}
+
+// What is known of the noise of step t from the state alone: H s' e and H + H s' (Z V Z' - H) s H, with e = y - d - Z alpha.   noise, covariance: null where not wanted.
+inline void noise_given_state(const System& s, std::int64_t t, const double* y, const Elements& elements, const double* state, const double* V, double* noise, double* covariance) {
+    const int m = s.states, p = s.series, count = elements.count;
+    const double *h = s.observation_covariance.at(t), *z = s.design.at(t), *d = s.observation_intercept.at(t);
+    std::vector<double> share, part(static_cast<std::size_t>(count) * count), error(count);
+    noise_shares(h, p, count, elements.which.data(), elements.correlated ? elements.factor.data() : nullptr, elements.noise.data(), share);
+    for (int k = 0; k < count; ++k) {
+        const int i = elements.which[k];
+        const double* row = z + static_cast<std::size_t>(i) * m;
+        error[k] = y[i] - d[i];
+        for (int j = 0; j < m; ++j) error[k] -= row[j] * state[j];
+        for (int l = 0; covariance && l < count; ++l) {
+            const double* other = z + static_cast<std::size_t>(elements.which[l]) * m;
+            double sum = -h[i * p + elements.which[l]];
+            for (int j = 0; j < m; ++j)
+                for (int n = 0; row[j] != 0 && n < m; ++n) sum += row[j] * V[j * m + n] * other[n];
+            part[k * count + l] = sum;
+        }
+    }
+    for (int i = 0; i < p; ++i) {
+        double sum = 0;
+        for (int k = 0; k < count; ++k) sum += share[i * count + k] * error[k];
+        if (noise) noise[i] = sum;
+        for (int j = 0; covariance && j < p; ++j) {
+            sum = h[i * p + j];
+            for (int k = 0; k < count; ++k)
+                for (int l = 0; l < count; ++l) sum += share[i * count + k] * part[k * count + l] * share[j * count + l];
+            covariance[i * p + j] = sum;
+        }
+    }
+}
+
 // P_inf = A'A
 inline void outer(const std::vector<double>& directions, int m, std::vector<double>& out) {
     out.assign(static_cast<std::size_t>(m) * m, 0);
@@ -137,16 +186,18 @@ inline bool sees(const std::vector<double>& directions, int m, const double* z, 
     return variance > SEEN * SEEN * terms;
 }
 
-struct Rows {  // a matrix by its nonzero entries, row by row
+struct Rows {  // a matrix by its nonzero entries, row by row, and whole
     std::vector<int> begin, column;
-    std::vector<double> value;
+    std::vector<double> value, full;
     void read(const double* matrix, int m, bool transposed) {
         begin.assign(1, 0);
         column.clear();
         value.clear();
+        full.clear();
         for (int i = 0; i < m; ++i) {
             for (int j = 0; j < m; ++j) {
                 const double x = transposed ? matrix[j * m + i] : matrix[i * m + j];
+                full.push_back(x);
                 if (x != 0) {
                     column.push_back(j);
                     value.push_back(x);

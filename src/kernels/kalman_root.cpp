@@ -188,7 +188,7 @@ struct Staircase {
 
 void smooth_roots(const System& s, const double* y, const std::vector<Step>& steps, Columns last, const Smoothed& out) {
     const int m = s.states, p = s.series, q = s.disturbances;
-    std::vector<double> state, V(static_cast<std::size_t>(m) * m), share, part, room(m);
+    std::vector<double> state, V(static_cast<std::size_t>(m) * m);
     if (s.time) state = steps.back().next;
     Elements elements;
     elements.prepare(s);
@@ -225,32 +225,7 @@ void smooth_roots(const System& s, const double* y, const std::vector<Step>& ste
         if (out.covariance) std::copy(V.begin(), V.end(), out.covariance + t * m * m);
         if (!out.noise && !out.noise_covariance) continue;
         elements.read(s, t, y + t * p);
-        const int count = elements.count;
-        const double *h = s.observation_covariance.at(t), *z = s.design.at(t), *d = s.observation_intercept.at(t);
-        noise_shares(h, p, count, elements.which.data(), elements.correlated ? elements.factor.data() : nullptr, elements.noise.data(), share);
-        part.assign(static_cast<std::size_t>(count) * count, 0);
-        std::vector<double> error(count);
-        for (int k = 0; k < count; ++k) {
-            const int i = elements.which[k];
-            error[k] = y[t * p + i] - d[i] - inner(z + i * m, state);
-            for (int l = 0; l < count; ++l) {
-                for (const auto& column : last) part[k * count + l] += inner(z + i * m, column) * inner(z + elements.which[l] * m, column);
-                part[k * count + l] -= h[i * p + elements.which[l]];
-            }
-        }
-        for (int i = 0; i < p; ++i) {
-            if (out.noise) {
-                double sum = 0;
-                for (int k = 0; k < count; ++k) sum += share[i * count + k] * error[k];
-                out.noise[t * p + i] = sum;
-            }
-            for (int j = 0; out.noise_covariance && j < p; ++j) {
-                double sum = h[i * p + j];
-                for (int k = 0; k < count; ++k)
-                    for (int l = 0; l < count; ++l) sum += share[i * count + k] * part[k * count + l] * share[j * count + l];
-                out.noise_covariance[(t * p + i) * p + j] = sum;
-            }
-        }
+        noise_given_state(s, t, y + t * p, elements, state.data(), V.data(), out.noise ? out.noise + t * p : nullptr, out.noise_covariance ? out.noise_covariance + t * p * p : nullptr);
     }
 }
 

@@ -6,6 +6,7 @@
 //
 // Source: Durbin & Koopman 2002, A simple and efficient simulation smoother for state space time series analysis.
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -35,30 +36,59 @@ void add_product(const double* matrix, int rows, int columns, const double* x, d
         for (int j = 0; j < columns; ++j) out[i] += matrix[i * columns + j] * x[j];
 }
 
-}  // namespace
-
-void simulate(const System& s, const double* y, const Record& record, std::int64_t diffuse_steps, const double* normals, double* states) {
+// alpha+ into `states` and y - y+ into `left`, (time, m) and (time, p).
+void draw_model(const System& s, const double* y, const double* normals, double* states, std::vector<double>& left) {
     const int m = s.states, p = s.series, q = s.disturbances;
-    std::vector<double> root, noise_root, disturbance_root, error(static_cast<std::size_t>(s.time) * p, 0), predicted(static_cast<std::size_t>(s.time) * m),
-        a(m, 0), next(m), x(p), u(q), value(p);
+    std::vector<double> root, noise_root, disturbance_root, x(p), u(q);
+    left.resize(static_cast<std::size_t>(s.time) * p);
     square_root(s.covariance, m, root);
     std::copy(s.mean, s.mean + m, states);
     add_product(root.data(), m, m, normals, states);
     normals += m;
     for (std::int64_t t = 0; t < s.time; ++t) {
         double* alpha = states + t * m;
-        // y+
         if (t == 0 || s.observation_covariance.varies()) square_root(s.observation_covariance.at(t), p, noise_root);
         std::copy(s.observation_intercept.at(t), s.observation_intercept.at(t) + p, x.begin());
         add_product(s.design.at(t), p, m, alpha, x.data());
         add_product(noise_root.data(), p, p, normals, x.data());
         normals += p;
-        for (int i = 0; i < p; ++i) x[i] = y[t * p + i] - x[i];
+        for (int i = 0; i < p; ++i) left[t * p + i] = y[t * p + i] - x[i];
+        if (t + 1 == s.time) break;
+        if (t == 0 || s.state_covariance.varies()) square_root(s.state_covariance.at(t), q, disturbance_root);
+        std::copy(s.state_intercept.at(t), s.state_intercept.at(t) + m, alpha + m);
+        add_product(s.transition.at(t), m, m, alpha, alpha + m);
+        std::fill(u.begin(), u.end(), 0);
+        add_product(disturbance_root.data(), q, q, normals, u.data());
+        normals += q;
+        add_product(s.selection.at(t), m, q, u.data(), alpha + m);
+    }
+}
+
+}  // namespace
+
+void simulate_carefully(const System& s, const double* y, const double* normals, double* states) {
+    std::vector<double> left, zeros(static_cast<std::size_t>(std::max(s.states, s.series)), 0), mean(static_cast<std::size_t>(s.time) * s.states);
+    draw_model(s, y, normals, states, left);
+    System centred = s;
+    centred.mean = zeros.data();
+    centred.observation_intercept = centred.state_intercept = Part{zeros.data(), 0};
+    Filtered out;
+    Smoothed back;
+    back.state = mean.data();
+    careful_filter_and_smooth(centred, left.data(), out, &back);
+    for (std::size_t j = 0; j < mean.size(); ++j) states[j] += mean[j];
+}
+
+void simulate(const System& s, const double* y, const Record& record, std::int64_t diffuse_steps, const double* normals, double* states) {
+    const int m = s.states, p = s.series;
+    std::vector<double> left, error(static_cast<std::size_t>(s.time) * p, 0), predicted(static_cast<std::size_t>(s.time) * m), a(m, 0), next(m), value(p);
+    draw_model(s, y, normals, states, left);
+    for (std::int64_t t = 0; t < s.time; ++t) {
         // the filter of y - y+
         const std::int64_t e = record.entry[t];
         std::copy(a.begin(), a.end(), predicted.begin() + t * m);
         for (int i = 0; i < record.count[e]; ++i) {
-            value[i] = x[record.element[e * p + i]];
+            value[i] = left[t * p + record.element[e * p + i]];
             if (record.correlated)
                 for (int k = 0; k < i; ++k) value[i] -= record.factor[(e * p + i) * p + k] * value[k];
         }
@@ -72,15 +102,6 @@ void simulate(const System& s, const double* y, const Record& record, std::int64
         std::fill(next.begin(), next.end(), 0);
         add_product(s.transition.at(t), m, m, a.data(), next.data());
         a = next;
-        // alpha+ of the next step
-        if (t + 1 == s.time) break;
-        if (t == 0 || s.state_covariance.varies()) square_root(s.state_covariance.at(t), q, disturbance_root);
-        std::copy(s.state_intercept.at(t), s.state_intercept.at(t) + m, alpha + m);
-        add_product(s.transition.at(t), m, m, alpha, alpha + m);
-        std::fill(u.begin(), u.end(), 0);
-        add_product(disturbance_root.data(), q, q, normals, u.data());
-        normals += q;
-        add_product(s.selection.at(t), m, q, u.data(), alpha + m);
     }
     std::vector<double> r(m, 0), r1(m, 0);
     const auto back = [&](const double* transition, std::vector<double>& of) {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "kalman.hpp"
+#include "kalman_parts.hpp"
 #include "parallel.hpp"
 
 namespace nb = nanobind;
@@ -65,7 +65,8 @@ nb::object to_numpy(std::vector<double> values, std::initializer_list<std::size_
 
 // jobs: (inputs, outputs of the filter, outputs of the smoother), the outputs None where they are not wanted.
 // Returns for each: mean and covariance of the state after the end, directions (k, m) and covariances (steps, m, m) of the diffuse part, squares, log determinant, elements known, diffuse.
-nb::list kalman(const nb::list& jobs, bool root, bool steady, std::int64_t threads) {
+// form: 0, the covariance form, and another where it loses digits; 1, the covariance form; 2, roots.
+nb::list kalman(const nb::list& jobs, int form, bool steady, std::int64_t threads) {
     std::vector<Job> work(nb::len(jobs));
     for (std::size_t i = 0; i < work.size(); ++i) {
         const auto job = nb::cast<nb::tuple>(jobs[i]);
@@ -86,10 +87,13 @@ nb::list kalman(const nb::list& jobs, bool root, bool steady, std::int64_t threa
         const nb::gil_scoped_release unlocked;
         for_each(static_cast<std::int64_t>(work.size()), threads, [&](std::int64_t i) {
             Job& job = work[static_cast<std::size_t>(i)];
-            if (root) {
+            if (form == 0) {
+                careful_filter_and_smooth(job.system, job.y, job.filtered, job.back ? &job.smoothed : nullptr);
+            } else if (form == 2) {
                 root_filter_and_smooth(job.system, job.y, job.filtered, job.back ? &job.smoothed : nullptr);
             } else if (job.back) {
                 Record record;
+                record.after = job.smoothed.lagged;
                 filter(job.system, job.y, job.filtered, &record);
                 smooth(job.system, record, job.filtered.diffuse_steps, job.smoothed);
             } else {
@@ -117,9 +121,16 @@ void draw(const nb::tuple& inputs, const Input& normals, Output states, bool ste
     double* to = states.data();
     const nb::gil_scoped_release unlocked;
     Record record;
+    record.after = false;
     filter(job.system, job.y, job.filtered, &record);
+    std::vector<double> mean(static_cast<std::size_t>(job.system.time * job.system.states));
+    Smoothed back;
+    back.state = mean.data();
+    const bool doubtful = !(job.filtered.doubt <= LOST && smooth(job.system, record, job.filtered.diffuse_steps, back, job.filtered.least) <= LOST);
     for_each(draws, threads, [&](std::int64_t i) {
-        simulate(job.system, job.y, record, job.filtered.diffuse_steps, from + i * each, to + i * job.system.time * job.system.states);
+        double* out = to + i * job.system.time * job.system.states;
+        if (doubtful) simulate_carefully(job.system, job.y, from + i * each, out);
+        else simulate(job.system, job.y, record, job.filtered.diffuse_steps, from + i * each, out);
     });
 }
 

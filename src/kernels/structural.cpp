@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "flush.hpp"
-#include "kalman.hpp"
+#include "kalman_parts.hpp"
 #include "parallel.hpp"
 
 namespace nb = nanobind;
@@ -39,6 +39,8 @@ constexpr double LOWEST = -28, HIGHEST = 12;  // of the logarithms of variances 
 constexpr double ZERO = -1e9;                 // stands for a variance of zero
 constexpr double FARTHEST = 9;                // of the other parameters on the line
 constexpr int FIRST_STEPS = 6, FINALISTS = 2, STEPS = 150;  // every start goes a few steps, the best of them on to the end
+constexpr std::int64_t BRIEF = 600;  // rows, at the least, of the stretch on which a long series is searched first
+constexpr double FAINT = 8;  // below the largest logarithm of a variance: where one that was nothing on a stretch starts on the whole
 constexpr double ENOUGH = 1e-8;  // a gradient, per observation, that is smaller ends the climb,
 constexpr double LITTLE = 1e-9;  // as does a gain that is; Newton's steps do the rest
 constexpr double NOTHING = 1e-20;  // squared errors a mean smaller than this are those of a perfect fit, of data of size one
@@ -207,7 +209,7 @@ constexpr double PHI_LOWER = 0.5, PHI_UPPER = 0.999, RHO_LOWER = 0.3, RHO_UPPER 
 
 class Fit {
 public:
-    Fit(const Kind& kind, const double* y, const double* x, std::int64_t time, int columns) : kind_(kind), y_(y), time_(time), columns_(columns) {
+    Fit(const Kind& kind, const double* y, const double* x, std::int64_t time, int columns) : kind_(kind), y_(y), x_(x), time_(time), columns_(columns) {
         for (int v = 0; v < VARIANCES; ++v)
             if (kind.has(v)) present_.push_back(v);
         regressors_.resize(static_cast<std::size_t>(columns) * time);  // a column after the other
@@ -261,8 +263,24 @@ public:
         s.diffuse = matrices_.directions.data();
         Filtered done;
         const bool record = gradient || columns_ > 0;
-        filter(s, y_, done, record ? &record_ : nullptr);
-        if (columns_ > 0) done.totals.squares = regress(s, done.diffuse_steps);
+        record_.after = kind_.trend == DAMPED || kind_.cycle || kind_.order > 0;
+        if (!by_regression_) {
+            filter(s, y_, done, record ? &record_ : nullptr);
+            by_regression_ = !(done.doubt <= LOST);  // and from then on
+        }
+        const bool regression = by_regression_ && augment(s, y_, phase_, record);
+        if (regression) {
+            done = Filtered();
+            filter(phase_.rest, y_ + phase_.steps, done, record ? &record_ : nullptr);
+            done.totals.squares += phase_.totals.squares;
+            done.totals.log_determinant += phase_.totals.log_determinant;
+            done.totals.known += phase_.totals.known;
+            done.totals.diffuse = phase_.totals.diffuse;
+        } else if (by_regression_) {
+            filter(s, y_, done, record ? &record_ : nullptr);
+        }
+        const System& rest = regression ? phase_.rest : s;
+        if (columns_ > 0) done.totals.squares = regress(s, regression, done.diffuse_steps);
         remaining = static_cast<int>(done.directions.size()) / m;
         known = done.totals.known;
         if (known == 0 || !std::isfinite(done.totals.squares) || !std::isfinite(done.totals.log_determinant)) return -INF;
@@ -287,7 +305,10 @@ public:
             back.transition_products = products.data();
             back.transition_variances = turns.data();
         }
-        smooth(s, record_, done.diffuse_steps, back);
+        std::vector<double> start(m);
+        if (regression) back.start = start.data();
+        smooth(rest, record_, done.diffuse_steps, back);
+        if (regression) smooth_augmented(s, y_, phase_, start.data(), start_variances.data(), back);
         gradient->assign(z.size(), 0);
         std::vector<double> ahead = z;
         for (std::size_t k = 0; k < z.size(); ++k) {
@@ -385,15 +406,21 @@ public:
         return value;
     }
 
-    // The best of several starts. Variances that make no difference are zero in the end.
-    double best(std::vector<double>& z) {
+    using Trials = std::vector<std::pair<double, std::vector<double>>>;  // (log-likelihood, z), the highest first
+
+    static void sort(Trials& trials) {
+        std::stable_sort(trials.begin(), trials.end(), [](const auto& one, const auto& other) { return one.first > other.first; });
+    }
+
+    // A few steps from several starts.
+    Trials explore() {
         const std::vector<std::array<double, VARIANCES>> starts = {{0, -1.5, -5, -4, -2, -1}, {0, -5, -9, -8, -4, -3}, {-3, 0, -2, -1, 0, 0}};
         std::vector<double> periods{0};
         if (kind_.cycle) periods = {-2, -0.5, 1};
         std::vector<std::array<double, 2>> memories{{0, 0}};  // the first two partial autocorrelations
         if (kind_.order > 0) memories = {{0.8, 0}, {-0.8, 0}};
         if (kind_.order > 1) memories.push_back({2, -2});
-        std::vector<std::pair<double, std::vector<double>>> trials;
+        Trials trials;
         for (const double period : periods)
             for (std::size_t choice = 0; choice < memories.size() * starts.size(); ++choice) {
                 const auto& memory = memories[choice / starts.size()];
@@ -409,8 +436,41 @@ public:
                 const double value = climb(trial, FIRST_STEPS);
                 if (std::isfinite(value)) trials.emplace_back(value, trial);
             }
+        sort(trials);
+        return trials;
+    }
+
+    // Where a search over the last stretch of a long series ends. A variance that is nothing there is small, so that there is a way back from it.
+    Trials briefly() {
+        const std::int64_t stretch = std::max({BRIEF, 4 * static_cast<std::int64_t>(kind_.season_length), 10 * static_cast<std::int64_t>(kind_.states())});
+        if (time_ < 3 * stretch || kind_.trend == DAMPED || kind_.cycle || kind_.order > 0) return {};  // those have modes that a stretch does not show
+        const std::int64_t begin = time_ - stretch;
+        if (std::count_if(y_ + begin, y_ + time_, [](double y) { return !std::isnan(y); }) < stretch / 2) return {};
+        Fit brief(kind_, y_ + begin, x_ + begin * columns_, stretch, columns_);
+        Trials trials = brief.explore();
+        if (trials.size() > FINALISTS) trials.resize(FINALISTS);
+        for (auto& [value, z] : trials) {
+            value = brief.climb(z, STEPS);
+            if (brief.perfect || !std::isfinite(value)) return {};
+            double largest = -INF;
+            for (std::size_t k = 0; k < present_.size(); ++k) largest = std::max(largest, z[k]);
+            for (std::size_t k = 0; k < present_.size(); ++k) z[k] = std::max(z[k], largest - FAINT);
+        }
+        sort(trials);
+        if (trials.size() > 1) {  // two searches that ended at the same place
+            double distance = 0;
+            for (std::size_t k = 0; k < trials[0].second.size(); ++k) distance = std::max(distance, std::fabs(trials[0].second[k] - trials[1].second[k]));
+            if (distance < 0.3) trials.pop_back();
+        }
+        return trials;
+    }
+
+    // The best of several starts. Variances that make no difference are zero in the end.
+    double best(std::vector<double>& z) {
+        Trials trials = briefly();
+        const bool brief = !trials.empty();
+        if (!brief) trials = explore();
         if (trials.empty()) return -INF;
-        std::stable_sort(trials.begin(), trials.end(), [](const auto& one, const auto& other) { return one.first > other.first; });
         double highest = -INF;
         for (std::size_t i = 0; i < std::min<std::size_t>(FINALISTS, trials.size()); ++i) {
             const double value = climb(trials[i].second, STEPS);
@@ -420,6 +480,23 @@ public:
         }
         double largest = -INF;
         for (std::size_t k = 0; k < present_.size(); ++k) largest = std::max(largest, z[k]);
+        for (std::size_t k = 0; brief && k < present_.size(); ++k) {  // a step that began near the end may have passed over a small variance
+            if (z[k] > largest - 2 * FAINT) continue;
+            std::vector<double> faint, trial = z;
+            double value = highest;
+            for (const double below : {10.0, 12.0, 14.0, 16.0}) {
+                trial[k] = largest - below;
+                const double here = loglik(trial, true, nullptr);
+                if (!(here > value + INDIFFERENT)) continue;
+                value = here;
+                faint = trial;
+            }
+            if (faint.empty()) continue;
+            value = climb(faint, STEPS);
+            if (!(value > highest)) continue;
+            highest = value;
+            z = faint;
+        }
         for (std::size_t k = 0; k < present_.size(); ++k) {
             if (z[k] > largest - 7) continue;
             std::vector<double> without = z;
@@ -510,35 +587,46 @@ private:
         return !((x <= lower && move <= 0) || (x >= upper && move >= 0));
     }
 
-    // The coefficients of the regressors by generalised least squares; the record becomes that of y without them. Returns the sum of squares.
-    double regress(const System& s, std::int64_t diffuse_steps) {
-        const std::int64_t n = time_;
-        std::vector<double> own = record_.error, errors(static_cast<std::size_t>(columns_) * n), product(columns_, 0);
-        for (int j = 0; j < columns_; ++j) {
-            refilter(s, regressors_.data() + j * n, record_);
-            std::copy(record_.error.begin(), record_.error.end(), errors.begin() + j * n);
-        }
-        std::fill(information.begin(), information.end(), 0);
-        const auto weight = [&](std::int64_t t) {
+    // The coefficients of the regressors by generalised least squares; what the filter left becomes that of y without them. Returns the sum of squares.
+    double regress(const System& s, bool regression, std::int64_t diffuse_steps) {
+        const std::size_t early = regression ? phase_.variance.size() : 0;
+        const std::int64_t n = time_ - (regression ? phase_.steps : 0), size = static_cast<std::int64_t>(early) + n;
+        std::vector<double> weights(size, 0), product(columns_, 0), first, mean;
+        for (std::size_t i = 0; i < early; ++i) weights[i] = phase_.variance[i] > 0 ? 1 / phase_.variance[i] : 0;
+        for (std::int64_t t = 0; t < n; ++t) {
             const std::int64_t e = record_.entry[t];
             const bool diffuse = t < diffuse_steps && record_.diffuse_variance[t] > 0;
-            return record_.count[e] > 0 && !diffuse && record_.variance[e] > 0 ? 1 / record_.variance[e] : 0.0;
+            if (record_.count[e] > 0 && !diffuse && record_.variance[e] > 0) weights[early + t] = 1 / record_.variance[e];
+        }
+        const auto innovations = [&](const double* values) {
+            if (regression) {
+                refilter_augmented(s, values, phase_, first, mean);
+                phase_.rest.mean = mean.data();
+            }
+            refilter(regression ? phase_.rest : s, values + (time_ - n), record_);
+            std::vector<double> errors = first;
+            errors.insert(errors.end(), record_.error.begin(), record_.error.begin() + n);
+            return errors;
         };
-        for (std::int64_t t = 0; t < n; ++t) {
-            const double w = weight(t);
-            if (w == 0) continue;
+        const std::vector<double> own = innovations(y_);
+        std::vector<std::vector<double>> errors;
+        for (int j = 0; j < columns_; ++j) errors.push_back(innovations(regressors_.data() + j * time_));
+        std::fill(information.begin(), information.end(), 0);
+        for (std::int64_t t = 0; t < size; ++t) {
+            if (weights[t] == 0) continue;
             for (int i = 0; i < columns_; ++i) {
-                product[i] += errors[i * n + t] * w * own[t];
-                for (int j = 0; j < columns_; ++j) information[i * columns_ + j] += errors[i * n + t] * w * errors[j * n + t];
+                product[i] += errors[i][t] * weights[t] * own[t];
+                for (int j = 0; j < columns_; ++j) information[i * columns_ + j] += errors[i][t] * weights[t] * errors[j][t];
             }
         }
         solve(product);
-        std::vector<double> left(y_, y_ + n);
+        left_.assign(y_, y_ + time_);
         for (int j = 0; j < columns_; ++j)
-            for (std::int64_t t = 0; t < n; ++t) left[t] -= beta[j] * regressors_[j * n + t];
-        refilter(s, left.data(), record_);
+            for (std::int64_t t = 0; t < time_; ++t) left_[t] -= beta[j] * regressors_[j * time_ + t];
+        const std::vector<double> without = innovations(left_.data());
         double squares = 0;
-        for (std::int64_t t = 0; t < n; ++t) squares += record_.error[t] * record_.error[t] * weight(t);
+        for (std::int64_t t = 0; t < size; ++t) squares += without[t] * without[t] * weights[t];
+        if (regression) augment(s, left_.data(), phase_, true);
         return squares;
     }
 
@@ -571,13 +659,16 @@ private:
     }
 
     Kind kind_;
-    const double* y_;
+    const double *y_, *x_;
     std::int64_t time_;
     int columns_;
     std::vector<int> present_;
     std::vector<double> regressors_, identity_, zeros_;
     Matrices matrices_, above_, below_;
     Record record_;
+    Augmented phase_;
+    std::vector<double> left_;
+    bool by_regression_ = false;
 };
 
 using Input = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inorder.errors import ConfigError, ShapeError
-from inorder.kernels import kalman
+from inorder.errors import ConfigError, ForecastError, ShapeError
+from inorder.kernels import kalman, structural
 from inorder.kernels.kalman import FILTERED, SMOOTHED, kalman_filter, kalman_filters, kalman_smoother, kalman_smoothers, simulation_smoother, state_space
 from inorder.textbook import kalman as textbook
 
@@ -392,3 +392,121 @@ def test_the_square_root_form_keeps_digits_that_covariances_lose():
     exact = np.array(P, dtype=np.float64)
     worst = {form: np.abs(kalman_filter([[1.0, 2.0]], system, form=form).filtered_covariance[0] / exact - 1).max() for form in ("covariance", "square-root")}
     assert worst["square-root"] < 1e-4 < worst["covariance"]
+
+
+# --- digits that the covariances lose ---
+
+
+def long_season(season: int, harmonics: int, time: int, variances=(1.0, 0.1, 0.001, 0.001)):
+    """A level, a slope and a season, all diffuse, and a series with gaps in its first seasons.   harmonics: 0 = a dummy season."""
+    seasonal = structural.TRIGONOMETRIC if harmonics else structural.DUMMY
+    kind = structural.Kind(trend=structural.LINEAR, seasonal=seasonal, season_length=season, harmonics=harmonics)
+    rng = np.random.default_rng(season + harmonics)
+    y = 3 * np.sin(2 * np.pi * np.arange(time) / season) + 0.3 * rng.normal(size=time).cumsum() + rng.normal(size=time)
+    y[rng.uniform(size=time) < 0.1] = NAN
+    y[season // 3 : season // 2] = NAN
+    return y[:, None], structural.matrices(kind, np.array([*variances, 0, 0, 1, 0, 0]))
+
+
+def dense_signal(y: np.ndarray, system: kalman.System):
+    """Log-likelihood, and mean and variance of Z·α[t], by generalised least squares on all of y at once."""
+    z, T, spread = system.design[0, 0], system.transition[0], np.diag(system.state_covariance[0])
+    time, moved = len(y), np.flatnonzero(spread)
+    weights = np.empty((time, len(z)))  # Z·T^t
+    weights[0] = z
+    for t in range(1, time):
+        weights[t] = weights[t - 1] @ T
+    G = np.zeros((time, time, len(moved)))
+    for t in range(1, time):
+        G[t, :t] = weights[t - 1 :: -1][:, moved] * np.sqrt(spread[moved])
+    signal = np.einsum("tsj,usj->tu", G, G, optimize=True)
+    there = ~np.isnan(y[:, 0])
+    omega = signal[np.ix_(there, there)] + system.observation_covariance[0, 0, 0] * np.eye(int(there.sum()))
+    X, all_rows = (weights @ system.directions.T)[there], weights @ system.directions.T
+    solved = np.linalg.solve(omega, np.column_stack([X, y[there]]))
+    information = X.T @ solved[:, :-1]
+    delta = np.linalg.solve(information, X.T @ solved[:, -1])
+    error = y[there, 0] - X @ delta
+    across = np.linalg.solve(omega, signal[there]).T
+    left = all_rows - across @ X
+    variance = np.diag(signal) - np.einsum("ij,ij->i", across, signal[:, there]) + np.einsum("ij,ij->i", left @ np.linalg.inv(information), left)
+    determinants = np.linalg.slogdet(omega)[1] + np.linalg.slogdet(information)[1]
+    loglik = -0.5 * (there.sum() * np.log(2 * np.pi) + determinants + error @ np.linalg.solve(omega, error))
+    return loglik, all_rows @ delta + across @ error, variance
+
+
+@pytest.mark.parametrize("season, harmonics", [(24, 3), (24, 12), (48, 2), (48, 6), (96, 3), (96, 6), (144, 2), (144, 6), (24, 0), (96, 0), (144, 0)])
+def test_a_long_season_keeps_its_digits(season, harmonics):
+    y, system = long_season(season, harmonics, 3 * season)
+    loglik, mean, variance = dense_signal(y, system)
+    done, back = kalman_smoothers([y], [system])[0]
+    z = system.design[0, 0]
+    assert done.loglik == pytest.approx(loglik, abs=1e-6)
+    np.testing.assert_allclose(back.state @ z, mean, atol=1e-6)
+    np.testing.assert_allclose(np.einsum("i,tij,j->t", z, back.state_covariance, z), variance, rtol=1e-6)
+    np.testing.assert_allclose(done.predicted[-1], done.last)
+    assert np.linalg.eigvalsh(back.state_covariance).min() > -1e-8
+
+
+@pytest.mark.parametrize("variances", [(1.0, 0.1, 0.001, 0.001), (1.0, 0.0, 0.0, 0.001), (0.5, 0.3, 0.01, 0.0)])
+def test_the_start_by_regression_is_dense_conditioning_in_all_that_it_gives(variances):
+    y, system = long_season(36, 4, 108, variances)
+    plain = kalman_smoother(y, system, form="covariance")
+    loglik, answers = dense(y, system)
+    done, back = kalman_smoothers([y], [system])[0]
+    assert np.abs(plain.state_covariance - back.state_covariance).max() > 0.1  # the covariance form is lost here, so another was taken
+    assert done.loglik == pytest.approx(loglik, abs=1e-8)
+    state, covariance, lagged = blocks(*answers["state"], len(system.mean))
+    np.testing.assert_allclose(back.state, state[:-1], atol=1e-7)
+    np.testing.assert_allclose(back.state_covariance, covariance[:-1], atol=1e-6)
+    np.testing.assert_allclose(back.lagged_covariance[:-1], lagged[: len(y) - 1], atol=1e-6)
+    for kind, size in (("noise", 1), ("disturbance", len(system.mean))):
+        mean, covariance, _ = blocks(*answers[kind], size)
+        np.testing.assert_allclose(getattr(back, kind), mean, atol=1e-7)
+        np.testing.assert_allclose(getattr(back, kind + "_covariance"), covariance, atol=1e-6)
+
+
+def test_draws_keep_their_digits_with_a_long_season():
+    y, system = long_season(48, 6, 144)
+    _, mean, variance = dense_signal(y, system)
+    draws = simulation_smoother(y, system, 400, seed=1, threads=2) @ system.design[0, 0]
+    np.testing.assert_allclose((draws.mean(axis=0) - mean) / np.sqrt(variance), 0, atol=5 / np.sqrt(400))
+    np.testing.assert_array_equal(draws[:3], simulation_smoother(y, system, 400, seed=1)[:3] @ system.design[0, 0])
+
+
+def test_without_a_compiler_lost_digits_are_said(monkeypatch):
+    y, system = long_season(48, 6, 144)
+    monkeypatch.setattr(kalman, "extension", None)
+    monkeypatch.setattr(kalman, "warn_uncompiled", lambda: None)
+    with pytest.raises(ForecastError, match="lose their digits"):
+        kalman_smoother(y, system)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_start_by_regression_with_two_series_and_changing_matrices(first):
+    """Correlated noise, elements missing here and there, intercepts and a design that change, and whether the first row is there or not."""
+    _, one = long_season(36, 4, 108)
+    rng = np.random.default_rng(4)
+    time, m = 60, len(one.mean)
+    design = np.stack([np.repeat(one.design[0], time, axis=0), np.repeat(one.design[0] * 0.5, time, axis=0)], axis=1)
+    design[:, 1, 1] += rng.normal(size=time) * 0.01
+    system = state_space(
+        design, one.transition[0], one.state_covariance[0], [[1.0, 0.4], [0.4, 0.8]],
+        observation_intercept=rng.normal(size=(time, 2)), state_intercept=rng.normal(size=m) * 0.01,
+    )  # fmt: skip
+    y = observations(rng, time, 2, 0.2)
+    y[0] = [0.3, -0.2] if first else NAN
+    plain = kalman_smoother(y, system, form="covariance")
+    loglik, answers = dense(y, system)
+    done, back = kalman_smoothers([y], [system])[0]
+    assert np.abs(plain.state_covariance - back.state_covariance).max() > 0.01
+    assert done.loglik == pytest.approx(loglik, abs=1e-7)
+    state, covariance, lagged = blocks(*answers["state"], m)
+    size = np.abs(state).max()
+    np.testing.assert_allclose(back.state, state[:-1], atol=1e-7 * size)
+    np.testing.assert_allclose(back.state_covariance, covariance[:-1], rtol=1e-6, atol=1e-6 * np.abs(covariance).max())
+    np.testing.assert_allclose(back.lagged_covariance, lagged, rtol=1e-6, atol=1e-6 * np.abs(covariance).max())
+    for kind, width in (("noise", 2), ("disturbance", m)):
+        mean, covariance, _ = blocks(*answers[kind], width)
+        np.testing.assert_allclose(getattr(back, kind), mean, atol=1e-6)
+        np.testing.assert_allclose(getattr(back, kind + "_covariance"), covariance, atol=1e-6)

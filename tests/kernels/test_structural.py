@@ -174,3 +174,58 @@ def test_what_does_not_fit_is_said():
         structural.matrices(Kind(), np.ones(3))
     with pytest.raises(ShapeError, match=r"`x` \(3, 1\)"):
         structural.fit(Kind(trend=NONE), np.ones(4), np.ones((3, 1)))
+
+
+@compiled
+def test_the_likelihood_of_a_long_season_is_that_of_all_rows_at_once_and_its_score_is_exact():
+    """Slow harmonics look alike at first: the diffuse start is a regression. Beside generalised least squares on all rows."""
+    from tests.kernels.test_kalman import dense_signal, long_season
+
+    y, _ = long_season(48, 6, 144)
+    for kind in (
+        Kind(trend=LINEAR, seasonal=TRIGONOMETRIC, season_length=48, harmonics=6),
+        Kind(trend=DAMPED, seasonal=TRIGONOMETRIC, season_length=48, harmonics=6),
+    ):
+        z = np.array([0.0, -1.5, -5.0, -6.0, 1.0][: kind.sought])
+        value, gradient = score(kind, y[:, 0], np.empty((144, 0)), z)
+        h = 1e-4 * np.eye(len(z))
+        numeric = [(score(kind, y[:, 0], np.empty((144, 0)), z + step)[0] - score(kind, y[:, 0], np.empty((144, 0)), z - step)[0]) / 2e-4 for step in h]
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-5)
+    found = structural.fit(Kind(trend=LINEAR, seasonal=TRIGONOMETRIC, season_length=48, harmonics=6), y[:, 0])
+    system = structural.matrices(Kind(trend=LINEAR, seasonal=TRIGONOMETRIC, season_length=48, harmonics=6), found.parameters)
+    assert found.loglik == pytest.approx(dense_signal(y, system)[0], abs=1e-6)
+
+
+@compiled
+def test_covariates_beside_a_long_season():
+    from tests.kernels.test_kalman import dense_signal, long_season
+
+    y, _ = long_season(48, 6, 144)
+    kind, x = Kind(trend=LINEAR, seasonal=TRIGONOMETRIC, season_length=48, harmonics=6), columns(144)
+    found = structural.fit(kind, y[:, 0] + x @ [2.0, -1.0], x)
+    np.testing.assert_allclose(found.beta, [2.0, -1.0], atol=4 * found.beta_errors.max())
+    z = np.array([0.0, -1.5, -5.0, -6.0])
+    _, gradient = score(kind, y[:, 0], x, z)
+    h = 1e-4 * np.eye(4)
+    numeric = [(score(kind, y[:, 0], x, z + step)[0] - score(kind, y[:, 0], x, z - step)[0]) / 2e-4 for step in h]
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-5)
+    system = structural.matrices(kind, found.parameters)
+    at_beta = dense_signal((y[:, 0] + x @ ([2.0, -1.0] - found.beta))[:, None], system)[0]
+    assert found.loglik == pytest.approx(at_beta, abs=1e-6)
+
+
+@compiled
+def test_a_long_series_is_searched_to_its_end():
+    """The first steps are taken on a stretch; the end is a maximum of the whole."""
+    y = series(2400, missing=False)
+    kind = Kind(trend=LINEAR, seasonal=DUMMY, season_length=4)
+    found = structural.fit(kind, y)
+    variances = found.parameters[:4]
+    moving = variances > 0
+    z = np.where(moving, np.log(np.where(moving, variances, 1.0)), -1e9)
+    _, gradient = score(kind, y, np.empty((2400, 0)), z)
+    assert np.abs(gradient[moving]).max() < 1e-3
+    for k in np.flatnonzero(~moving):  # and what is zero would not gain
+        nudged = z.copy()
+        nudged[k] = z[moving].max() - 14
+        assert score(kind, y, np.empty((2400, 0)), nudged)[0] < found.loglik + 1e-3
