@@ -106,7 +106,7 @@ class StructuralModel(LikelihoodModel):
         fitted = np.where(known, forecast, np.nan)
         after = self.system._replace(mean=done.last, covariance=done.last_covariance, directions=done.remaining)
         time = before.time + len(y)
-        unsettled = self._alike and time == len(values) <= MOST_ROWS and not self._settled(after)
+        unsettled = self._alike and time == len(values) <= MOST_ROWS and (time < self._alike_rows or not self._settled(after))
         return self._outside(fitted, before.time), StructuralState(*after[-3:], time, values if unsettled else np.empty(0))
 
     def forecast(self, state: StructuralState, horizon: int) -> Floats:
@@ -236,27 +236,13 @@ class StructuralModel(LikelihoodModel):
         return len(start.directions) == 0 and largest <= SETTLED * (float(z @ start.covariance @ z) + noise)
 
     def _filter(self, y: Values, state: StructuralState, outputs: tuple[str, ...]) -> tuple[Filtered, Values]:
-        """The filter over the early observations that a state carries and over y, and both of them, inside.
-
-        Where the season's places look alike, its first rows go by the square-root form, whose roots keep twice as many digits.
-        """
+        """The filter over the early observations that a state carries and over y, and both of them, inside."""
         values, start = self._inside(y, state.time), self.system
         if len(state.early):
             values = np.concatenate([state.early, values])
         else:
             start = start._replace(mean=state.mean, covariance=state.covariance, directions=state.directions)
-        if not self._alike or self._settled(start):
-            return kalman_filters([values], [start], outputs=outputs)[0], values
-        first = self._alike_rows
-        done = kalman_filters([values[:first]], [start], form="square-root", outputs=outputs)[0]
-        if len(values) <= first:
-            return done, values
-        rest = start._replace(mean=done.last, covariance=done.last_covariance, directions=done.remaining)
-        if not self._settled(rest):
-            return kalman_filters([values], [start], form="square-root", outputs=outputs)[0], values
-        then = kalman_filters([values[first:]], [rest], outputs=outputs)[0]
-        joined: dict[str, Any] = {name: np.concatenate([getattr(done, name)[:first], getattr(then, name)]) for name in outputs}
-        return done._replace(**joined, last=then.last, last_covariance=then.last_covariance, remaining=then.remaining), values
+        return kalman_filters([values], [start], outputs=outputs)[0], values
 
     def _inside(self, y: Values, time: int) -> Values:
         return (y / self.unit - self.centre) / self.spread - self._event_effects(time, len(y))
