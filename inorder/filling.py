@@ -3,9 +3,13 @@
     E(y[t] | all of y),   Var(y[t] | all of y) = Z·P[t]·Z' + σ²     from the smoother of a structural model
 
 The model (level, slope and season, fitted by maximum likelihood) is tried on the values and, where all are above zero, on their
-logarithms; the likelihood decides. Both are fitted to y over its geometric mean, for which the Jacobian of the logarithms, −Σ log y, is zero:
-so the choice does not depend on units, though a diffuse start takes observations from a likelihood. Irregular series are given values at chosen times
-by `ContinuousTime.predict_at` instead. A season that is neither named nor known from the stamps is sought in the values.
+logarithms; the likelihood of y over its geometric mean g decides, for which the Jacobian of the logarithms, −Σ log(y/g), is zero: so the
+choice does not depend on units, though a diffuse start takes d of the n observations from a likelihood,
+
+    log L(y/g) = log L(y) + (n − d)·log g
+
+A season that is neither named nor known from the stamps is sought in the values. Irregular series are given values at chosen times by
+`ContinuousTime.predict_at` instead.
 
 Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §4.10; Box & Cox 1964, An analysis of transformations, §3.
 """
@@ -29,8 +33,6 @@ from inorder.metrics.score import level_name
 from inorder.typing import Floats, Values
 
 TRANSFORMS = ("auto", "none", "log")
-LARGEST = float(np.finfo(np.float64).max)
-LOG_LARGEST = float(np.log(LARGEST))
 SHARE = 0.999  # of the range of floats, beyond which an exponential is held
 
 
@@ -167,22 +169,23 @@ def _fill_one(
     present = np.flatnonzero(~np.isnan(y))
     if len(present) == 0:
         raise ForecastError("The series has no observation, so nothing is known of its gaps.")
-    size = float(np.exp(np.mean(np.log(y[present])))) if "log" in transforms else 1.0
-    z = y[present[0] :] / size
-    models = []
+    z = y[present[0] :]
+    models, logliks = [], []
     for k, transform in enumerate(transforms):
-        models.append(_model(np.log(z) if transform == "log" else z, settings, season_length))
+        model = _model(np.log(z) if transform == "log" else z, settings, season_length)
+        models.append(model)
+        logliks.append(model.loglik)
+        if "log" in transforms and transform == "none":
+            logliks[-1] += (model.observations - model.form.diffuse) * float(np.mean(np.log(y[present])))
         if done:
             done(k + 1)
-    best = max(range(len(models)), key=lambda k: models[k].loglik)
+    best = int(np.argmax(logliks))
     logarithm = transforms[best] == "log"
     mean, deviation = models[best].smooth(np.log(z) if logarithm else z)
     found = np.concatenate([mean[None], normal_quantiles(mean, deviation, probabilities)])
     if logarithm:
-        limit, middle = SHARE * LOG_LARGEST, float(np.log(size))
-        found = np.exp(np.clip(found + middle, -limit, limit))
-    else:
-        found = np.clip(found, -LARGEST / max(size, 1.0), LARGEST / max(size, 1.0)) * size
+        limit = SHARE * float(np.log(np.finfo(np.float64).max))
+        found = np.exp(np.clip(found, -limit, limit))
     whole = np.full((len(found), len(y)), np.nan)
     whole[:, present[0] :] = found
     return whole
