@@ -172,6 +172,8 @@ def predict(
     horizon: Horizon = None,
     levels: Levels = "0.8,0.95",
     intervals: Intervals = "auto",
+    samples: Annotated[int, typer.Option(help="Sample paths to draw, one column each.")] = 0,
+    seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="A .csv, .parquet or .json file; standard output as CSV if not given.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -196,6 +196,8 @@ def compare_forecast(
 
     if all(row["selection"] is None for row in table):
         notes.append(unranked(by, absolute))
+    if without := [name for name, one in forecasters.items() if not getattr(one, "covariates", True)] if series.future else []:
+        notes.append(f"These models take no covariates, so {', '.join(sorted(series.future))} plays no part in them: {', '.join(without)}.")
     fitted = fit_winners(table, forecasters, series, keep, clock, notes)
     winner = next(iter(fitted))
     return Comparison(

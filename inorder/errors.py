@@ -17,6 +17,7 @@ A message is one plain sentence, or two: what was expected, what came, where, wh
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -65,8 +66,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
 
     >>> print(unknown("model", "lstmm", ["gru", "lstm", "naive"]))
     Model "lstmm" is unknown. Did you mean "lstm"? Known: gru, lstm, naive.
+    >>> print(unknown("model", "AutoETS", ["auto-ets", "ets"]))  # written as a class is
+    Model "AutoETS" is unknown. Did you mean "auto-ets"? Known: auto-ets, ets.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    plain = {re.sub(r"[^a-z0-9]", "", one.lower()): one for one in known}
+    near = [plain[one] for one in difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, n=1)]
     hint = f' Did you mean "{near[0]}"?' if near else ""
     return ConfigError(f'{kind[0].upper()}{kind[1:]} "{name}" is unknown.{hint} Known: {", ".join(known)}.')

@@ -213,7 +213,15 @@ def _work(chunks: Chunks, plan: Plan, workers: int | None, engine: str) -> Itera
 
 
 def predict_to_parquet(
-    fitted: Fitted, path: str | Path, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", seed: int = 0, chunk: int = 1000
+    fitted: Fitted,
+    path: str | Path,
+    horizon: int,
+    levels: Sequence[float] = DEFAULT_LEVELS,
+    *,
+    intervals: str = "auto",
+    samples: int = 0,
+    seed: int = 0,
+    chunk: int = 1000,
 ) -> dict[str, str]:
     """Write the forecast of a fitted panel as one Parquet file, in memory that does not grow with the number of series; the errors by series.
 
@@ -229,7 +237,7 @@ def predict_to_parquet(
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         for i, part in enumerate(parts):
             try:
-                forecast = part.predict(horizon, levels, intervals=intervals, seed=seed)
+                forecast = part.predict(horizon, levels, intervals=intervals, samples=samples, seed=seed)
             except ForecastError as error:  # none of this part has a forecast
                 if not isinstance(part, LocalFitted) or len(part.errors) < len(part.history):
                     raise

@@ -6,7 +6,6 @@ model.save("runs/sales");  inorder.load("runs/sales").predict(12)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from inorder.backtest import DECILES, Clock, fold_of, forecast_fold, naive2_means, score
+from inorder.backtest import DECILES, Clock, Fold, fold_of, forecast_fold, naive2_means, score
 from inorder.bundle import read_bundle
 from inorder.comparison import compare_forecast, seeded
 from inorder.data.continuing import rows_after
 from inorder.data.series import Series, extend, read_series
 from inorder.errors import BundleError, ConfigError, SeriesError
-from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecaster, Progress, check_whole
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, Progress, check_whole
 from inorder.forecast.intervals import check_levels
 from inorder.metrics.score import Score, signature
 from inorder.tasks.registry import TASKS
@@ -104,8 +103,8 @@ def evaluate_forecast(
     """Scores of a fitted forecaster on rows that it has not seen: those of `data` that come after its history.
 
     horizon: steps ahead; None = all newer rows in one forecast.   step: rows between origins, None = horizon; at each later
-    origin the rows before it are taken in by `update`, without fitting again. The scores are those of the leaderboard, and like there
-    means over the origins. Where a series of a panel has fewer newer rows than another, what it lacks counts as missing.
+    origin the rows before it are taken in by `update`, without fitting again. The scores are those of the leaderboard, over the steps of
+    all origins together, so that roots and ratios are taken once. Where a series of a panel has fewer newer rows than another, what it lacks counts as missing.
     Raises SeriesError where nothing is newer.
     """
     new = newer(fitted, data, **reading)
@@ -129,17 +128,20 @@ def evaluate_forecast(
             at = replace(fitted, history=training) if training.ahead else fitted  # future covariates are known at the origin
         plan.append(fold_of(f"origin {origin}", whole, training, horizon))
         forecasts.append(forecast_fold(at, plan[-1], sorted({*DECILES, *levels})))
-    scores = [score(fold, made, levels, rival) for fold, made, rival in zip(plan, forecasts, naive2_means(plan), strict=True)]
-    return {key: _mean([one[key] for one in scores]) for key in scores[0]}
+    scores = score(joined_folds(plan), joined_forecasts(forecasts), levels, np.concatenate(naive2_means(plan), axis=1))
+    if len(plan) == 1:
+        return scores
+    return {key: Score(one.name, one.value, signature(origins=len(plan), **{**one.parts, "inorder": None})) for key, one in scores.items()}
 
 
-def _mean(scores: Sequence[Score]) -> Score:
-    """The mean of one score over the origins where it is defined; the signature counts them."""
-    if len(scores) == 1:
-        return scores[0]
-    known = [one.value for one in scores if math.isfinite(one.value)]
-    parts: dict[str, Any] = dict(scores[0].parts)
-    parts.pop("inorder", None)
-    if missing := sum(int(one.parts.get("missing", 0)) for one in scores):
-        parts["missing"] = missing
-    return Score(scores[0].name, sum(known) / len(known) if known else math.nan, signature(origins=len(known), **parts))
+def joined_folds(plan: Sequence[Fold]) -> Fold:
+    """All origins as one fold, the steps of each after those of the one before; the training part is that of the first."""
+    truth, index = (np.concatenate([getattr(fold, name) for fold in plan], axis=1) for name in ("truth", "index"))
+    return replace(plan[0], truth=truth, index=index)
+
+
+def joined_forecasts(made: Sequence[Forecast]) -> Forecast:
+    """The forecasts from all origins side by side, as those of one fold."""
+    lower = {level: np.concatenate([one.lower[level] for one in made], axis=-1) for level in made[0].lower}
+    upper = {level: np.concatenate([one.upper[level] for one in made], axis=-1) for level in made[0].upper}
+    return replace(made[0], mean=np.concatenate([one.mean for one in made], axis=-1), lower=lower, upper=upper)

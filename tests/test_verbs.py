@@ -100,9 +100,21 @@ class TestEvaluate:
             fold = fold_of("", y, y.head(leave), 12)
             wanted.append(score(fold, at.predict(12, sorted({*DECILES, 0.5})), (0.5,), naive2_means([fold])[0]))
         assert set(scores) == set(wanted[0])
+        scale = np.abs(history.values[12:] - history.values[:-12]).mean()
         for key, one in scores.items():
-            assert one.value == pytest.approx(np.mean([fold[key].value for fold in wanted]), rel=1e-12), key
+            values = [fold[key].value for fold in wanted]
+            if key == "rmse":
+                assert one.value == pytest.approx(np.sqrt(np.mean(np.square(values))), rel=1e-12)
+            elif key == "mase":
+                assert one.value == pytest.approx(scores["mae"].value / scale, rel=1e-12)
+            elif key != "owa":
+                assert one.value == pytest.approx(np.mean(values), rel=1e-12), key
             assert one.parts["origins"] == "2"
+
+    @pytest.mark.parametrize("horizon", [1, 3, 12])
+    def test_naive2_scores_one_on_owa_whatever_the_origins(self, horizon: int) -> None:
+        y = read_series("air-passengers")
+        assert evaluate(fit("forecast", y.head(12), "naive2"), y, horizon=horizon)["owa"].value == pytest.approx(1, abs=0.05)
 
     def test_the_same_numbers_as_a_backtest_without_refit(self) -> None:
         y = read_series("air-passengers")
@@ -126,9 +138,8 @@ class TestEvaluate:
         errors = [np.abs(a[60:62] - a[59]).mean(), np.abs(b[58:62] - b[57]).mean()]
         assert scores["mae"].value == pytest.approx(np.mean(errors)) and scores["mae"].parts["missing"] == "2"
         rolling = evaluate(model, data, horizon=1)
-        steps = [np.mean([abs(a[60 + k] - a[59 + k]), abs(b[58 + k] - b[57 + k])]) for k in range(2)]
-        steps += [abs(b[58 + k] - b[57 + k]) for k in range(2, 4)]
-        assert rolling["mae"].value == pytest.approx(np.mean(steps)) and rolling["mae"].parts["origins"] == "4"
+        errors = [np.abs(np.diff(a[59:62])).mean(), np.abs(np.diff(b[57:62])).mean()]
+        assert rolling["mae"].value == pytest.approx(np.mean(errors)) and rolling["mae"].parts["origins"] == "4"
 
     def test_a_gap_after_the_history_moves_nothing(self) -> None:
         y = read_series("air-passengers")

@@ -153,6 +153,8 @@ def predict(
     horizon: int | None,
     levels: str,
     intervals: str,
+    samples: int,
+    seed: int,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -175,11 +177,11 @@ def predict(
     if out is not None and out.suffix == ".parquet":
         from inorder.panel import predict_to_parquet
 
-        for name, reason in predict_to_parquet(fitted, out, steps, parse_levels(levels), intervals=intervals).items():
+        for name, reason in predict_to_parquet(fitted, out, steps, parse_levels(levels), intervals=intervals, samples=samples, seed=seed).items():
             if not quiet:
                 complain(f"{name}: {reason}")
         return
-    forecast = fitted.predict(steps, parse_levels(levels), intervals=intervals)
+    forecast = fitted.predict(steps, parse_levels(levels), intervals=intervals, samples=samples, seed=seed)
     if not quiet:
         for name, reason in forecast.errors.items():
             complain(f"{name}: {reason}")

@@ -235,7 +235,7 @@ def _names(history: Series, table: Table, given: Mapping[str, Any], following: b
         roles = find_roles(table, Options(**{role: given.get(role, found.get(role)) for role in ("id", "time")}))
         raise SeriesError(
             f'{table.source} has no column "{missing}", of which the history is made; it has "{roles.values[0]}". '
-            f"Pass --value {roles.values[0]} if that is meant, or rename the column."
+            f"Pass --value {roles.values[0]} if that is meant, or rename the column. Rows to come need it too, empty, beside what is known of them."
         )
     return found
 
@@ -255,4 +255,19 @@ def rows_after(history: Series, data: Any, reading: Mapping[str, Any]) -> Series
     missing = [name for i, name in enumerate(history.ids) if i not in known]
     if missing:
         raise SeriesError(f'{new.source} has no series "{missing[0]}"; the model was fitted to {len(history)} series and needs them all.')
-    return newer_rows(history, new)
+    found = newer_rows(history, new)
+    return rows_to_come(history, found) if found is not None and history.future and np.isnan(found.values).all() else found
+
+
+def rows_to_come(history: Series, new: Series) -> Series:
+    """Rows without any value, as what is known of the future covariates after the history: no rows, and their columns as `ahead`.
+
+    Left as they are where they do not follow the history step by step, all series alike.
+    """
+    steps = int(new.lengths[0])
+    places = [i for i in positions(history, new) if i is not None]
+    if set(places) != set(range(len(history))) or set(new.future) != set(history.future) or (new.lengths != steps).any():
+        return new
+    if any((check_steps(history, i, new.source, new.stamps(j)) != np.arange(1, steps + 1)).any() for j, i in enumerate(places)):
+        return new
+    return new._rows(np.zeros(0, dtype=np.int64), 0 * new.lengths, np.arange(len(new)), {name: x.reshape(-1, steps) for name, x in new.future.items()})

@@ -33,5 +33,8 @@ def future_ahead(history: Series, horizon: int) -> Floats:
         steps = history.ahead[name].shape[1] if name in history.ahead else 0
         if steps < horizon:
             what = f'{horizon} values of the future covariate "{name}" after the last observation'
-            raise ForecastError(f"A forecast of {horizon} steps needs {what}; there are {steps}.")
+            raise ForecastError(
+                f"A forecast of {horizon} steps needs {what}; there are {steps}. Give a file of the rows to come, with empty values: "
+                "inorder predict BUNDLE FILE, or `update` in Python."
+            )
     return np.stack([history.ahead[name][:, :horizon] for name in names], axis=2) if names else np.zeros((len(history), horizon, 0))

@@ -101,7 +101,7 @@ def _places(series: Series, new: Series) -> dict[int, int]:
 def _joined(series: Series, new: Series, i: int, j: int | None) -> dict[Any, NDArray[Any]]:
     """Index, values and covariates of one series with its new rows and what is missing between."""
     old = slice(series.offsets[i], series.offsets[i + 1])
-    if j is None:
+    if j is None or not new.lengths[j]:
         rows: dict[Any, Any] = {"index": series.index[old], "values": series.values[old]}
         return {**rows, **{(role, name): getattr(series, role)[name][old] for role in ("past", "future") for name in getattr(series, role)}}
     fresh = slice(new.offsets[j], new.offsets[j + 1])

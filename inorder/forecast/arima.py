@@ -43,9 +43,10 @@ from inorder.typing import Floats, Values
 
 LARGEST = float(np.finfo(np.float64).max)
 EPSILON = float(np.finfo(np.float64).eps)
-NEAR = 1.01  # modulus of a root that a search refuses and a note names
+HELD = 1.01  # modulus that no root falls short of in a search
+NEAR = 1.015  # and below which a note names it
 STEP = 1e-4  # of the differences of the gradient
-TABLE = ("p", "q", "P", "Q", "constant", "loglik", "criterion", "refused")
+TABLE = ("p", "q", "P", "Q", "constant", "loglik", "criterion")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class ARIMAModel(LikelihoodModel):
     """p, d, q, P, D, Q, season_length: the orders.   coefficients_: φ, θ, Φ, Θ one after the other, `errors` their standard errors.
     constant: 1 where there is one.   mean: μ in units of `scale`, and its standard error.   scale: a power of two by which the filter divides the series.
     beta: (covariates,) and its standard errors; 0 and NaN for a covariate that was left out, because it depends on the others.
-    sigma: √(Σ v²/F / n) in the units of the series.   table: (models, 8) every model that was tried, as in TABLE.   complete: 0 where the time ran out.
+    sigma: √(Σ v²/F / n) in the units of the series.   table: (models, 7) every model that was tried, as in TABLE.   complete: 0 where the time ran out.
     """
 
     p: int
@@ -169,7 +170,7 @@ class ARIMAModel(LikelihoodModel):
         if len(self.table) > 1:
             table = self.table[np.argsort(self.table[:, 6], kind="stable")]
             columns: dict[str, list[Any]] = {name: table[:, i].astype(int).tolist() for i, name in enumerate(TABLE[:4])}
-            columns.update(constant=(table[:, 4] > 0).tolist(), loglik=table[:, 5].tolist(), criterion=table[:, 6].tolist(), refused=(table[:, 7] > 0).tolist())
+            columns.update(constant=(table[:, 4] > 0).tolist(), loglik=table[:, 5].tolist(), criterion=table[:, 6].tolist())
             found["candidates"] = columns
         return found
 
@@ -251,13 +252,13 @@ class AutoARIMA(LocalForecaster):
 
         φ(B)·Φ(Bˢ)·(w[t] − μ) = θ(B)·Θ(Bˢ)·e[t],   w = (1 − B)ᵈ·(1 − Bˢ)ᴰ·y
 
-    criterion: "aicc", "aic" or "bic".   stepwise: from a few models to the neighbours of the best three until none is better; False tries all.
+    criterion: "aicc", "aic" or "bic".   stepwise: from a few models to the neighbours of the best four until none is better; False tries all.
     max_p, max_q, max_P, max_Q: largest orders, in short series less; max_order: of their sum.
     d, D: the number of differences; None = by tests, at most max_d and max_D.   test: "kpss", "adf" or "pp".
     seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1.
     seconds: time for one series, after which the best model so far is taken; None = no limit. (With a limit, a repeated fit may find another model.)
-    Models with a root of modulus below 1.01, each polynomial in powers of its own lag, are refused; seasonal MA parts are held just inside instead,
-    since a season that is almost fixed belongs there. `describe()["candidates"]` has all that were tried.
+    No root comes nearer to the origin than a modulus of 1.01, each polynomial in powers of its own lag: where the likelihood would go to the unit circle (a
+    level, trend or season that is almost fixed) the model is taken just inside, rather than lost. `describe()["candidates"]` has all that were tried.
     Source: Hyndman & Khandakar 2008.
 
     >>> from inorder.data.samples import FOLDER
@@ -326,7 +327,7 @@ class AutoARIMA(LocalForecaster):
         largest = Orders(min(self.max_p, few), min(self.max_q, few), P, Q, season)
         constant = None if allowed and self.constant == "auto" else allowed
         estimate = design.choose(
-            largest, constant, max_order=self.max_order, criterion=self.criterion, stepwise=self.stepwise, seconds=self.seconds or kernel.NO_TIME
+            largest, constant, max_order=self.max_order, criterion=self.criterion, stepwise=self.stepwise, modulus=HELD, seconds=self.seconds or kernel.NO_TIME
         )
         return estimate if math.isfinite(estimate.loglik) else None
 

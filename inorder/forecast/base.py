@@ -76,7 +76,7 @@ class Forecast:
         return replace(self, lower={level: self.lower[level] for level in levels}, upper={level: self.upper[level] for level in levels})
 
     def columns(self) -> dict[str, Any]:
-        """The forecast as named columns in long form: id (for a panel), time, mean, lower_80, upper_80, …"""
+        """The forecast as named columns in long form: id (for a panel), time, mean, lower_80, upper_80, …, sample_1, …"""
         names, horizon = self.history.names, self.horizon
         columns: dict[str, Any] = {names.id: np.repeat(self.ids, horizon)} if self.history.panel else {}
         columns[names.time] = self.index.reshape(-1)
@@ -84,6 +84,8 @@ class Forecast:
         for level in self.levels:
             columns[f"lower_{level_name(level)}"] = self.lower[level].reshape(-1)
             columns[f"upper_{level_name(level)}"] = self.upper[level].reshape(-1)
+        if self.samples is not None:
+            columns |= {f"sample_{k + 1}": self.samples[..., k, :].reshape(-1) for k in range(self.samples.shape[-2])}
         return columns
 
     def to_frame(self) -> Any:

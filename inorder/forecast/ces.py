@@ -19,6 +19,8 @@ The recursion is linear, so the error of a forecast is a sum of errors to come, 
 
     v[h] = σ²·(1 + c₁² + … + c²[h−1])
 
+for parameters that are known; intervals are therefore scaled by held-out errors (`inorder.forecast.calibration`).
+
 Source: Svetunkov, Kourentzes & Ord 2022, Complex exponential smoothing, Naval Research Logistics 69; seasons: Svetunkov & Kourentzes 2018,
 Complex exponential smoothing for seasonal time series.
 """
@@ -26,7 +28,7 @@ Complex exponential smoothing for seasonal time series.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,7 @@ import numpy as np
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import LikelihoodModel
 from inorder.forecast.baselines import indices_over_gaps
+from inorder.forecast.calibration import calibrated, check_calibrate, scale_of
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
 from inorder.kernels.ces import KINDS, CESState, fit, forecasts, run
@@ -53,6 +56,7 @@ LARGEST = float(np.finfo(np.float64).max)
 class CESModel(LikelihoodModel):
     """kind: place in "N", "S", "P", "F".   parameters: (4,) α₀, α₁, β₀, β₁ as the recursion takes them: those of "S" are its β.
     centre: k.   level: (2,) l and c, season: (2, season_length) s and z, before the first row.   sigma: standard deviation of the errors.
+    scale: c of the intervals (`inorder.forecast.calibration`); 0 where they are those of the formula.
     """
 
     kind: int
@@ -61,6 +65,7 @@ class CESModel(LikelihoodModel):
     level: Floats
     season: Floats
     sigma: float
+    scale: float = 0.0
 
     @property
     def code(self) -> str:
@@ -95,6 +100,9 @@ class CESModel(LikelihoodModel):
     def quantiles(self, state: CESState, horizon: int, probabilities: Floats) -> Floats | None:
         if math.isnan(self.sigma):
             return None
+        return calibrated(lambda p: self._own_quantiles(state, horizon, p), self.scale, probabilities)
+
+    def _own_quantiles(self, state: CESState, horizon: int, probabilities: Floats) -> Floats:
         with np.errstate(over="ignore"):
             spread = np.minimum(self.sigma * np.sqrt(np.cumsum(self.responses(horizon) ** 2)), LARGEST / 100)
         return normal_quantiles(self.forecast(state, horizon), spread, probabilities)
@@ -112,8 +120,9 @@ class CESModel(LikelihoodModel):
         return dict(zip(PARAMETERS[self.code], values.tolist(), strict=False))
 
     def describe(self) -> dict[str, Any]:
+        scale = {"interval scale": self.scale} if self.scale else {}
         names = {code: name or "none" for name, code in SEASONS.items()}
-        return {"seasonal": names[self.code], **self.coefficients(), "centre": self.centre, "sigma": self.sigma}
+        return {"seasonal": names[self.code], **self.coefficients(), "centre": self.centre, "sigma": self.sigma, **scale}
 
     def describe_state(self, state: CESState) -> dict[str, Any]:
         level = {"level": float(state.level[0]), "potential": float(state.level[1])} if self.code != "S" else {}
@@ -130,6 +139,7 @@ class CES(LocalForecaster):
         A season needs two seasons of rows.
     centre: k, "zero" (as published), "mean" (of the series: what does not follow the news returns to it), or "auto": the one with the least criterion.
     criterion: "aicc", "aic" or "bic". It counts the parameters, the variance and a mean, not the state that is cast back.
+    calibrate: widen or narrow the intervals by the errors that the chosen model, fitted to a first part, made in the rest; False: those of the formula.
     Missing values count as their forecasts.   Raises ForecastError where there are too few observations.
     Source: Svetunkov, Kourentzes & Ord 2022.
 
@@ -142,6 +152,7 @@ class CES(LocalForecaster):
     seasonal: str | None = "auto"
     centre: str = "auto"
     criterion: str = "aicc"
+    calibrate: bool = True
     name = "ces"
     model = CESModel
 
@@ -152,20 +163,23 @@ class CES(LocalForecaster):
             raise unknown("centre", str(self.centre), CENTRES)
         if self.criterion not in CRITERIA:
             raise unknown("criterion", str(self.criterion), CRITERIA)
+        check_calibrate(self.calibrate)
 
     def fit_one(self, y: Values, season_length: int) -> CESModel:
         seasonal = SEASONS if self.seasonal == "auto" else (self.seasonal,)
         centres = ("zero", "mean") if self.centre == "auto" else (self.centre,)
-        models, failure = [], ""
+        models, failure = {}, ""
         for kind in seasonal:
             for centre in centres:
                 try:
-                    models.append(fit_ces(y, SEASONS[kind], season_length, centre))
+                    models[kind, centre] = fit_ces(y, SEASONS[kind], season_length, centre)
                 except ForecastError as error:
                     failure = failure or str(error)
         if not models:
             raise ForecastError(failure)
-        return min(models, key=lambda model: model.criterion(self.criterion))
+        (kind, centre), model = min(models.items(), key=lambda one: one[1].criterion(self.criterion))
+        alone = CES(seasonal=kind, centre=centre, calibrate=False)
+        return replace(model, scale=scale_of(alone, y, season_length)) if self.calibrate else model
 
 
 def fit_ces(y: Values, kind: str, season_length: int, centre: str) -> CESModel:

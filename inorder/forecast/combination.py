@@ -10,29 +10,27 @@ from several origins, and
 with the mean absolute errors and the number of horizons that the part holds, so that little evidence leaves the weights nearly equal.
 Then all members are fitted to the whole series; what is held out for weighing plays no other role, and nothing that comes later is seen.
 
-Intervals are combined in the same way, quantile by quantile, about the combined median. They are too narrow in most series, as a model that was
-chosen and fitted to the series knows it too well; so the errors of the held-out part widen or narrow them,
+Future covariates enter by one regression with ARIMA errors; all members see what it leaves.
 
-    bound = median + c·τ(p)·(quantile(p) − median),    log c = (2·log(1 + 2/√n) + windows·log r) / (2 + windows)
-
-where r is the 80 % quantile of |error| over half the 80 % interval, 1 + 2/√n what series of n observations ask for in general (worth two windows),
-and τ(p) gives tails of Student's t with 5 degrees of freedom. The arithmetic is written out in `inorder.textbook.combination`.
+Intervals are combined in the same way, quantile by quantile, about the combined median, and then widened or narrowed as the errors of the
+held-out part ask for (`inorder.forecast.calibration`). The arithmetic is written out in `inorder.textbook.combination`.
 
 Source: Bates & Granger 1969, The combination of forecasts; Petropoulos & Svetunkov 2020, A simple combination of univariate models, International
-Journal of Forecasting 36; too narrow intervals: Makridakis, Hibon, Lusk & Belhadjali 1987, Confidence intervals.
+Journal of Forecasting 36.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import Model, State, check_whole
+from inorder.forecast.calibration import LARGEST, check_calibrate, fit_part, held_out, interval_scale, usual_horizon, widened
 from inorder.forecast.intervals import power_of_two
 from inorder.forecast.local import LocalForecaster, fit_from
 from inorder.forecast.named import member, written
@@ -40,12 +38,7 @@ from inorder.forecast.packing import CompositeModel
 from inorder.typing import Floats, Values
 
 HOWS = ("mean", "median", "trimmed", "weights")
-SHARE, HORIZONS = 3, 8  # held out for weighing: a third of the series, eight horizons at most
-ORIGINS = 16
-PRIOR, WORTH, BOUNDS = 2.0, 2.0, (0.2, 5.0)  # of the scale of intervals: 1 + 2/√n without evidence, worth two windows of it
-LONGEST = 24  # steps ahead that are learnt for unasked
-DEGREES = 5.0
-LARGEST = float(np.finfo(np.float64).max)
+SMALL = 2.0**-14  # an error by which responses are measured, as a share of the forecast
 LONG = 13  # a season from which seasonal autoregressions forecast better than smoothing does
 
 
@@ -59,12 +52,14 @@ class CombinationState(NamedTuple):
 class CombinationModel(CompositeModel):
     """weights: (members,).   how: its place in HOWS.   scale: c; 0 where intervals are left as they are.
     errors: (members,) mean absolute errors on the held-out part; NaN where none was held out.
+    beta: (covariates,) coefficients of a regression with ARIMA errors; members see what it leaves.
     """
 
     weights: Floats
     how: int
     scale: float
     errors: Floats
+    beta: Floats
 
     def init(self) -> CombinationState:
         return CombinationState(tuple(model.init() for model in self.members))
@@ -120,12 +115,34 @@ class CombinationModel(CompositeModel):
         if np.isnan(made).all(axis=(1, 2)).all():
             return None
         combined = self._combine(made)
-        if not self.scale:
-            return combined[:-1]
-        unit = power_of_two(combined)
-        combined, middle = combined[:-1] / unit, combined[-1] / unit
-        with np.errstate(over="ignore"):
-            return np.asarray(np.clip((middle + self.scale * tails(probabilities)[:, None] * (combined - middle)) * unit, -LARGEST, LARGEST))
+        return widened(combined, self.scale, probabilities) if self.scale else combined[:-1]
+
+    def regression(self) -> Floats:
+        return self.beta
+
+    def simulate(self, state: CombinationState, horizon: int, innovations: Floats) -> Floats:
+        """Paths about the forecast: errors times the scale of the intervals, each going on as it does in the members on average, to first order."""
+        mean = self.forecast(state, horizon)
+        unit = power_of_two(np.append(mean, innovations))
+        errors = (innovations[:, :horizon] / unit) @ self._responses(state, horizon) * (self.scale or 1.0)
+        return np.asarray(np.clip(mean / unit + errors, -LARGEST / unit, LARGEST / unit) * unit)
+
+    def _responses(self, state: CombinationState, horizon: int) -> Floats:
+        """(horizon, horizon) what an error of 1 at each step adds to that step and the later ones: the mean of the members', by differences."""
+        total, weight = np.zeros((horizon, horizon)), 0.0
+        unit = power_of_two(np.nan_to_num(self.forecast(state, horizon)))
+        for share, model, one in zip(self.weights.tolist(), self.members, state.members, strict=True):
+            for size in (SMALL * unit, SMALL):  # an error may be a difference, or a share of what was expected
+                if one is None or not share:
+                    break
+                with np.errstate(all="ignore"):
+                    paths = model.simulate(one, horizon, size * np.vstack([np.zeros(horizon), np.eye(horizon)]))
+                    moved = paths[1:] / unit - paths[0] / unit
+                    own = moved / np.diag(moved)[:, None]
+                if np.isfinite(own).all() and np.abs(moved).max() < 0.1:
+                    total, weight = total + share * np.triu(own), weight + share
+                    break
+        return total / weight if weight else np.eye(horizon)
 
     @property
     def interval_kind(self) -> str:
@@ -187,28 +204,6 @@ def weights_of_errors(errors: Floats, windows: float) -> Floats:
     return np.asarray(share / share.sum())
 
 
-def interval_scale(ratios: Floats, windows: float, rows: int) -> float:
-    """c, from held-out errors as multiples of half the 80 % interval, in a series of so many rows; 1 + 2/√rows where none is known."""
-    known = ratios[np.isfinite(ratios)]
-    prior = 1 + PRIOR / math.sqrt(rows)
-    if not len(known):
-        return prior
-    ratio = min(max(float(np.quantile(known, 0.8)), BOUNDS[0]), BOUNDS[1])
-    return math.exp((WORTH * math.log(prior) + windows * math.log(ratio)) / (WORTH + windows))
-
-
-def tails(probabilities: Floats) -> Floats:
-    """τ(p): how much further than a normal distribution Student's t reaches at each probability, both being alike at 0.9.
-
-    >>> tails(np.array([0.1, 0.9, 0.975])).round(3).tolist()
-    [1.0, 1.0, 1.139]
-    """
-    from scipy.special import ndtri, stdtrit
-
-    p = np.where(np.abs(probabilities - 0.5) < 1e-6, 0.5 + 1e-6, probabilities)  # 0/0 in the middle
-    return np.asarray(stdtrit(DEGREES, p) / ndtri(p) * (ndtri(0.9) / stdtrit(DEGREES, 0.9)))
-
-
 @dataclass(frozen=True)
 class Combination(LocalForecaster):
     """Several models side by side, and one forecast of theirs.
@@ -236,6 +231,7 @@ class Combination(LocalForecaster):
     calibrate: bool = True
     name = "combination"
     model = CombinationModel
+    covariates = True
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str) or not isinstance(self.models, tuple | list) or not self.models:
@@ -263,9 +259,10 @@ class Combination(LocalForecaster):
     def parts(self) -> tuple[LocalForecaster, ...]:
         return self.models
 
-    def fit_one(self, y: Values, season_length: int) -> CombinationModel:
+    def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> CombinationModel:
+        left, beta = without_covariates(y, x, season_length)
         chosen = list(range(len(self.models)))
-        return fit_members(self, chosen, y, season_length, self.how, self.weights, self.horizon, self.calibrate)
+        return replace(fit_members(self, chosen, left, season_length, self.how, self.weights, self.horizon, self.calibrate), beta=beta)
 
 
 @dataclass(frozen=True)
@@ -288,6 +285,7 @@ class Auto(LocalForecaster):
     horizon: int | None = None
     name = "auto"
     model = CombinationModel
+    covariates = True
 
     def __post_init__(self) -> None:
         check_options(self.horizon, True)
@@ -300,11 +298,12 @@ class Auto(LocalForecaster):
         from inorder.forecast.seasonal_autoregressive import SeasonalAR
         from inorder.forecast.theta import AutoTheta, Theta
 
-        short = (Theta(kind="dynamic-optimised"), AutoTheta(), AutoETS(damped=True), AutoARIMA())
+        short = (Theta(kind="dynamic-optimised"), AutoTheta(), AutoETS(damped=True, prior=None), AutoARIMA())
         long = tuple(SeasonalAR(logarithm=logarithm, differenced=differenced) for logarithm in (False, True) for differenced in (False, True))
         return (*short, *long, Naive())
 
-    def fit_one(self, y: Values, season_length: int) -> CombinationModel:
+    def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> CombinationModel:
+        y, beta = without_covariates(y, x, season_length)
         seen = season_length < LONG or len(y) >= 3 * (season_length + 2)
         if season_length >= LONG and seen:
             chosen, how = ([4, 5, 6, 7] if np.nanmin(y) > 0 else [4, 5]), "weights"
@@ -312,23 +311,39 @@ class Auto(LocalForecaster):
             chosen, how = [0, 1, 2, 3], "median"
         season = season_length if seen else 1
         try:
-            return fit_members(self, chosen, y, season, how, None, self.horizon, True)
+            made = fit_members(self, chosen, y, season, how, None, self.horizon, True)
         except ForecastError:  # too short for any of them
-            return fit_members(self, [8], y, 1, "mean", None, self.horizon, True)
+            made = fit_members(self, [8], y, 1, "mean", None, self.horizon, True)
+        return replace(made, beta=beta)
+
+
+def without_covariates(y: Values, x: Floats | None, season_length: int) -> tuple[Values, Floats]:
+    """What a regression on the covariates with ARIMA errors leaves of the series, and its coefficients.   x: (time, covariates) or None.
+
+    Short seasons let the orders of the errors be chosen; longer ones take (2, 0, 0)(0, 1, 1), as coefficients hardly depend on them.
+    Raises ForecastError where the series is too short for it.
+    """
+    from inorder.forecast.arima import ARIMA, AutoARIMA
+
+    if x is None or not x.shape[1]:
+        return y, np.zeros(0)
+    short = season_length < LONG
+    errors: LocalForecaster = AutoARIMA() if short else ARIMA(order=(2, 0, 0), seasonal_order=(0, 1, 1), season_length=season_length)
+    beta = fit_from(errors, y, x, season_length).regression()
+    return y - x @ beta, beta
 
 
 def check_options(horizon: int | None, calibrate: Any) -> None:
     if horizon is not None:
         check_whole("horizon", horizon, 1)
-    if not isinstance(calibrate, bool):
-        raise ConfigError(f"`calibrate` is True or False, not {calibrate!r}.")
+    check_calibrate(calibrate)
 
 
 def fit_members(
     whole: LocalForecaster, chosen: list[int], y: Values, season: int, how: str, weights: tuple[float, ...] | None, horizon: int | None, calibrate: bool
 ) -> CombinationModel:
     """Fit the parts `chosen` of `whole` to the series and combine those that can be.   Raises ForecastError where none can."""
-    parts, fitted, which = whole.parts, [], []
+    parts, fitted, which = [bare(part) for part in whole.parts] if calibrate else whole.parts, [], []
     failures: list[str] = []
     for i in chosen:
         try:
@@ -343,71 +358,15 @@ def fit_members(
         given = np.ones(len(fitted))
     errors, scale = np.full(len(fitted), np.nan), 0.0
     if calibrate or (how == "weights" and weights is None):
-        steps = horizon or min(max(6, math.ceil(1.5 * season)), LONGEST)
-        held = held_out([parts[i] for i in which], y, season, steps)
+        held = held_out([parts[i] for i in which], y, season, horizon or usual_horizon(season))
         errors = held.errors()
         if how == "weights" and weights is None:
             given = weights_of_errors(errors, held.windows)
         if calibrate:
-            scale = interval_scale(held.ratios(how, given), held.windows, len(y))
-    return CombinationModel(tuple(fitted), np.array(which), given / given.sum(), HOWS.index(how), scale, errors)
+            scale = interval_scale(held.ratios(combine(held.made, how, given)), held.windows, len(y))
+    return CombinationModel(tuple(fitted), np.array(which), given / given.sum(), HOWS.index(how), scale, errors, np.zeros(0))
 
 
-def fit_part(part: LocalForecaster, y: Values, season: int) -> Model:
-    return fit_from(part, y, np.zeros((len(y), 0)), part.season_length or season)
-
-
-class HeldOut(NamedTuple):
-    """What members that were fitted to the first part said of the rest.
-
-    came: (rows,) what came, over all origins.   made: (members, 4, rows) the forecast, and the quantiles 0.1, 0.5 and 0.9; NaN where a member failed.
-    windows: horizons that the rest holds.
-    """
-
-    came: Floats
-    made: Floats
-    windows: float
-
-    def errors(self) -> Floats:
-        """(members,) mean absolute errors, NaN where not known."""
-        size = np.abs(self.made[:, 0] - self.came)
-        known = np.isfinite(size)
-        total = known.sum(axis=1)
-        unit = power_of_two(np.where(known, size, 0.0))
-        mean = (np.where(known, size, 0.0) / unit).sum(axis=1) / np.where(total > 0, total, 1)
-        return np.asarray(np.where(total > 0, np.minimum(mean, LARGEST / unit) * unit, np.nan))
-
-    def ratios(self, how: str, weights: Floats) -> Floats:
-        """(rows,) |error| of the combination over half its 80 % interval."""
-        if not self.made.size:
-            return np.zeros(0)
-        mean, low, _, high = combine(self.made, how, weights)
-        with np.errstate(all="ignore"):
-            return np.asarray(np.abs(self.came - mean) / ((high - low) / 2))
-
-
-def held_out(parts: list[LocalForecaster], y: Values, season: int, horizon: int) -> HeldOut:
-    """Forecasts of the last part of the series from several origins in it, by members fitted to what comes before that part."""
-    tail = min(len(y) // SHARE, HORIZONS * horizon)
-    cut = len(y) - tail
-    every = max(1, tail // ORIGINS)
-    origins = range(cut, len(y) - min(horizon, tail) // 2, every) if tail else range(0)
-    probabilities = np.array([0.1, 0.5, 0.9])
-    came = np.concatenate([np.zeros(0), *(y[origin : origin + horizon] for origin in origins)])
-    made = np.full((len(parts), 4, len(came)), np.nan)
-    for i, part in enumerate(parts):
-        try:
-            model = fit_part(part, y[:cut], season)
-            _, state = model.run(y[:cut])
-            done = 0
-            for origin in origins:
-                steps = min(horizon, len(y) - origin)
-                made[i, 0, done : done + steps] = model.forecast(state, steps)
-                found = model.quantiles(state, steps, probabilities)
-                if found is not None:
-                    made[i, 1:, done : done + steps] = found
-                done += steps
-                _, state = model.run(y[origin : origin + every], state)
-        except ForecastError:
-            made[i] = np.nan
-    return HeldOut(came, made, tail / horizon if np.isfinite(came).any() else 0.0)
+def bare(part: LocalForecaster) -> LocalForecaster:
+    """A member with the intervals of its formula, where the combination scales them as a whole."""
+    return replace(part, calibrate=False) if getattr(part, "calibrate", False) else part  # type: ignore[call-arg]

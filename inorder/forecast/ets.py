@@ -13,13 +13,19 @@ in nats, over the observations that are not missing; statsmodels gives the same 
 n/2·(1 + log(2π/n)), the same for all models. The criteria count the parameters, the initial states and σ². β is that of Hyndman et al., α times
 Holt's, so that the usual region is 0 ≤ α ≤ 1, 0 ≤ β ≤ α, 0 ≤ γ ≤ 1 − α, 0.8 ≤ φ ≤ 0.98.
 
+A trend that learns as fast as its level wins likelihood in short series and loses forecasts, so the automatic choice estimates under a half-normal
+prior on β/α with deviation τ: it makes −2·log L + (β/α)²/τ² small. The likelihoods and criteria that are reported, and chosen by, are without it.
+And r, a share, can be normal only while 1 + r stays above zero, three deviations down: with σ above 1/3 the likelihood rewards forecasts that lie too
+high, which a trend provides. There the choice leaves out models with a multiplicative error and a trend.
+
 Point forecasts follow the recursion without news. Intervals: with c[j] = α + β·(φ + … + φ^j) + γ·(j is a multiple of m), σ² = S/(n − k + 1),
 
     everything additive            v[h] = σ²·(1 + c²[1] + … + c²[h−1])
     multiplicative error alone     v[h] = (1 + σ²)·θ[h] − ŷ²[h],     θ[h] = ŷ²[h] + σ²·(c²[1]·θ[h−1] + … + c²[h−1]·θ[1])
     error and season               v[h] = (1 + σ²)·E[q²s²] − E[qs]², both carried along by the moments of r (exact)
 
-and quantiles of the normal distribution with that variance; for other models quantiles of paths that are simulated with a fixed seed.
+and quantiles of the normal distribution with that variance; for other models quantiles of paths that are simulated with a fixed seed. They take
+model, parameters and states for certain, so `AutoETS` scales them by held-out errors (`inorder.forecast.calibration`), `ETS` on request.
 
 Source: Hyndman, Koehler, Ord & Snyder 2008, Forecasting with Exponential Smoothing, ch. 2 (models), 5 (likelihood), 6 (variances; for models with
 multiplicative error and season we carry E[x·x'·s²] for the one place that a step needs), 10 (admissible region); Hyndman, Koehler, Snyder & Grose 2002
@@ -30,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +44,10 @@ import numpy as np
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast import paths
 from inorder.forecast.base import LikelihoodModel, information_criterion
+from inorder.forecast.calibration import calibrated, check_calibrate, scale_of
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
-from inorder.kernels.ets import BOUNDS, Estimate, Kind, States
+from inorder.kernels.ets import BOUNDS, SMALLEST_PRIOR, Estimate, Kind, States
 from inorder.kernels.smoothing import PHI_BOUNDS
 from inorder.typing import Floats, Values
 
@@ -53,6 +60,7 @@ LARGEST = float(np.finfo(np.float64).max)
 SMALLEST_SHARE = 1e-140  # of the largest value: below, logarithms of forecasts cannot be told from noise
 PARTS = "NAM"
 WEIGHTS = ("alpha", "beta", "gamma", "phi")
+LARGEST_SHARE = 1 / 3  # σ of a multiplicative error beside a trend, in the automatic choice
 STEP = 1e-4  # of a difference between gradients, in parameters and in standard deviations of an observation
 
 
@@ -63,6 +71,7 @@ class ETSModel(LikelihoodModel):
     deviations: (6,) standard errors of the four parameters, the initial level and the initial trend; NaN where not known.
     table: (candidates, 6) error, trend, damped, season, k and log-likelihood of every model that was tried, best first.
     nonpositive: 1 where values of zero or below ruled out multiplicative models.   heuristic: 1 where the initial season was not estimated.
+    scale: c of the intervals (`inorder.forecast.calibration`); 0 where they are those of the formula.
     """
 
     error: int
@@ -81,6 +90,7 @@ class ETSModel(LikelihoodModel):
     table: Floats
     nonpositive: int
     heuristic: int
+    scale: float = 0.0
 
     @property
     def kind(self) -> Kind:
@@ -145,6 +155,9 @@ class ETSModel(LikelihoodModel):
         return self.kind.trend != "M" and (self.kind.error == "M" or self.kind.season != "M")
 
     def quantiles(self, state: States, horizon: int, probabilities: Floats) -> Floats | None:
+        return calibrated(lambda p: self._own_quantiles(state, horizon, p), self.scale, probabilities)
+
+    def _own_quantiles(self, state: States, horizon: int, probabilities: Floats) -> Floats:
         if not self._variance_is_known:
             draws = self.sigma * np.random.default_rng(0).standard_normal((horizon, paths.PATHS)).T
             return paths.quantiles(self.simulate(state, horizon, draws), probabilities)
@@ -186,6 +199,7 @@ class ETSModel(LikelihoodModel):
             **{name: value for name, value in self.coefficients().items() if name in WEIGHTS},
             "sigma": self.sigma,
             "loglik": self.loglik,
+            **({"interval scale": self.scale} if self.scale else {}),
             **({"candidates": {"model": [str(kind) for kind in tried], "estimated": estimated, "loglik": logliks, **scores}} if len(tried) > 1 else {}),
         }
 
@@ -253,6 +267,8 @@ class ETS(LocalForecaster):
     bounds: "usual" (0 ≤ α ≤ 1, 0 ≤ β ≤ α, 0 ≤ γ ≤ 1 − α), "admissible" (the region where what an observation did to the states dies out) or "both".
     initial: the season before the first observation. "estimated" seeks it together with everything else (seasons of at most 500); "heuristic" takes
         that of a line with offsets through the first three seasons; "auto" estimates up to a season of 52. Level and trend are always estimated.
+    prior: τ of a half-normal prior on β/α, which keeps a trend from chasing the last values (`AutoETS` has 0.3); None: maximum likelihood.
+    calibrate: widen or narrow the intervals by the errors that the model, fitted to a first part, made in the rest; False: those of the formula.
     Raises ForecastError for fewer observations than estimated numbers, fewer than two seasons, and values of zero or below with a multiplicative part.
     Source: Hyndman, Koehler, Ord & Snyder 2008, ch. 2, 5, 6.
 
@@ -270,12 +286,15 @@ class ETS(LocalForecaster):
     phi: float | None = None
     bounds: str = "usual"
     initial: str = "auto"
+    prior: float | None = None
+    calibrate: bool = False
     name = "ets"
     model = ETSModel
 
     def __post_init__(self) -> None:
         _check_components(self.components, "AM", "NAM", "NAM", "AAN")
-        _check_choices(self.bounds, self.initial)
+        _check_choices(self.bounds, self.initial, self.prior)
+        check_calibrate(self.calibrate)
         if not isinstance(self.damped, bool):
             raise ConfigError(f"`damped` is True or False, not {self.damped!r}.")
         if self.damped and self.kind.trend == "N":
@@ -287,6 +306,8 @@ class ETS(LocalForecaster):
                 raise ConfigError(f"`{name}` = {value!r} has no effect on {self.kind}.")
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value)):
                 raise ConfigError(f"`{name}` is a number, not {value!r}.")
+        if self.prior is not None and (self.kind.trend == "N" or self.beta is not None):
+            raise ConfigError(f"`prior` = {self.prior!r} has no effect on {self.kind} with beta = {self.beta}: it holds back a trend that is estimated.")
         if self.phi is not None and not 0 < self.phi <= 1:
             raise ConfigError(f"`phi` is above 0 and at most 1, not {self.phi!r}.")
         if self.bounds != "admissible":
@@ -318,7 +339,8 @@ class ETS(LocalForecaster):
             )
         if kind.positive and not _positive(known):
             raise ForecastError(f'{kind} needs values above zero and not next to it; the smallest here is {known.min():g}. Use components="AAN" or "AAA".')
-        return _fit(y, [kind], season_length, fixed, self.bounds, self.initial, "aicc", nonpositive=False)
+        model = _fit(y, [kind], season_length, fixed, self, "aicc")
+        return replace(model, scale=scale_of(replace(self, calibrate=False), y, season_length)) if self.calibrate else model
 
 
 @dataclass(frozen=True)
@@ -329,9 +351,10 @@ class AutoETS(LocalForecaster):
 
     components: three letters for error, trend and season: N none, A additive, M multiplicative, Z any.   damped: None tries both.
     criterion: "aicc", "aic" or "bic".
-    restrict: leave out what is numerically unstable: an additive error with a multiplicative trend or season, and a multiplicative trend with an
-        additive season.   allow_multiplicative_trend: whether Z for the trend includes M.
-    bounds, initial: as for `ETS`.
+    restrict: leave out what is numerically unstable: an additive error with a multiplicative trend or season, a multiplicative trend with an
+        additive season, and a multiplicative error whose σ comes out above 1/3 with a trend.   allow_multiplicative_trend: whether Z for the trend includes M.
+    bounds, initial: as for `ETS`.   prior: τ of the half-normal prior on β/α, which keeps a trend from chasing the last values; None: none.
+    calibrate: widen or narrow the intervals by the errors that the chosen model, fitted to a first part, made in the rest; False: those of the formula.
     Models with multiplicative parts are left out, with a note, where values are zero or below; seasonal ones where there are fewer than two seasons.
     Raises ForecastError where no model suits the series.   Source: Hyndman, Koehler, Snyder & Grose 2002; Hyndman et al. 2008, ch. 5.
 
@@ -348,12 +371,15 @@ class AutoETS(LocalForecaster):
     allow_multiplicative_trend: bool = False
     bounds: str = "usual"
     initial: str = "auto"
+    prior: float | None = 0.3
+    calibrate: bool = True
     name = "auto-ets"
     model = ETSModel
 
     def __post_init__(self) -> None:
         _check_components(self.components, "AMZ", "NAMZ", "NAMZ", "ZZZ")
-        _check_choices(self.bounds, self.initial)
+        _check_choices(self.bounds, self.initial, self.prior)
+        check_calibrate(self.calibrate)
         if self.criterion not in CRITERIA:
             raise unknown("criterion", str(self.criterion), CRITERIA)
         for name in ("restrict", "allow_multiplicative_trend"):
@@ -393,30 +419,41 @@ class AutoETS(LocalForecaster):
             least = min(_estimated(kind, season_length, fixed) for kind in kinds)
             raise ForecastError(f"The smallest model of {self.name} needs {least} observations, has {len(known)}. Use a simpler model, such as naive or mean.")
         scored = [kind for kind in fitting if len(known) > _estimated(kind, season_length, fixed) + 1]  # whose AICc is finite
-        return _fit(y, scored or fitting[:1], season_length, fixed, self.bounds, self.initial, self.criterion, nonpositive)
+        model = _fit(y, scored or fitting[:1], season_length, fixed, self, self.criterion, nonpositive)
+        if not self.calibrate:
+            return model
+        kind = model.kind
+        prior = self.prior if kind.trend != "N" else None
+        alone = ETS(components=kind.error + kind.trend + kind.season, damped=kind.damped, bounds=self.bounds, initial=self.initial, prior=prior)
+        return replace(model, scale=scale_of(alone, y, season_length))
 
 
 def _fit(
-    y: Values, kinds: Sequence[Kind], season_length: int, fixed: Sequence[float], bounds: str, initial: str, criterion: str, nonpositive: bool
+    y: Values, kinds: Sequence[Kind], season_length: int, fixed: Sequence[float], settings: ETS | AutoETS, criterion: str, nonpositive: bool = False
 ) -> ETSModel:
     """The best of some models; what each of them needs of the series was looked at before."""
     from inorder.kernels.ets import search
 
     known = y[~np.isnan(y)]
+    initial, prior = settings.initial, math.inf if settings.prior is None else settings.prior
     if any(kind.season != "N" for kind in kinds) and initial == "estimated" and season_length > LONGEST_ESTIMATED:
         raise ForecastError(f'Estimating the {season_length} initial states of so long a season takes hours and gigabytes. Use initial="heuristic".')
     seek = initial == "estimated" or (initial == "auto" and season_length <= LONGEST_SEASON)
     scale, n = power_of_two(known), len(known)
-    found = search(y / scale, kinds, season_length, fixed, bounds, estimate_season=seek)
+    found = search(y / scale, kinds, season_length, fixed, settings.bounds, estimate_season=seek, prior=prior)
     counts = [_estimated(kind, season_length, fixed) for kind in kinds]
     logliks = [estimate.loglik - n * math.log(scale) for estimate in found]
     scores = [information_criterion(criterion, loglik, k, n) for loglik, k in zip(logliks, counts, strict=True)]
-    order = sorted(range(len(kinds)), key=lambda i: (scores[i], counts[i]))
+    sigmas = [math.sqrt(estimate.squared_error / (n - k + 1)) for estimate, k in zip(found, counts, strict=True)]
+    doubted = [
+        isinstance(settings, AutoETS) and settings.restrict and kind.error == "M" and kind.trend != "N" and sigma > LARGEST_SHARE
+        for kind, sigma in zip(kinds, sigmas, strict=True)
+    ]
+    order = sorted(range(len(kinds)), key=lambda i: (doubted[i] or not math.isfinite(scores[i]), scores[i], counts[i]))
     best = order[0]
-    kind, estimate = kinds[best], found[best]
+    kind, estimate, sigma = kinds[best], found[best], sigmas[best]
     if not math.isfinite(estimate.loglik):
         raise ForecastError(f"{kind} finds no parameters for these values: they are too uneven for its multiplicative parts. Use a model with additive ones.")
-    sigma = math.sqrt(estimate.squared_error / (n - counts[best] + 1))
     rows = [[PARTS.index(e), PARTS.index(t), d, PARTS.index(s), counts[i], logliks[i]] for i in order for e, t, d, s in [kinds[i]]]
     alpha, beta, gamma, phi = estimate.parameters.tolist()
     level, slope, season = estimate.initial
@@ -524,8 +561,10 @@ def _check_components(components: str, errors: str, trends: str, seasons: str, e
         )
 
 
-def _check_choices(bounds: str, initial: str) -> None:
+def _check_choices(bounds: str, initial: str, prior: Any) -> None:
     if bounds not in BOUNDS:
         raise unknown("kind of bounds", str(bounds), BOUNDS)
     if initial not in INITIAL:
         raise ConfigError(f"`initial` is one of {', '.join(map(repr, INITIAL))}; not {initial!r}.")
+    if prior is not None and (isinstance(prior, bool) or not isinstance(prior, int | float | np.number) or not SMALLEST_PRIOR <= prior < math.inf):
+        raise ConfigError(f"`prior` is a standard deviation of {SMALLEST_PRIOR} or more, or None, not {prior!r}.")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+import zlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -238,7 +239,7 @@ class LocalFitted(Estimates, Fitted):
                 bounds[i], kind = self._bounds(i, model, run.state, mean[i], levels, intervals, seed)
                 kinds.update(kind.split(" and "))
                 if samples:
-                    draws = paths.draw(self._innovations(i), "bootstrap" if intervals == "bootstrap" else "simulated", samples, horizon, seed + i)
+                    draws = paths.draw(self._innovations(i), "bootstrap" if intervals == "bootstrap" else "simulated", samples, horizon, self._seed(i, seed))
                     drawn[i] = model.simulate(run.state, horizon, draws) + explained
             except ForecastError as error:
                 errors[self.history.ids[i]] = str(error)
@@ -268,30 +269,35 @@ class LocalFitted(Estimates, Fitted):
         horizon, probabilities = len(mean), tail_probabilities(levels)
         if not levels:
             return np.empty((0, horizon)), intervals
-        own = intervals == "auto" or intervals == model.interval_kind
+        own = intervals == "auto" or intervals == model.interval_kind == "analytic"
         exact = model.quantiles(state, horizon, probabilities) if own else None
         if exact is not None:
             return _finite(exact), model.interval_kind
         if intervals == "analytic":
             raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name} with these settings. Use intervals="conformal".')
         if intervals in paths.DRAWS:
-            draws = paths.draw(self._innovations(i), intervals, paths.PATHS, horizon, seed + i)
+            draws = paths.draw(self._innovations(i), intervals, paths.PATHS, horizon, self._seed(i, seed))
             return _finite(paths.quantiles(model.simulate(state, horizon, draws), probabilities)), intervals
         radii, kind = conformal_radii(self._errors_ahead(i, horizon), levels, adaptive=intervals == "adaptive")
         with np.errstate(over="ignore"):
             return _finite(mean + radii), kind
+
+    def _seed(self, i: int, seed: int) -> list[int]:
+        """The seed of the draws for series `i`: its own, whichever series stand beside it."""
+        return [seed, zlib.crc32(self.history.ids[i].encode())]
 
     def _errors_ahead(self, i: int, horizon: int) -> Floats:
         """(origins, horizon) errors of forecasts made inside the last part of series `i` by a model fitted to what came before; NaN where not known."""
         y, x = observed(self.history.y(i), self.history.ids[i], self._regressors[i])
         count = min(max(len(y) // 3, 24), len(y) // 2, 200)  # origins in the calibration part; the same for every horizon
         cut = len(y) - count
+        whole = self.models[i]
+        n = y if whole is None else y - effects(whole, x)  # a covariate may not have changed before the cut, and would have no coefficient
         try:
-            model = fit_from(self._local, y[:cut], x[:cut], self._local.season_of(self.history))
+            model = fit_from(self._local, n[:cut], np.zeros((cut, 0)), self._local.season_of(self.history))
         except ForecastError:  # too short to hold a part back: one-step residuals of the whole
             residuals = self.history.y(i) - self._runs[i].fitted
             return np.column_stack([residuals, np.full((len(residuals), horizon - 1), np.nan)])
-        n = y - effects(model, x)
         _, state = model.run(n[:cut])
         padded = np.concatenate([n[cut:], np.full(horizon, np.nan)])
         came = np.lib.stride_tricks.sliding_window_view(padded, horizon)[:count]
@@ -330,7 +336,9 @@ class LocalFitted(Estimates, Fitted):
     @property
     def notes(self) -> tuple[str, ...]:
         found = {name: model.notes() for name, model in zip(self.history.ids, self.models, strict=True) if model is not None}
-        return tuple(f"{name}: {note}" if self.history.panel else note for name, notes in found.items() for note in notes)
+        ignored = () if self._local.covariates else tuple(sorted(self.history.future))
+        about = (f"{self.forecaster.name} takes no covariates, so {', '.join(ignored)} plays no part." if ignored else "",)
+        return tuple(filter(None, about)) + tuple(f"{name}: {note}" if self.history.panel else note for name, notes in found.items() for note in notes)
 
     def weights(self) -> dict[str, Any]:
         errors = self.errors

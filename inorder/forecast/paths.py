@@ -11,6 +11,7 @@ Source: Hyndman, Koehler, Ord & Snyder 2008, Forecasting with Exponential Smooth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ PATHS = 2000  # from which a quantile is read
 FEWEST = 8  # innovations that may be drawn from
 
 
-def draw(innovations: Floats, kind: str, paths: int, horizon: int, seed: int) -> Floats:
+def draw(innovations: Floats, kind: str, paths: int, horizon: int, seed: int | Sequence[int]) -> Floats:
     """(paths, horizon) innovations to come.   innovations: (time,) those of the history, NaN = not known.
 
     Raises ForecastError where fewer than 8 are known.

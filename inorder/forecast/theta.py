@@ -14,6 +14,8 @@ The recursion is linear, so forecast errors are sums of the errors to come and t
 
     v[h] = σ²·Σ weight[h, j]²        σ²·(1 + (h − 1)·α²) where the line does not learn
 
+for parameters that are known; intervals are therefore scaled by held-out errors (`inorder.forecast.calibration`).
+
 Source: Assimakopoulos & Nikolopoulos 2000; Hyndman & Billah 2003; Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016, Models for
 optimising the theta method and their relationship to state space models, International Journal of Forecasting 32.
 """
@@ -21,7 +23,7 @@ optimising the theta method and their relationship to state space models, Intern
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +31,7 @@ import numpy as np
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import LikelihoodModel
 from inorder.forecast.baselines import indices_over_gaps, is_seasonal
+from inorder.forecast.calibration import calibrated, check_calibrate, scale_of
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
 from inorder.kernels.theta import ThetaConstants, ThetaState, fit, forecasts, paths, run, variances
@@ -48,6 +51,7 @@ class ThetaModel(LikelihoodModel):
     """alpha: α.   kappa: κ = 1 − 1/θ.   level: l before the first row.   intercept, slope: A and B of a line that does not learn, else 0.
     dynamic, optimised, multiplicative: 1 where it is so.   season: (season,) indices, the first for the first row; [1] where there is none.
     sigma: standard deviation of the errors of the series without its season.   burn_in: first rows, whose errors do not count.
+    scale: c of the intervals (`inorder.forecast.calibration`); 0 where they are those of the formula.
     """
 
     alpha: float
@@ -61,6 +65,7 @@ class ThetaModel(LikelihoodModel):
     multiplicative: int
     sigma: float
     burn_in: int
+    scale: float = 0.0
 
     @property
     def constants(self) -> ThetaConstants:
@@ -95,6 +100,9 @@ class ThetaModel(LikelihoodModel):
     def quantiles(self, state: ThetaState, horizon: int, probabilities: Floats) -> Floats | None:
         if math.isnan(self.sigma):
             return None
+        return calibrated(lambda p: self._own_quantiles(state, horizon, p), self.scale, probabilities)
+
+    def _own_quantiles(self, state: ThetaState, horizon: int, probabilities: Floats) -> Floats:
         index = self._indices(state.time, horizon)
         spread = self.sigma * np.sqrt(variances(self.constants, state.time, horizon))
         return normal_quantiles(self.forecast(state, horizon), spread * index if self.multiplicative else spread, probabilities)
@@ -127,8 +135,9 @@ class ThetaModel(LikelihoodModel):
 
     def describe(self) -> dict[str, Any]:
         line = {} if self.dynamic else {"intercept": self.intercept, "slope": self.slope}
+        scale = {"interval scale": self.scale} if self.scale else {}
         season = {"season": "none"} if len(self.season) == 1 else {"season": "multiplicative" if self.multiplicative else "additive", "indices": self.season}
-        return {"kind": self.kind, "alpha": self.alpha, "theta": self.theta, "first level": self.level, **line, **season, "sigma": self.sigma}
+        return {"kind": self.kind, "alpha": self.alpha, "theta": self.theta, "first level": self.level, **line, **season, "sigma": self.sigma, **scale}
 
     def describe_state(self, state: ThetaState) -> dict[str, Any]:
         return {"level": state.level, **({"slope": state.slope} if self.dynamic else {})}
@@ -145,6 +154,7 @@ class Theta(LocalForecaster):
     seasonal: "auto" (where the M4 test at 90 % finds a season: multiplicative where all values are positive, else additive), "multiplicative",
         "additive" or None.
     alpha_bounds: range in which α is sought; (0.001, 0.999) with the standard model is the benchmark "Theta" of M4.
+    calibrate: widen or narrow the intervals by the errors that the model, fitted to a first part, made in the rest; False: those of the formula.
     Missing values count as their forecasts. Errors of the dynamic models count from the fourth row on.
     Raises ForecastError for fewer observations than estimated numbers, or fewer than two seasons with a season that is asked for.
     Source: Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016.
@@ -158,6 +168,7 @@ class Theta(LocalForecaster):
     kind: str = "standard"
     seasonal: str | None = "auto"
     alpha_bounds: tuple[float, float] = ALPHA_BOUNDS
+    calibrate: bool = True
     name = "theta"
     model = ThetaModel
 
@@ -166,9 +177,11 @@ class Theta(LocalForecaster):
             raise unknown("kind of theta model", str(self.kind), KINDS)
         check_seasonal(self.seasonal)
         object.__setattr__(self, "alpha_bounds", checked_bounds(self.alpha_bounds))
+        check_calibrate(self.calibrate)
 
     def fit_one(self, y: Values, season_length: int) -> ThetaModel:
-        return fit_theta(y, self.kind, seasons(y, season_length, self.seasonal), self.alpha_bounds)
+        model = fit_theta(y, self.kind, seasons(y, season_length, self.seasonal), self.alpha_bounds)
+        return replace(model, scale=scale_of(replace(self, calibrate=False), y, season_length)) if self.calibrate else model
 
 
 @dataclass(frozen=True)
@@ -178,7 +191,7 @@ class AutoTheta(LocalForecaster):
     criterion: "held-out" (the last one and a half seasons, six rows at least and a quarter of the series at most, are forecast by models fitted to
         what came before; the least mean absolute error wins, and is fitted again to the whole), "aicc", or "squared-error"
         (one step ahead in the series; both from the fourth row on, and by squared errors the larger of two nested models nearly always wins).
-    seasonal, alpha_bounds: as in `Theta`.
+    seasonal, alpha_bounds, calibrate: as in `Theta`.
     Raises ForecastError where none of the four can be fitted.   Source: Fiorucci, Pellegrini, Louzada, Petropoulos & Koehler 2016.
 
     >>> from inorder.data.series import Series
@@ -190,6 +203,7 @@ class AutoTheta(LocalForecaster):
     seasonal: str | None = "auto"
     criterion: str = "held-out"
     alpha_bounds: tuple[float, float] = ALPHA_BOUNDS
+    calibrate: bool = True
     name = "auto-theta"
     model = ThetaModel
 
@@ -198,8 +212,16 @@ class AutoTheta(LocalForecaster):
         if self.criterion not in CRITERIA:
             raise unknown("criterion", str(self.criterion), CRITERIA)
         object.__setattr__(self, "alpha_bounds", checked_bounds(self.alpha_bounds))
+        check_calibrate(self.calibrate)
 
     def fit_one(self, y: Values, season_length: int) -> ThetaModel:
+        model = self._choose(y, season_length)
+        if not self.calibrate:
+            return model
+        alone = Theta(kind=model.kind, seasonal=self.seasonal, alpha_bounds=self.alpha_bounds, calibrate=False)
+        return replace(model, scale=scale_of(alone, y, season_length))
+
+    def _choose(self, y: Values, season_length: int) -> ThetaModel:
         season = seasons(y, season_length, self.seasonal)
         if self.criterion == "held-out":
             kind = self._best_ahead(y, season_length)

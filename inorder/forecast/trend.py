@@ -110,6 +110,14 @@ class TrendModel(Model):
         error = self.sigma * np.sqrt(1 + np.sum((x @ inverse) ** 2, axis=1))
         return self._back(student_quantiles(continued(x, solve(state.system)), error, self.degrees, probabilities))
 
+    def innovations(self, y: Values, fitted: Values) -> Values:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(y) - np.log(fitted) if self.exponential else y - fitted
+
+    def simulate(self, state: TrendState, horizon: int, innovations: Floats) -> Floats:
+        """The curve as it is known, and errors about it that leave no trace."""
+        return self._back(continued(self._ahead(state, horizon), solve(state.system)) + innovations[:, :horizon])
+
     def _back(self, values: Floats) -> Floats:
         """From the scale that is fitted to that of the series; a number beyond the range of floats is the end of that range."""
         return np.asarray(np.exp(np.minimum(values, LARGEST_LOG))) if self.exponential else values

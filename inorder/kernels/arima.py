@@ -60,8 +60,8 @@ class Likelihood(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A fitted model.   beta: (columns − 1,), the constant's last where there is one.   table: (models, 8) of every model tried: p, q, P, Q, whether it
-    has a constant, loglik, criterion, and whether it was refused for a root near the unit circle.   complete: false where the time ran out.
+    """A fitted model.   beta: (columns − 1,), the constant's last where there is one.   table: (models, 7) of every model tried: p, q, P, Q, whether it
+    has a constant, loglik and criterion.   complete: false where the time ran out.
     """
 
     orders: Orders
@@ -108,8 +108,11 @@ def loglik(w: Values, orders: Orders, coefficients: Floats) -> float:
     >>> round(loglik(np.array([1.0, -1.0, 2.0]), Orders(), np.zeros(0)), 4)
     -5.2965
     """
-    if extension is not None and len(coefficients) == orders.number and min(orders) >= 0 and w.ndim == 1:
-        return float(extension.arima_loglik(w, *orders, coefficients))
+    if extension is not None:
+        value: float | None = extension.arima_loglik(w, orders, coefficients)
+        if value is not None:
+            return value
+    w, coefficients = _floats("w", w, 1), _floats("coefficients", coefficients, 1)  # what it did not take as it came
     return evaluate(w[None, :], orders, coefficients).loglik
 
 
@@ -176,7 +179,7 @@ def fit(
     deadline = time.monotonic() + seconds
     plain, gaps = _plain(columns, orders.season_length, integrated, differencing)
     coefficients, found = textbook.fit(plain, textbook.Orders(*orders), gaps, deadline)
-    row = [*orders[:4], constant, found.loglik, math.inf, 0.0]
+    row = [*orders[:4], constant, found.loglik, math.inf]
     beta = found.beta[gaps - integrated :]
     return Estimate(
         orders, constant, coefficients, beta, found.loglik, found.squares / max(found.terms, 1), found.terms, np.array([row]), time.monotonic() < deadline
@@ -201,8 +204,7 @@ def choose(
 
     largest: the largest numbers of coefficients.   constant: whether the models have one, None = with and without; the last column is it.
     stepwise: from a few models to the best neighbour until none is better; else all up to `largest` and `max_order` coefficients.
-    modulus: models with a root nearer to the unit circle are refused, each polynomial in powers of its own lag, and seasonal MA parts are held
-        inside; 1 = none is.
+    modulus: that every root has at least, each polynomial in powers of its own lag: the likelihood is at its best within; 1 = stationary, invertible.
     """
     columns = _columns(columns, largest, integrated, differencing)
     if criterion not in CRITERIA:
@@ -221,8 +223,8 @@ def choose(
     plain, gaps = _plain(columns, largest.season_length, integrated, differencing)
     constants = (True, False) if constant is None else (constant,)
     tried = textbook.choose(plain, constants, textbook.Orders(*largest), max_order, criterion, stepwise, max_models, modulus, gaps, deadline)
-    table = np.array([[*one.orders[:4], one.constant, one.estimate.found.loglik, one.criterion, one.near_root] for one in tried])
-    best = tried[int(np.argmin(np.where(table[:, 7] > 0, math.inf, table[:, 6])))]
+    table = np.array([[*one.orders[:4], one.constant, one.estimate.found.loglik, one.criterion] for one in tried])
+    best = tried[int(np.argmin(table[:, 6]))]
     coefficients, likelihood = best.estimate
     beta, terms = likelihood.beta[gaps - integrated :], likelihood.terms
     sigma2, complete = likelihood.squares / max(terms, 1), time.monotonic() < deadline

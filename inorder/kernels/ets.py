@@ -13,6 +13,7 @@ Source and conventions: `inorder.textbook.ets`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from inorder.typing import Floats, Values
 
 NAN = float("nan")
 BOUNDS = ("usual", "admissible", "both")
+SMALLEST_PRIOR = 0.001  # which leaves β at nothing
 
 
 class Kind(NamedTuple):
@@ -106,12 +108,15 @@ def search(
     bounds: str = "usual",
     phi_bounds: tuple[float, float] = PHI_BOUNDS,
     estimate_season: bool = True,
+    prior: float = math.inf,
 ) -> list[Estimate]:
     """The likeliest parameters and initial states of each of some models, all in one call.
 
     fixed: (α, β, γ, φ), a NaN is sought.   phi_bounds: range in which φ is sought.
     bounds: "usual" (0 ≤ α ≤ 1, 0 ≤ β ≤ α, 0 ≤ γ ≤ 1 − α), "admissible" (what an observation did to the states dies out) or "both".
     estimate_season: seek the initial season too; else it is that of a line with offsets through the first three seasons.
+    prior: τ, standard deviation of a half-normal prior on β/α (on β itself where bounds="admissible"): (β/α)²/τ² is added to −2·log L, which is
+        then made small. The log-likelihood that comes back is without it.
     The order of `kinds` matters a little: the solution of a smaller model of the same season is a start for a later one.
     Values should be of a size near 1. The search is deterministic and local.
     Raises ShapeError where nothing is observed, ConfigError for values that are not positive with a model that needs them so.
@@ -125,6 +130,8 @@ def search(
         raise unknown("kind of bounds", bounds, BOUNDS)
     if not 0 < phi_bounds[0] <= phi_bounds[1] <= 1:
         raise ConfigError(f"`phi_bounds` are two numbers in (0, 1] in rising order, not {phi_bounds}.")
+    if not prior >= SMALLEST_PRIOR:
+        raise ConfigError(f"`prior` is a standard deviation of {SMALLEST_PRIOR} or more, not {prior!r}.")
     if season_length < 1 or (season_length == 1 and any(kind.season != "N" for kind in kinds)):
         raise ConfigError(f"`season_length` is {season_length}; a seasonal model needs 2 observations or more.")
     if np.isnan(y).all():
@@ -135,13 +142,15 @@ def search(
         warn_uncompiled()
         from inorder.textbook.ets import search as twin
 
-        slow = twin(y, kinds, season_length, given, bounds, phi_bounds, estimate_season)
+        slow = twin(y, kinds, season_length, given, bounds, phi_bounds, estimate_season, prior)
         return [Estimate(found.parameters, States(*found.initial), found.loglik, found.squared_error) for found in slow]
     count = len(kinds)
     weights, level, trend, season = np.empty((count, 4)), np.empty(count), np.empty(count), np.empty((count, season_length))
     loglik, squares = np.empty(count), np.empty(count)
     code = BOUNDS.index(bounds)
-    extension.ets_search(y, _codes(kinds), season_length, given, *phi_bounds, code, estimate_season, weights, level, trend, season, loglik, squares)
+    extension.ets_search(
+        y, _codes(kinds), season_length, given, *phi_bounds, code, estimate_season, 1 / prior**2, weights, level, trend, season, loglik, squares
+    )
     return [
         Estimate(weights[i], States(float(level[i]), float(trend[i]), season[i] if kind.season != "N" else np.zeros(1)), float(loglik[i]), float(squares[i]))
         for i, kind in enumerate(kinds)

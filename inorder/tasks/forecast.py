@@ -80,8 +80,8 @@ CANDIDATES: dict[str, Candidate] = {
     ),
     "auto": Candidate(
         "forecast.combination:Auto",
-        "The combination to begin with: theta and smoothing, or seasonal autoregressions for long seasons.",
-        "ŷ[t+h] = Σ w[i]·ŷᵢ[t+h] / Σ w[i];  w[i] = 1, or (least error / error[i])^(2·windows)",
+        "The combination to begin with: theta, smoothing and ARIMA, or seasonal autoregressions for long seasons.",
+        "ŷ[t+h] = median of ŷᵢ[t+h], or Σ w[i]·ŷᵢ[t+h] / Σ w[i] with w[i] = (least error / error[i])^(2·windows)",
         "Bates & Granger 1969; Petropoulos & Svetunkov 2020",
     ),
     "exponential-smoothing": Candidate(
@@ -301,23 +301,31 @@ def no_system(series: Series) -> str:
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """From `key=value` texts; a value is JSON (3, 0.5, true, null, [1, 2]), None, True or False as Python writes them, or else plain text.
+    """From `key=value` texts; a value is JSON (3, 0.5, true, null, [1, 2]), None, True or False as Python writes them, several with commas between
+    them, in brackets or not, or else plain text.
 
-    >>> parse_settings(["alpha=0.3", "trend=additive", "damped=true", "seasonal=None"])
-    {'alpha': 0.3, 'trend': 'additive', 'damped': True, 'seasonal': None}
+    >>> parse_settings(["alpha=0.3", "trend=additive", "damped=true", "seasonal=None", "order=2,1,1", "models=(theta, ets)"])
+    {'alpha': 0.3, 'trend': 'additive', 'damped': True, 'seasonal': None, 'order': [2, 1, 1], 'models': ['theta', 'ets']}
     """
-    import json
-
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.isidentifier():
             raise ConfigError(f'A setting is written key=value, not "{pair}".')
-        try:
-            settings[key] = json.loads({"None": "null", "none": "null", "True": "true", "False": "false"}.get(text, text))
-        except ValueError:
-            settings[key] = text
+        settings[key] = parse_value(text)
     return settings
+
+
+def parse_value(text: str) -> Any:
+    """One value of a setting, as `parse_settings` reads it."""
+    import json
+
+    try:
+        return json.loads({"None": "null", "none": "null", "True": "true", "False": "false"}.get(text, text))
+    except ValueError:
+        inner = text[1:-1] if text[:1] + text[-1:] in ("()", "[]") else text
+        several = "," in inner and not any(mark in inner for mark in "()[]{}")
+        return [parse_value(part.strip(" \"'")) for part in inner.split(",") if part.strip()] if several else text
 
 
 def restore(bundle: Bundle) -> Fitted:

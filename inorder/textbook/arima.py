@@ -203,8 +203,10 @@ def with_gaps(columns: Floats, d: int, D: int, season_length: int) -> tuple[Floa
 # --- estimation ---
 
 
-def to_coefficients(orders: Orders, u: Floats) -> Floats:
+def to_coefficients(orders: Orders, u: Floats, modulus: float = 1.0) -> Floats:
     """Coefficients of a stationary and invertible process from any numbers u: tanh u are partial autocorrelations (with MA signs turned).
+
+    modulus: that every root has at least; c[i] is divided by modulusⁱ, which moves all roots of a polynomial outwards by this factor.
 
     >>> to_coefficients(Orders(2, 0, 0, 0, 1), np.arctanh([0.5, 0.2])).round(6).tolist()
     [0.4, 0.2]
@@ -214,7 +216,7 @@ def to_coefficients(orders: Orders, u: Floats) -> Floats:
         c = np.zeros(0)
         for reflection in np.tanh(part):
             c = np.append(c - reflection * c[::-1], reflection)
-        parts.append(sign * c)
+        parts.append(sign * c / modulus ** np.arange(1, len(c) + 1))
     return np.concatenate(parts)
 
 
@@ -225,21 +227,22 @@ class Estimate(NamedTuple):
     found: Likelihood
 
 
-def fit(columns: Floats, orders: Orders, integrated: int = 0, deadline: float = math.inf) -> Estimate:
+def fit(columns: Floats, orders: Orders, integrated: int = 0, deadline: float = math.inf, modulus: float = 1.0) -> Estimate:
     """Maximum likelihood by quasi-Newton steps (BFGS) from several starting points, because there may be several modes.
 
+    modulus: that every root has at least, each polynomial in powers of its own lag.
     deadline: of `time.monotonic`, after which the best so far is returned.
     """
 
     def cost(u: Floats) -> float:
-        value = likelihood(columns, orders, to_coefficients(orders, u), integrated).loglik
+        value = likelihood(columns, orders, to_coefficients(orders, u, modulus), integrated).loglik
         return -value / columns.shape[1] if math.isfinite(value) else math.inf
 
     count = sum(orders[:4])
     sides = np.concatenate([np.full(k, side) for k, side in zip(orders[:4], (1.0, -1.0, 1.0, -1.0), strict=True)])
     starts = [0.1 * np.ones(count), 0.5 * np.ones(count), -0.5 * np.ones(count), 0.5 * sides] if count else [np.zeros(0)]
     ends = [minimise(cost, start, deadline) for start in starts]
-    best = to_coefficients(orders, min(ends, key=cost))
+    best = to_coefficients(orders, min(ends, key=cost), modulus)
     return Estimate(best, likelihood(columns, orders, best, integrated))
 
 
@@ -275,21 +278,12 @@ def numerical_slope(cost: Callable[[Floats], float], u: Floats, h: float = 1e-6)
 
 
 class Tried(NamedTuple):
-    """A model of a search.   near_root: a root of one of its polynomials is near the unit circle, so it is refused."""
+    """A model of a search."""
 
     orders: Orders
     constant: bool
     estimate: Estimate
     criterion: float
-    near_root: bool
-
-
-def near_unit_root(orders: Orders, coefficients: Floats, modulus: float) -> bool:
-    """Whether a root of φ, θ, Φ or Θ, each in powers of its own lag, has a smaller modulus."""
-    for sign, part in zip((-1, 1, -1, 1), split(orders, coefficients), strict=True):
-        if np.abs(np.roots(np.append(1.0, sign * part)[::-1])).min(initial=math.inf) < modulus:
-            return True
-    return False
 
 
 def penalty(criterion: str, k: int, n: int) -> float:
@@ -332,12 +326,12 @@ def choose(
         regressors = len(used) - 1 - integrated
         if sum(orders[:4]) and columns.shape[1] - integrated <= sum(orders[:4]) + regressors + 2:
             return
-        estimate = fit(used, orders, integrated, deadline)
+        estimate = fit(used, orders, integrated, deadline, modulus)
         value = -2 * estimate.found.loglik + penalty(criterion, sum(orders[:4]) + regressors + 1, max(estimate.found.terms, 1))
-        tried.append(Tried(orders, constant, estimate, value, modulus > 1 and near_unit_root(orders, estimate.coefficients, modulus)))
+        tried.append(Tried(orders, constant, estimate, value))
 
     def best() -> int:
-        return int(np.argmin([math.inf if one.near_root or math.isnan(one.criterion) else one.criterion for one in tried]))
+        return int(np.argmin([math.inf if math.isnan(one.criterion) else one.criterion for one in tried]))
 
     if not stepwise:
         for p, q, P, Q in itertools.product(*(range(most + 1) for most in largest[:4])):

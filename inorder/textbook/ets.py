@@ -234,17 +234,19 @@ def search(
     bounds: str = "usual",
     phi_bounds: tuple[float, float] = (0.8, 0.98),
     estimate_season: bool = True,
+    prior: float = math.inf,
 ) -> list[Estimate]:
     """The likeliest parameters and initial states of each model.
 
     With G = (Π f)^(1/n) the likelihood grows as Σ (G·r)² falls (G = 1 with an additive error), so that this is least squares of G·r.
     In the usual region β is sought as a share of α and γ as one of 1 − α, so that all ranges are intervals.
+    A half-normal prior on β/α with deviation τ adds (β/α)²/τ² to −2·log L: Σ (G·r)² grows by the factor exp((β/α)²/(n·τ²)).
     The starts are the best points of a grid, and the solution of a smaller model of the same season that came before.
     """
     found: list[tuple[Kind, Estimate]] = []
     for kind in kinds:
         before = [estimate for other, estimate in found if other.season == kind.season and other.trend in ("N", kind.trend) and np.isfinite(estimate.loglik)]
-        found.append((kind, _search_one(y, kind, season_length if kind.season != "N" else 1, fixed, bounds, phi_bounds, estimate_season, before)))
+        found.append((kind, _search_one(y, kind, season_length if kind.season != "N" else 1, fixed, bounds, phi_bounds, estimate_season, prior, before)))
     return [estimate for _, estimate in found]
 
 
@@ -256,6 +258,7 @@ def _search_one(
     bounds: str,
     phi_bounds: tuple[float, float],
     estimate_season: bool,
+    prior: float,
     before: Sequence[Estimate],
 ) -> Estimate:
     seasonal, factors, shares = m > 1, kind.season == "M", bounds != "admissible"
@@ -307,7 +310,8 @@ def _search_one(
         known = ~np.isnan(y)
         if bounded and positive and not _suits(done, kind, parameters[3], floor, known, states):
             return None
-        scaled = np.where(known, innovations(y, done.fitted, kind), 0.0) * math.exp(done.log_size / known.sum())
+        share = float(z[names.index("beta")]) if "beta" in names else 0.0
+        scaled = np.where(known, innovations(y, done.fitted, kind), 0.0) * math.exp((done.log_size + (share / prior) ** 2 / 2) / known.sum())
         return scaled if np.isfinite(scaled).all() else None
 
     def value_at(z: Floats) -> float:

@@ -67,18 +67,58 @@ std::tuple<double, double, double> evaluate(Array<const double> values, int inte
     return {f, objective.squares(), objective.terms()};
 }
 
-// The log-likelihood of one series, already differenced: nothing but the number. NaN where the count of coefficients is not that of the orders.
-double loglik(Array<const double> series, int p, int q, int P, int Q, int season, Array<const double> coefficients) {
+// A contiguous array of numbers along one axis, as the buffer protocol gives it: cheaper than a general array where a call takes microseconds.
+class Vector {
+public:
+    explicit Vector(nb::handle object) {
+        constexpr int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT;
+        if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) {
+            PyErr_Clear();
+            return;
+        }
+        held_ = true;
+        valid_ = view_.ndim == 1 && view_.itemsize == sizeof(double) && view_.format && view_.format[0] == 'd' && view_.format[1] == 0;
+    }
+    Vector(const Vector&) = delete;
+    Vector& operator=(const Vector&) = delete;
+    ~Vector() {
+        if (held_) PyBuffer_Release(&view_);
+    }
+    bool valid() const { return valid_; }
+    std::int64_t size() const { return view_.shape[0]; }
+    const double* data() const { return static_cast<const double*>(view_.buf); }
+
+private:
+    Py_buffer view_;
+    bool held_ = false, valid_ = false;
+};
+
+// The log-likelihood of one series, already differenced: nothing but the number. None where an argument is not what it should be.
+nb::object loglik(nb::handle series, nb::handle orders, nb::handle coefficients) {
+    if (!PyTuple_Check(orders.ptr()) || PyTuple_GET_SIZE(orders.ptr()) != 5) return nb::none();
+    int whole[5];
+    for (int i = 0; i < 5; ++i) {
+        PyObject* one = PyTuple_GET_ITEM(orders.ptr(), i);
+        const long value = PyLong_Check(one) ? PyLong_AsLong(one) : -1;
+        if (value < 0 || value > 1000000) {
+            PyErr_Clear();
+            return nb::none();
+        }
+        whole[i] = static_cast<int>(value);
+    }
+    const Orders o{whole[0], whole[1], whole[2], whole[3], whole[4]};
+    const Vector w(series), c(coefficients);
+    if (!w.valid() || !c.valid() || o.s < 1 || c.size() != o.count()) return nb::none();
     Columns columns;
-    columns.values = series.data();
-    columns.n = static_cast<std::int64_t>(series.size());
-    const Orders orders{p, q, P, Q, season};
-    if (coefficients.size() != static_cast<std::size_t>(orders.count())) return std::nan("");
-    const double* c = coefficients.data();
-    const nb::gil_scoped_release unlocked;
-    Arma arma(columns);
-    const double f = arma.value(orders, c), n = static_cast<double>(columns.n);
-    return -n * (f + 0.5 * (1 + 1.8378770664093453));
+    columns.values = w.data();
+    columns.n = w.size();
+    double f;
+    {
+        const nb::gil_scoped_release unlocked;
+        Arma arma(columns);
+        f = arma.value(o, c.data());
+    }
+    return nb::steal(PyFloat_FromDouble(-static_cast<double>(columns.n) * (f + 0.5 * (1 + 1.8378770664093453))));
 }
 
 // f of one series, already differenced, at many coefficients: (models, k).
@@ -110,8 +150,8 @@ Found found_by(Search& search, Candidate best, bool traced) {
     found.out_of_time = search.out_of_time;
     if (best.u.size() == static_cast<std::size_t>(best.orders.count()) && std::isfinite(best.loglik)) {
         found.coefficients.resize(best.orders.count());
-        to_coefficients(best.orders, best.u.data(), found.coefficients.data());
         Objective& objective = search.objective(best.constant);
+        to_coefficients(best.orders, best.u.data(), objective.modulus, found.coefficients.data());
         objective.value(best.orders, found.coefficients.data());
         found.beta = objective.beta();
         if (best.constant) found.beta.back() += search.centre();
@@ -119,7 +159,7 @@ Found found_by(Search& search, Candidate best, bool traced) {
         found.terms = objective.terms();
     }
     for (const Candidate& c : traced ? search.trace : std::vector<Candidate>{best}) {
-        for (const double x : {double(c.orders.p), double(c.orders.q), double(c.orders.P), double(c.orders.Q), double(c.constant), c.loglik, c.criterion, double(c.near_root)}) {
+        for (const double x : {double(c.orders.p), double(c.orders.q), double(c.orders.P), double(c.orders.Q), double(c.constant), c.loglik, c.criterion}) {
             found.rows.push_back(x);
         }
     }
@@ -128,9 +168,9 @@ Found found_by(Search& search, Candidate best, bool traced) {
 
 nb::tuple as_tuple(Found&& found) {
     const Orders& o = found.best.orders;
-    const std::size_t k = found.coefficients.size(), columns = found.beta.size(), rows = found.rows.size() / 8;
+    const std::size_t k = found.coefficients.size(), columns = found.beta.size(), rows = found.rows.size() / 7;
     return nb::make_tuple(nb::make_tuple(o.p, o.q, o.P, o.Q), found.best.constant, owned(std::move(found.coefficients), {k}), owned(std::move(found.beta), {columns}),
-                          found.best.loglik, found.squares, found.terms, owned(std::move(found.rows), {rows, 8}), found.out_of_time);
+                          found.best.loglik, found.squares, found.terms, owned(std::move(found.rows), {rows, 7}), found.out_of_time);
 }
 
 Clock::time_point deadline_in(double seconds) {
@@ -143,7 +183,6 @@ nb::tuple fit(Array<const double> values, int integrated, bool constant, bool fi
     const Columns columns = columns_of(values, integrated);
     const Orders o = orders_of(orders);
     Limits limits;
-    limits.root = 0;
     limits.deadline = deadline_in(seconds);
     Found found;
     {
@@ -228,7 +267,7 @@ nb::tuple ahead(int horizon, int d, int D, const Whole& orders, Array<const doub
 
 void bind_arima(nb::module_& m) {
     m.def("arima_evaluate", &evaluate, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg().none());
-    m.def("arima_loglik", &loglik);
+    m.def("arima_loglik", &loglik, nb::arg().none(), nb::arg().none(), nb::arg().none());
     m.def("arima_evaluate_many", &evaluate_many);
     m.def("arima_fit", &fit);
     m.def("arima_choose", &choose);

@@ -12,8 +12,9 @@ constexpr double FARTHEST = 5;      // |u| at most: a partial autocorrelation of
 constexpr double LONGEST_MOVE = 1;  // of one coordinate in one step
 constexpr double LOG_2PI = 1.8378770664093453;
 constexpr double ROUNDING = 1e-15;  // of a value, which says nothing about going up or down
-constexpr double MARGIN = 0.005;    // of the modulus of roots, within which rounding could go either way
-constexpr int EXPANDED = 3;         // best models whose neighbours are tried
+constexpr int EXPANDED = 4;         // best models whose neighbours are tried
+constexpr double SAME = 0.02;      // of every partial autocorrelation: on the way to a minimum that is known
+constexpr double WIDEST = 20;      // inverse of the curvature that a descent begins with, at most
 constexpr double NUDGE = 1e-5;      // for differences where there is no formula
 
 // c[i] of order j = c[i] - k[j] c[j-1-i] of order j - 1, c[j] = k[j].
@@ -65,27 +66,16 @@ struct Block {
 std::vector<Block> blocks(const Orders& o) { return {{0, o.p, 1}, {o.p, o.q, -1}, {o.p + o.q, o.P, 1}, {o.p + o.q + o.P, o.Q, -1}}; }
 
 // Coefficients of one block as u, drawn towards zero until they are safely inside.
-void inside(const Block& block, const double* coefficients, double* u) {
+void inside(const Block& block, const double* coefficients, double modulus, double* u) {
     std::vector<double> c(block.count), reflection(block.count);
     double shrink = 1;
     for (int trial = 0; trial < 60; ++trial, shrink *= 0.9) {
         double power = 1;
-        for (int i = 0; i < block.count; ++i) c[i] = block.sign * coefficients[i] * (power *= shrink);
+        for (int i = 0; i < block.count; ++i) c[i] = block.sign * coefficients[i] * (power *= shrink * modulus);
         if (down(block.count, c.data(), reflection.data(), 0.97)) break;
         std::fill(reflection.begin(), reflection.end(), 0.0);
     }
     for (int i = 0; i < block.count; ++i) u[i] = std::atanh(reflection[i]);
-}
-
-// Whether all roots of every polynomial, each in powers of its own lag, are at least `modulus` away from the origin.
-bool roots_beyond(const Orders& orders, const double* coefficients, double modulus) {
-    for (const Block& block : blocks(orders)) {
-        std::vector<double> c(block.count), reflection(block.count);
-        double power = 1;
-        for (int i = 0; i < block.count; ++i) c[i] = block.sign * coefficients[block.begin + i] * (power *= modulus);
-        if (!down(block.count, c.data(), reflection.data(), 1)) return false;
-    }
-    return true;
 }
 
 // Least squares by normal equations with a touch of ridge; `product` is (k, k), lower, with `right` (k,), which becomes the solution.
@@ -117,12 +107,13 @@ bool solve(int k, std::vector<double>& product, std::vector<double>& right) {
 
 }  // namespace
 
-void to_coefficients(const Orders& orders, const double* u, double* coefficients) {
+void to_coefficients(const Orders& orders, const double* u, double modulus, double* coefficients) {
     for (const Block& block : blocks(orders)) {
         std::vector<double> reflection(block.count);
         for (int i = 0; i < block.count; ++i) reflection[i] = std::tanh(u[block.begin + i]);
         up(block.count, reflection.data(), coefficients + block.begin);
-        for (int i = 0; i < block.count; ++i) coefficients[block.begin + i] *= block.sign;
+        double scale = block.sign;
+        for (int i = 0; i < block.count; ++i) coefficients[block.begin + i] *= scale /= modulus;
     }
 }
 
@@ -142,7 +133,7 @@ double Objective::value(const Orders& orders, const double* coefficients) {
 
 double Objective::at(const Orders& orders, const std::vector<double>& u) {
     std::vector<double> coefficients(orders.count());
-    to_coefficients(orders, u.data(), coefficients.data());
+    to_coefficients(orders, u.data(), modulus, coefficients.data());
     const double f = value(orders, coefficients.data());
     orders_ = orders;
     u_ = u;
@@ -173,7 +164,7 @@ void Objective::slope(std::vector<double>& bar) {
             double side[2];
             for (int j = 0; j < 2; ++j) {
                 u[i] = u_[i] + (j ? -NUDGE : NUDGE);
-                to_coefficients(orders_, u.data(), c.data());
+                to_coefficients(orders_, u.data(), modulus, c.data());
                 side[j] = through_filter(orders_, c.data());
             }
             u[i] = u_[i];
@@ -184,9 +175,10 @@ void Objective::slope(std::vector<double>& bar) {
     std::vector<double> by_coefficient(k), reflection(k);
     arma_.gradient(by_coefficient.data());
     for (const Block& block : blocks(orders_)) {
+        double scale = block.sign;
         for (int i = block.begin; i < block.begin + block.count; ++i) {
             reflection[i] = std::tanh(u_[i]);
-            by_coefficient[i] *= block.sign;
+            by_coefficient[i] *= scale /= modulus;
         }
         up_reverse(block.count, reflection.data() + block.begin, by_coefficient.data() + block.begin, bar.data() + block.begin);
         for (int i = block.begin; i < block.begin + block.count; ++i) bar[i] *= 1 - reflection[i] * reflection[i];
@@ -234,22 +226,29 @@ double Objective::through_filter(const Orders& orders, const double* coefficient
 
 // --- descent ---
 
-double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double farthest_seasonal, double tolerance, int steps,
+namespace {
+
+// Whether two points are the same process but for what a descent would still do.
+bool close(const std::vector<double>& u, const std::vector<double>& other) {
+    for (std::size_t i = 0; i < u.size(); ++i) {
+        if (std::fabs(std::tanh(u[i]) - std::tanh(other[i])) > SAME) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+double descend(Objective& objective, const Orders& orders, std::vector<double>& u, const std::vector<double>& known, double tolerance, int steps,
                Clock::time_point deadline) {
     const int k = orders.count();
-    std::vector<double> limit(k, FARTHEST);
-    for (const Block& block : blocks(orders)) {
-        for (int i = block.begin; i < block.begin + block.count; ++i) {
-            if (block.begin == orders.p + orders.q + orders.P) limit[i] = farthest_seasonal;
-            u[i] = std::clamp(u[i], -limit[i], limit[i]);
-        }
-    }
+    const bool thorough = tolerance < 1e-7;
+    for (double& x : u) x = std::clamp(x, -FARTHEST, FARTHEST);
     double f = objective.at(orders, u);
     if (k == 0 || !std::isfinite(f)) return f;
     std::vector<double> g, next_g, next(k), direction(k), moved(k), change(k), product(k), inverse(static_cast<std::size_t>(k) * k, 0.0);
-    const auto reset = [&] {
+    const auto reset = [&] {  // to the information of one partial autocorrelation alone: 1 / (1 - tanh^2 u)
         std::fill(inverse.begin(), inverse.end(), 0.0);
-        for (int i = 0; i < k; ++i) inverse[i * k + i] = 1;
+        for (int i = 0; i < k; ++i) inverse[i * k + i] = thorough ? 1 : std::min(std::cosh(u[i]) * std::cosh(u[i]), WIDEST);
     };
     reset();
     bool fresh = true;
@@ -258,7 +257,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
     for (int step = 0; step < steps; ++step) {
         double largest = 0;
         for (int i = 0; i < k; ++i) {
-            const bool stuck = (u[i] >= limit[i] && g[i] < 0) || (u[i] <= -limit[i] && g[i] > 0);
+            const bool stuck = (u[i] >= FARTHEST && g[i] < 0) || (u[i] <= -FARTHEST && g[i] > 0);
             if (!stuck) largest = std::max(largest, std::fabs(g[i]));
         }
         if (!(largest > tolerance) || Clock::now() > deadline) break;
@@ -266,7 +265,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
         for (int i = 0; i < k; ++i) {
             direction[i] = 0;
             for (int j = 0; j < k; ++j) direction[i] -= inverse[i * k + j] * g[j];
-            if ((u[i] >= limit[i] && direction[i] > 0) || (u[i] <= -limit[i] && direction[i] < 0)) direction[i] = 0;
+            if ((u[i] >= FARTHEST && direction[i] > 0) || (u[i] <= -FARTHEST && direction[i] < 0)) direction[i] = 0;
             along += direction[i] * g[i];
             longest = std::max(longest, std::fabs(direction[i]));
         }
@@ -279,7 +278,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
         double length = longest > LONGEST_MOVE ? LONGEST_MOVE / longest : 1, reached = INFINITE;
         bool found = false;
         for (int trial = 0; trial < 30; ++trial) {
-            for (int i = 0; i < k; ++i) next[i] = std::clamp(u[i] + length * direction[i], -limit[i], limit[i]);
+            for (int i = 0; i < k; ++i) next[i] = std::clamp(u[i] + length * direction[i], -FARTHEST, FARTHEST);
             reached = objective.at(orders, next);
             if (reached <= f + 1e-4 * length * along + ROUNDING * std::fabs(f)) {
                 found = true;
@@ -305,7 +304,7 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
             size += moved[i] * moved[i];
         }
         if (curvature > 1e-10 * size) {
-            if (fresh) {  // scale the identity to what was seen
+            if (fresh && thorough) {  // the curvature seen, so that no long step leaves the valley of its start
                 double squares = 0;
                 for (int i = 0; i < k; ++i) squares += change[i] * change[i];
                 const double scale = std::clamp(curvature / squares, 0.05, 20.0);
@@ -323,11 +322,11 @@ double descend(Objective& objective, const Orders& orders, std::vector<double>& 
             }
             fresh = false;
         }
-        idle = f - reached < 1e-12 ? idle + 1 : 0;
+        idle = f - reached < (thorough ? 1e-12 : 1e-8) ? idle + 1 : 0;
         u = next;
         f = reached;
         std::swap(g, next_g);
-        if (idle >= (tolerance < 1e-7 ? 12 : 3)) break;
+        if (idle >= (thorough ? 12 : 2) || (!known.empty() && close(u, known))) break;
     }
     return f;
 }
@@ -413,7 +412,7 @@ bool Search::hannan_rissanen(const Orders& o, bool constant, std::vector<double>
     }
     if (!solve(k, product_, normal_)) return false;
     u.assign(k, 0.0);
-    for (const Block& block : blocks(o)) inside(block, normal_.data() + block.begin, u.data() + block.begin);
+    for (const Block& block : blocks(o)) inside(block, normal_.data() + block.begin, objective(constant).modulus, u.data() + block.begin);
     return std::all_of(u.begin(), u.end(), [](double x) { return std::isfinite(x); });
 }
 
@@ -450,7 +449,7 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
         level(-0.5, 0.5, 0.3);
         level(1.2, -0.3, 0.3);
     }
-    if (k > 2 && thorough) {
+    if (k > 1 && thorough) {
         level(0.5, 0.5, -1);
         level(-0.5, -0.5, -1);
         level(0.4, -0.2, -2);
@@ -463,27 +462,14 @@ Candidate Search::attempt(const Orders& orders, bool constant, const Candidate* 
     if (starts.empty()) return best;
     std::stable_sort(starts.begin(), starts.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
     if (!thorough && starts.size() > 2) starts.resize(2);
-    // A search keeps seasonal MA parts a little inside: a season that is almost fixed has the top of its likelihood at the unit circle,
-    // and refusing it would lose the model, while little is lost just beside.
-    const double farthest_seasonal = limits.root > 1 ? std::atanh(1 / (limits.root + MARGIN)) : FARTHEST;
-    // It refuses other estimates near a unit root, so there a mode away from it goes before a lower one that would be refused.
-    Candidate refused;
-    double lowest = INFINITE, lowest_refused = INFINITE;
-    std::vector<double> coefficients(k);
+    double lowest = INFINITE;
     for (auto& start : starts) {
-        const double f = descend(objective, orders, start.second, farthest_seasonal, thorough ? 1e-11 : 1e-6, 200, limits.deadline);
-        to_coefficients(orders, start.second.data(), coefficients.data());
-        const bool near = limits.root > 1 && !roots_beyond(orders, coefficients.data(), limits.root);
-        if (f < (near ? lowest_refused : lowest)) {
-            (near ? lowest_refused : lowest) = f;
-            (near ? refused : best).u = start.second;
+        const double f = descend(objective, orders, start.second, thorough ? std::vector<double>() : best.u, thorough ? 1e-11 : 1e-5, 200, limits.deadline);
+        if (f < lowest) {
+            lowest = f;
+            best.u = start.second;
         }
         if (k == 0) break;
-    }
-    if (!std::isfinite(lowest)) {
-        lowest = lowest_refused;
-        best.u = refused.u;
-        best.near_root = true;
     }
     if (!std::isfinite(lowest)) return best;
     objective.at(orders, best.u);  // leaves squares and beta where they belong
@@ -502,8 +488,14 @@ void Search::judge(Candidate& candidate, const Limits& limits) {
     if (std::isnan(candidate.criterion)) candidate.criterion = INFINITE;
 }
 
+void Search::hold(double modulus) {
+    without_->modulus = modulus;
+    if (with_) with_->modulus = modulus;
+}
+
 Candidate Search::fit(const Orders& orders, bool constant, const Limits& limits) {
     const Flush flush;
+    hold(1);
     return attempt(orders, constant, nullptr, true, limits);
 }
 
@@ -529,10 +521,11 @@ bool Search::consider(int p, int q, int P, int Q, bool constant, const Candidate
 Candidate Search::choose(const Limits& limits) {
     const Flush flush;
     trace.clear();
+    hold(limits.root);
     const auto best = [&] {
         int found = -1;
         for (int i = 0; i < static_cast<int>(trace.size()); ++i) {
-            if (trace[i].near_root || !std::isfinite(trace[i].criterion)) continue;
+            if (!std::isfinite(trace[i].criterion)) continue;
             if (found < 0 || trace[i].criterion < trace[found].criterion) found = i;
         }
         return found;
@@ -550,13 +543,15 @@ Candidate Search::choose(const Limits& limits) {
         consider(std::min(1, limits.max_p), 0, 0, Q, constant, nullptr, limits);
         consider(std::min(1, limits.max_p), std::min(1, limits.max_q), 0, Q, constant, nullptr, limits);
         consider(std::min(3, limits.max_p), 0, P, 0, constant, nullptr, limits);
+        consider(0, std::min(1, limits.max_q), P, Q, constant, nullptr, limits);
+        consider(std::min(1, limits.max_p), std::min(1, limits.max_q), P, 0, constant, nullptr, limits);
         static constexpr int MOVES[][4] = {{0, 0, -1, 0}, {0, 0, 0, -1}, {0, 0, 1, 0},  {0, 0, 0, 1},  {0, 0, -1, -1}, {0, 0, 1, 1},  {0, 0, -1, 1}, {0, 0, 1, -1},
                                            {-1, 0, 0, 0}, {0, -1, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}, {-1, -1, 0, 0}, {1, 1, 0, 0}, {-1, 1, 0, 0}, {1, -1, 0, 0}};
         std::vector<int> expanded;
         while (true) {
             std::vector<int> places;
             for (int i = 0; i < static_cast<int>(trace.size()); ++i) {
-                if (!trace[i].near_root && std::isfinite(trace[i].criterion)) places.push_back(i);
+                if (std::isfinite(trace[i].criterion)) places.push_back(i);
             }
             std::stable_sort(places.begin(), places.end(), [&](int x, int y) { return trace[x].criterion < trace[y].criterion; });
             if (static_cast<int>(places.size()) > EXPANDED) places.resize(EXPANDED);
@@ -605,7 +600,7 @@ Candidate Search::choose(const Limits& limits) {
     }
     // the finalist again, from every start
     const Candidate again = attempt(trace[found].orders, trace[found].constant, &trace[found], true, limits);
-    if (!again.near_root && again.loglik > trace[found].loglik) trace[found] = again;
+    if (again.loglik > trace[found].loglik) trace[found] = again;
     return trace[found];
 }
 

@@ -3,7 +3,9 @@
 // The coefficients are those of partial autocorrelations tanh u, so that every u is stationary and invertible; a quasi-Newton descent
 // (BFGS) in u starts from several points, because the likelihood has several modes: the regression of Hannan & Rissanen on the errors of
 // a long autoregression, small values of either sign, and the estimate of a neighbouring model. The search is that of Hyndman &
-// Khandakar: from a few models to the best neighbours until none is better; or through all orders.
+// Khandakar: from a few models to the best neighbours until none is better; or through all orders. It keeps every root at a modulus above
+// one, by c[i] = c'[i] / modulus^i of stationary coefficients c': a level or season that is almost fixed has the top of its likelihood on
+// the unit circle, and the model just inside is nearly as likely, where refusing it would lose the order.
 //
 // Source: Jones 1980 (partial autocorrelations); Hannan & Rissanen 1982; Hyndman & Khandakar 2008.
 
@@ -19,8 +21,8 @@
 
 namespace inorder {
 
-// From u to coefficients, all four blocks; MA coefficients are those of theta(B) = 1 + theta B + …
-void to_coefficients(const Orders& orders, const double* u, double* coefficients);
+// From u to coefficients, all four blocks; MA coefficients are those of theta(B) = 1 + theta B + …   No root comes nearer to the origin than `modulus`.
+void to_coefficients(const Orders& orders, const double* u, double modulus, double* coefficients);
 
 using Clock = std::chrono::steady_clock;
 
@@ -39,6 +41,7 @@ public:
     const std::vector<double>& factor() const { return filtered_ ? solution_.factor : arma_.factor(); }
     const Columns& columns() const { return columns_; }
     bool filtered() const { return filtered_; }
+    double modulus = 1;  // beyond which `at` keeps all roots
 
 private:
     double through_filter(const Orders& orders, const double* coefficients);
@@ -60,7 +63,7 @@ struct Limits {
     Criterion criterion = Criterion::AICC;
     bool stepwise = true;
     int max_models = 200;
-    double root = 1.01;  // a polynomial with a root nearer to the unit circle is refused
+    double root = 1.01;  // modulus that no root falls short of, each polynomial in powers of its own lag
     Clock::time_point deadline = Clock::time_point::max();
 };
 
@@ -69,7 +72,6 @@ struct Candidate {
     bool constant = false;
     std::vector<double> u;
     double loglik = -INFINITE, criterion = INFINITE;
-    bool near_root = false;
 };
 
 class Search {
@@ -93,6 +95,7 @@ private:
         int order = -1;
     };
     Candidate attempt(const Orders& orders, bool constant, const Candidate* parent, bool thorough, const Limits& limits);
+    void hold(double modulus);
     void judge(Candidate& candidate, const Limits& limits);
     bool consider(int p, int q, int P, int Q, bool constant, const Candidate* parent, const Limits& limits);
     void long_autoregression(bool constant, int season);
@@ -105,8 +108,8 @@ private:
     std::vector<double> product_, normal_;
 };
 
-// Minimises from u, in place; returns the value reached.   farthest_seasonal: |u| at most of the seasonal MA part.
-double descend(Objective& objective, const Orders& orders, std::vector<double>& u, double farthest_seasonal, double tolerance, int steps,
+// Minimises from u, in place; returns the value reached.   known: a minimum found before (empty: none), on the way to which it stops.
+double descend(Objective& objective, const Orders& orders, std::vector<double>& u, const std::vector<double>& known, double tolerance, int steps,
                Clock::time_point deadline);
 
 }  // namespace inorder

@@ -3,92 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "arma_steps.hpp"
 #include "clones.hpp"
 
 namespace inorder {
 namespace {
 
-constexpr int LANES = 8;
-constexpr double SETTLED = 1e-12;      // F - 1 below which the steady recursion takes over
 constexpr int TAPE = 16384;            // numbers of K and of L that the gradient keeps at a time
 constexpr double DEPENDENT = 1e-11;    // a pivot that rounding has left, relative to its column
-
-struct Recursion {  // one stretch of the dense recursion
-    int r, width, columns;
-    const double* phi;      // (width,)
-    double* gain;           // K, (width,)
-    double* change;         // L, (width + 1,)
-    double* state;          // (columns, width + 1)
-    const double* values;   // (columns, n)
-    double* errors;         // (columns, n)
-    double* variance;       // (n,) F
-    double* marks;          // K and L at the beginning of every segment
-    std::int64_t n, segment;
-    int wait;               // steps that F has to stay at 1
-};
-
-// Runs until F has settled; returns the first step of the steady recursion, n where there is none.
-INORDER_CLONES std::int64_t run_dense(const Recursion& all, double F) {
-    const int width = all.width, columns = all.columns;
-    const std::int64_t n = all.n;
-    const double* INORDER_RESTRICT phi = all.phi;
-    double* INORDER_RESTRICT K = all.gain;
-    double* INORDER_RESTRICT L = all.change;
-    double* INORDER_RESTRICT a = all.state;
-    int settled = 0;
-    double* mark = all.marks;
-    for (std::int64_t t = 0, next_mark = 0; t < n; ++t) {
-        if (t == next_mark) {
-            for (int i = 0; i < width; ++i) mark[i] = K[i];
-            for (int i = 0; i < width; ++i) mark[width + i] = L[i];
-            mark += 2 * width;
-            next_mark += all.segment;
-        }
-        all.variance[t] = F;
-        const double a0 = a[0], v = all.values[t] - a0;
-        all.errors[t] = v;
-        settled = F - 1 < SETTLED ? settled + 1 : 0;
-        const bool last = settled >= all.wait && t + 1 >= all.r;
-        if (last || t + 1 == n) {
-            for (int c = 1; c < columns; ++c) all.errors[c * n + t] = all.values[c * n + t] - a[c * (width + 1)];
-            return t + 1;
-        }
-        const double inverse = 1 / F, vf = v * inverse, L0 = L[0], g = L0 * inverse;
-        for (int c = 1; c < columns; ++c) {
-            double* INORDER_RESTRICT b = a + c * (width + 1);
-            const double b0 = b[0], u = all.values[c * n + t] - b0, uf = u * inverse;
-            all.errors[c * n + t] = u;
-            for (int i = 0; i < width; ++i) b[i] = phi[i] * b0 + b[i + 1] + K[i] * uf;
-        }
-        for (int i = 0; i < width; ++i) {
-            const double f = phi[i], k = K[i], l = f * L0 + L[i + 1];
-            a[i] = f * a0 + a[i + 1] + k * vf;
-            K[i] = k - g * l;
-            L[i] = l - g * k;
-        }
-        F -= g * L0;
-    }
-    return n;
-}
-
-// K and L alone over one segment, kept for every step: K, L and a zero for the end of L, padded, make a row of the tape.
-INORDER_CLONES void retrace(int width, const double* INORDER_RESTRICT phi, const double* INORDER_RESTRICT inverse, const double* INORDER_RESTRICT mark,
-                            std::int64_t steps, double* tape) {
-    const int row = 2 * width + LANES;
-    for (int i = 0; i < 2 * width; ++i) tape[i] = mark[i];
-    tape[2 * width] = 0;
-    for (std::int64_t t = 0; t + 1 < steps; ++t) {
-        const double* INORDER_RESTRICT K = tape + t * row;
-        double* INORDER_RESTRICT next = tape + (t + 1) * row;
-        const double L0 = K[width], g = L0 * inverse[t];
-        for (int i = 0; i < width; ++i) {
-            const double k = K[i], l = phi[i] * L0 + K[width + i + 1];
-            next[i] = k - g * l;
-            next[width + i] = l - g * k;
-        }
-        next[2 * width] = 0;
-    }
-}
 
 double fold(const double* lanes) { return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7])); }
 
@@ -114,50 +36,45 @@ INORDER_CLONES double weighted(const double* INORDER_RESTRICT x, const double* I
     return fold(sum) + rest;
 }
 
-// One step of the adjoints: K_bar <- K_bar - g L_bar + sum of vf a_bar, l_bar = L_bar - g K_bar; the sums that the scalars need.
-// `slid` holds L_bar, then a_bar of each series, already moved by one place. sums: [l K_bar + K L_bar, K a_bar of each series].
-INORDER_CLONES void reverse_step(int width, int series, const double* INORDER_RESTRICT phi, const double* INORDER_RESTRICT K, const double* INORDER_RESTRICT L,
-                                 double L0, double g, const double* INORDER_RESTRICT vf, double* INORDER_RESTRICT gain_bar, double* INORDER_RESTRICT change_bar,
-                                 const double* INORDER_RESTRICT state_bar, std::int64_t stride, double* INORDER_RESTRICT sums) {
-    double first[LANES] = {0};
-    for (int i = 0; i < width; i += LANES) {
-        for (int k = 0; k < LANES; ++k) {
-            const double l = phi[i + k] * L0 + L[i + k + 1];
-            first[k] += l * gain_bar[i + k] + K[i + k] * change_bar[i + k];
+// Of numbers of which none is larger than the one before: by products, one logarithm for many.
+double sum_of_logarithms(const double* x, std::int64_t n) {
+    constexpr int CHAINS = 4, BLOCK = 16;
+    double sum = 0;
+    std::int64_t t = 0;
+    while (t < n && !(x[t] < 1e30)) sum += std::log(x[t++]);
+    double product[CHAINS] = {1, 1, 1, 1};
+    for (; t + BLOCK <= n; t += BLOCK) {
+        for (int i = 0; i < BLOCK; i += CHAINS) {
+            for (int k = 0; k < CHAINS; ++k) product[k] *= x[t + i + k];
         }
+        if (product[0] * product[1] < 1e100 && product[2] * product[3] < 1e100) continue;
+        for (double& one : product) sum += std::log(one), one = 1;
     }
-    sums[0] = fold(first);
-    for (int i = 0; i < width; ++i) {
-        const double k_bar = gain_bar[i], l_bar = change_bar[i];
-        change_bar[i] = l_bar - g * k_bar;
-        gain_bar[i] = k_bar - g * l_bar;
+    for (; t < n; ++t) {
+        product[0] *= x[t];
+        if (!(product[0] < 1e100)) sum += std::log(product[0]), product[0] = 1;
     }
-    for (int j = 0; j < series; ++j) {
-        const double* INORDER_RESTRICT a_bar = state_bar + j * stride;
-        double sum[LANES] = {0};
-        for (int i = 0; i < width; i += LANES) {
-            for (int k = 0; k < LANES; ++k) sum[k] += K[i + k] * a_bar[i + k];
-        }
-        sums[1 + j] = fold(sum);
-        for (int i = 0; i < width; ++i) gain_bar[i] += vf[j] * a_bar[i];
-    }
+    return sum + std::log(product[0] * product[1]) + std::log(product[2] * product[3]);
 }
 
 int padded(int r) { return std::max(LANES, (r + LANES - 1) / LANES * LANES); }
 
 std::vector<Term> expand(const double* inner, int count, const double* outer, int seasons, int s, double sign) {
-    std::vector<double> dense(static_cast<std::size_t>(count) + static_cast<std::size_t>(seasons) * s + 1, 0.0);
-    std::vector<char> there(dense.size(), 0);
+    std::vector<Term> terms;
+    terms.reserve((static_cast<std::size_t>(count) + 1) * (seasons + 1));
     for (int j = 0; j <= seasons; ++j) {
         const double b = j ? sign * outer[j - 1] : 1;
-        for (int i = 0; i <= count; ++i) {
-            dense[static_cast<std::size_t>(j) * s + i] += b * (i ? sign * inner[i - 1] : 1);
-            there[static_cast<std::size_t>(j) * s + i] = 1;
+        for (int i = j ? 0 : 1; i <= count; ++i) {
+            const int lag = j * s + i;
+            const double value = sign * (b * (i ? sign * inner[i - 1] : 1));
+            auto place = terms.end();  // after a full season of inner terms they come in their order
+            while (place != terms.begin() && (place - 1)->lag >= lag) --place;
+            if (place != terms.end() && place->lag == lag) {
+                place->value += value;
+            } else {
+                terms.insert(place, {lag, value});
+            }
         }
-    }
-    std::vector<Term> terms;
-    for (std::size_t lag = 1; lag < dense.size(); ++lag) {
-        if (there[lag]) terms.push_back({static_cast<int>(lag), sign * dense[lag]});
     }
     return terms;
 }
@@ -430,26 +347,30 @@ double Arma::value(const Orders& orders, const double* coefficients) {
     orders_ = orders;
     r_ = orders.state();
     width_ = padded(r_);
-    errors_.resize(static_cast<std::size_t>(columns) * n);
-    variance_.resize(n);
-    gain_.assign(width_, 0.0);
-    change_.assign(width_ + 1, 0.0);
-    phi_.assign(width_, 0.0);
+    segment_ = std::max<std::int64_t>(16, TAPE / width_);
+    const std::size_t row = static_cast<std::size_t>(width_), marks = static_cast<std::size_t>((n + segment_ - 1) / segment_ + 1) * 2 * row;
+    const std::size_t dense = 3 * row + LANES + columns * (row + LANES), length = static_cast<std::size_t>(n);
+    work_.resize(dense + marks + (columns + 2) * length);
+    phi_ = work_.data();
+    std::fill(phi_, phi_ + dense, 0.0);
+    gain_ = phi_ + row;
+    change_ = gain_ + row;
+    double* state = change_ + row + LANES;
+    marks_ = state + columns * (row + LANES);
+    errors_ = marks_ + marks;
+    inverse_ = errors_ + columns * length;
+    double* variance = inverse_ + length;
     for (const Term& term : ar_) phi_[term.lag - 1] = term.value;
     double F = 1;
-    if (!start_.make(r_, ar_, ma_, gain_.data(), F)) return INFINITE;
-    first_variance_ = F;
-    std::copy(gain_.begin(), gain_.end(), change_.begin());
-    state_.assign(static_cast<std::size_t>(columns) * (width_ + 1), 0.0);
-    segment_ = std::max<std::int64_t>(16, TAPE / width_);
-    marks_.resize(static_cast<std::size_t>((n + segment_ - 1) / segment_ + 1) * 2 * width_);
-    const Recursion all{r_, width_, columns, phi_.data(), gain_.data(), change_.data(), state_.data(), data_.values, errors_.data(), variance_.data(),
-                        marks_.data(), n, segment_, ma_.empty() ? 1 : std::max(1, r_)};
+    if (!start_.make(r_, ar_, ma_, gain_, F)) return INFINITE;
+    std::copy(gain_, gain_ + width_, change_);
+    const Recursion all{r_, width_, columns, phi_, gain_, change_, state, data_.values, errors_, variance, inverse_, marks_, n, segment_,
+                        ma_.empty() ? 1 : std::max(1, r_)};
     steady_ = n ? run_dense(all, F) : 0;
     const std::int64_t begin = steady_;
     for (int c = 0; c < columns; ++c) {
         const double* w = data_.values + c * n;
-        double* e = errors_.data() + c * n;
+        double* e = errors_ + c * n;
         for (std::int64_t t = begin; t < n; ++t) {
             double x = w[t];
             for (const Term& term : ar_) x -= term.value * w[t - term.lag];
@@ -457,22 +378,15 @@ double Arma::value(const Orders& orders, const double* coefficients) {
             e[t] = x;
         }
     }
-    double logarithm = 0, product = 1;
-    inverse_.resize(begin);
-    for (std::int64_t t = 0; t < begin; ++t) {
-        inverse_[t] = 1 / variance_[t];
-        product *= variance_[t];
-        if (!(product < 1e200 && product > 1e-200)) logarithm += std::log(product), product = 1;
-    }
-    logarithm += std::log(product);
-    const double* residual = errors_.data();
+    const double logarithm = sum_of_logarithms(variance, begin);
+    const double* residual = errors_;
     if (columns > 1) {
         combine();
         residual = residual_.data();
     } else {
         solution_ = {};
     }
-    squares_ = weighted(residual, residual, inverse_.data(), begin) + dot(residual + begin, residual + begin, n - begin);
+    squares_ = weighted(residual, residual, inverse_, begin) + dot(residual + begin, residual + begin, n - begin);
     const double terms = this->terms();
     if (!std::isfinite(squares_) || !std::isfinite(logarithm) || terms < 1) return INFINITE;
     return 0.5 * (std::log(std::max(squares_, 1e-300) / terms) + (logarithm + solution_.determinant) / terms);
@@ -485,14 +399,14 @@ void Arma::combine() {
     gram_.assign(static_cast<std::size_t>(columns) * columns, 0.0);
     for (int a = 0; a < columns; ++a) {
         for (int b = 0; b <= a; ++b) {
-            const double *x = errors_.data() + a * n, *y = errors_.data() + b * n;
-            gram_[a * columns + b] = gram_[b * columns + a] = weighted(x, y, inverse_.data(), begin) + dot(x + begin, y + begin, n - begin);
+            const double *x = errors_ + a * n, *y = errors_ + b * n;
+            gram_[a * columns + b] = gram_[b * columns + a] = weighted(x, y, inverse_, begin) + dot(x + begin, y + begin, n - begin);
         }
     }
     solution_.solve(gram_, columns, data_.integrated);
-    residual_.assign(errors_.begin(), errors_.begin() + n);
+    residual_.assign(errors_, errors_ + n);
     for (int c = 1; c < columns; ++c) {
-        const double b = solution_.beta[c - 1], *e = errors_.data() + c * n;
+        const double b = solution_.beta[c - 1], *e = errors_ + c * n;
         if (b == 0) continue;
         for (std::int64_t t = 0; t < n; ++t) residual_[t] -= b * e[t];
     }
@@ -520,9 +434,9 @@ void Arma::sweep(double* ar, double* ma) {
     const auto data = [&](int j) { return series_.data() + static_cast<std::size_t>(j) * 2 * n; };
     const auto error = [&](int j) { return series_.data() + (static_cast<std::size_t>(j) * 2 + 1) * n; };
     std::copy(data_.values, data_.values + n, data(0));
-    std::copy(errors_.begin(), errors_.begin() + n, error(0));
+    std::copy(errors_, errors_ + n, error(0));
     for (int c = 0; c < k; ++c) {
-        const double b = solution_.beta[c], *w = data_.values + (c + 1) * n, *e = errors_.data() + (c + 1) * n;
+        const double b = solution_.beta[c], *w = data_.values + (c + 1) * n, *e = errors_ + (c + 1) * n;
         if (b == 0) continue;
         for (std::int64_t t = 0; t < n; ++t) data(0)[t] -= b * w[t], error(0)[t] -= b * e[t];
     }
@@ -531,7 +445,7 @@ void Arma::sweep(double* ar, double* ma) {
         const double* row = solution_.factor.data() + static_cast<std::size_t>(c) * k;
         if (!(row[c] > 0)) continue;
         place[c] = j;
-        const double *w = data_.values + (c + 1) * n, *e = errors_.data() + (c + 1) * n, inverse = 1 / row[c];
+        const double *w = data_.values + (c + 1) * n, *e = errors_ + (c + 1) * n, inverse = 1 / row[c];
         for (std::int64_t t = 0; t < n; ++t) data(j)[t] = w[t], error(j)[t] = e[t];
         for (int b = 0; b < c; ++b) {
             if (place[b] < 0 || row[b] == 0) continue;
@@ -555,66 +469,21 @@ void Arma::sweep(double* ar, double* ma) {
         for (const Term& term : ar_) ar[term.lag - 1] -= dot(bar + begin, w + begin - term.lag, n - begin);
         for (const Term& term : ma_) ma[term.lag - 1] -= dot(bar + begin, e + begin - term.lag, n - begin);
     }
-    // the dense steps, segment by segment from the last one; the bars of L and of the states move up one place at a time
-    const std::int64_t stride = segment_ + width_;
-    slid_.assign(static_cast<std::size_t>(1 + series) * stride, 0.0);
-    const int row = 2 * width_ + LANES;
-    tape_.resize(static_cast<std::size_t>(segment_) * row);
-    std::vector<double> gain_bar(width_, 0.0), vf(series), sums(1 + series);
-    double F_bar = 0;
-    for (std::int64_t s = (begin - 1) / segment_; s >= 0 && begin > 0; --s) {
-        const std::int64_t from = s * segment_, to = std::min(begin, from + segment_);
-        retrace(width_, phi_.data(), inverse_.data() + from, marks_.data() + s * 2 * width_, to - from, tape_.data());
-        for (int j = 0; j <= series; ++j) {  // back to the far end of the buffer
-            double* all = slid_.data() + j * stride;
-            if (to < begin) std::copy_backward(all, all + width_, all + stride);
-        }
-        std::int64_t base = segment_;
-        for (std::int64_t t = to - 1; t >= from; --t) {
-            const double *K = tape_.data() + (t - from) * row, *L = K + width_;
-            const double inverse = inverse_[t], L0 = L[0], g = L0 * inverse;
-            double variance_bar = 0.5 * inverse / terms;
-            for (int j = 0; j < series; ++j) variance_bar -= 0.5 * weight[j] * error(j)[t] * error(j)[t] * inverse * inverse;
-            double *change_bar = slid_.data() + base, *state_bar = slid_.data() + stride + base;
-            double first_change = 0;
-            if (t + 1 < begin) {
-                for (int j = 0; j < series; ++j) vf[j] = error(j)[t] * inverse;
-                reverse_step(width_, series, phi_.data(), K, L, L0, g, vf.data(), gain_bar.data(), change_bar, state_bar, stride, sums.data());
-                const double g_bar = -sums[0] - L0 * F_bar;
-                first_change = g_bar * inverse - g * F_bar;
-                variance_bar += F_bar - g_bar * L0 * inverse * inverse;
-                for (const Term& term : ar_) {
-                    const int i = term.lag - 1;
-                    ar[i] += L0 * change_bar[i];
-                    first_change += term.value * change_bar[i];
-                }
-                for (int j = 0; j < series; ++j) {
-                    const double *a_bar = state_bar + j * stride, e = error(j)[t], a0 = data(j)[t] - e;
-                    double first_state = -(bars_[j * n + t] + sums[1 + j] * inverse);
-                    variance_bar -= sums[1 + j] * e * inverse * inverse;
-                    for (const Term& term : ar_) {
-                        ar[term.lag - 1] += a0 * a_bar[term.lag - 1];
-                        first_state += term.value * a_bar[term.lag - 1];
-                    }
-                    state_bar[j * stride - 1] = first_state;
-                }
-            } else {
-                for (int j = 0; j < series; ++j) state_bar[j * stride - 1] = -bars_[j * n + t];
-            }
-            change_bar[-1] = first_change;
-            F_bar = variance_bar;
-            --base;
-        }
-        if (s > 0 && base != 0) {  // a last segment that is not full: as if it had been
-            for (int j = 0; j <= series; ++j) {
-                double* all = slid_.data() + j * stride;
-                std::copy(all + base, all + base + width_, all);
-            }
-        } else if (s == 0) {
-            for (int i = 0; i < width_; ++i) gain_bar[i] += slid_[base + i];
-        }
+    if (begin == 0) return;
+    // the dense steps, segment by segment from the last one
+    tape_.resize(static_cast<std::size_t>(std::min(segment_, begin)) * (2 * width_ + LANES));
+    swept_.assign(static_cast<std::size_t>(2 + series) * width_, 0.0);  // adjoints of K, L and the states
+    double *gain_bar = swept_.data(), *change_bar = gain_bar + width_;
+    Backward all{width_, series, 0, 0, n, phi_, tape_.data(), inverse_, series_.data(), bars_.data(), weight.data(), terms, gain_bar, change_bar,
+                 change_bar + width_, ar, 0};
+    for (std::int64_t s = (begin - 1) / segment_; s >= 0; --s) {
+        all.from = s * segment_;
+        all.to = std::min(begin, all.from + segment_);
+        retrace(width_, phi_, inverse_ + all.from, marks_ + s * 2 * width_, all.to - all.from, tape_.data());
+        run_backward(all);
     }
-    if (begin > 0) start_.reverse(gain_bar.data(), F_bar, ar, ma);
+    for (int i = 0; i < width_; ++i) gain_bar[i] += change_bar[i];  // both begin as the same
+    start_.reverse(gain_bar, all.variance, ar, ma);
 }
 
 }  // namespace inorder

@@ -20,11 +20,28 @@
 
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <vector>
 
 namespace inorder {
 
 constexpr double INFINITE = std::numeric_limits<double>::infinity();
+
+// Memory that begins where a cache line does, so that no register is loaded from two of them.
+template <typename T>
+struct Aligned {
+    using value_type = T;
+    Aligned() = default;
+    template <typename U>
+    Aligned(const Aligned<U>&) {}
+    T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64))); }
+    void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
+    template <typename U>
+    bool operator==(const Aligned<U>&) const { return true; }
+    template <typename U>
+    bool operator!=(const Aligned<U>&) const { return false; }
+};
+using Lines = std::vector<double, Aligned<double>>;
 
 struct Orders {
     int p = 0, q = 0, P = 0, Q = 0, s = 1;
@@ -81,6 +98,8 @@ struct Concentrated {
 class Arma {
 public:
     explicit Arma(const Columns& data) : data_(data) {}
+    Arma(const Arma&) = delete;
+    Arma& operator=(const Arma&) = delete;
 
     // Half the mean of minus two log-likelihood, but for the constant (1 + log 2 pi) / 2; infinite where not stationary.
     double value(const Orders& orders, const double* coefficients);
@@ -105,9 +124,11 @@ private:
     Concentrated solution_;
     int r_ = 0, width_ = 0;  // width: r padded
     std::int64_t steady_ = 0, segment_ = 1;
-    double squares_ = 0, first_variance_ = 0;
-    std::vector<double> phi_, gain_, change_, state_, errors_, variance_, inverse_, marks_, residual_, gram_;
-    std::vector<double> tape_, bars_, slid_, series_, tails_;
+    double squares_ = 0;
+    Lines work_, tape_, swept_, tails_;
+    // in work_: (width,) phi, K, and with LANES zeros L; two widths a segment; errors (columns, n); 1 / F (n,)
+    double *phi_ = nullptr, *gain_ = nullptr, *change_ = nullptr, *marks_ = nullptr, *errors_ = nullptr, *inverse_ = nullptr;
+    std::vector<double> residual_, gram_, bars_, series_;
 };
 
 }  // namespace inorder

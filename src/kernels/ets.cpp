@@ -13,6 +13,8 @@
 //
 //     d(G r) = G (dr + r g),        dr = -(y / f^2) df,        g = mean of df / f
 //
+// A half-normal prior on beta / alpha with deviation tau adds (beta / alpha)^2 / tau^2 to -2 log L, and so S / (n tau^2) to its place in J'J.
+//
 // A missing observation (NaN) moves the state on without a correction. So does one that would bring the level or the growth of a
 // multiplicative trend to zero or below; a factor of the season stays as it is where q, or the factor, would not be above zero.
 // The twin in Python is inorder/textbook/ets.py.
@@ -173,6 +175,7 @@ struct Problem {
     double phi_lower, phi_upper;
     Bounds bounds;
     bool estimate_season;  // whether the initial season is sought too
+    double prior;          // 1 / tau^2, of the coordinate of beta; 0: none
     double floor;          // of forecasts, or of levels under a multiplicative season; 0 where nothing need be positive
     std::int64_t observations;
     bool seasonal() const { return season_length > 1; }
@@ -475,7 +478,13 @@ class Search {
         return z;
     }
 
-    double value(const std::vector<double>& z) { return objective(problem_, sums_at(problem_, point(z), season_)); }
+    double value(const std::vector<double>& z) {
+        double penalty = 0;
+        for (int i = 0; i < weights_; ++i) {
+            if (kinds_[i] == BETA) penalty = problem_.prior * z[i] * z[i] / static_cast<double>(problem_.observations);
+        }
+        return objective(problem_, sums_at(problem_, point(z), season_)) + penalty;
+    }
 
     // Coarse weights with the initial states as they are.
     std::vector<Start> grid() {
@@ -560,7 +569,7 @@ class Search {
         for (int step = 0; step < steps && idle < 2 && !known(start.z, ends); ++step) {
             const Sums sums = linearise(problem_, point(start.z), season_, derivatives_);
             if (!(sums.squares > n * EPSILON * EPSILON)) return;  // a perfect fit
-            reduce(start.z);
+            reduce(start.z, sums.squares);
             for (; damping < 1e12; damping *= 8) {
                 const double reached = propose(start.z, damping, states_first && step == 0, trial);
                 if (std::isnan(reached)) return;
@@ -582,7 +591,7 @@ class Search {
         for (int step = 0; step < LAST_STEPS && std::isfinite(start.value); ++step) {
             const Sums sums = linearise(problem_, point(start.z), season_, derivatives_);
             if (!(sums.squares > static_cast<double>(problem_.observations) * EPSILON * EPSILON)) return;
-            reduce(start.z);
+            reduce(start.z, sums.squares);
             const double reached = propose(start.z, 0, false, trial);
             if (!(reached <= start.value + ROUNDING)) return;
             start.value = reached;
@@ -606,8 +615,8 @@ class Search {
         return reached;
     }
 
-    // From natural columns to those of z.
-    void reduce(const std::vector<double>& z) {
+    // From natural columns to those of z, with the prior's part.
+    void reduce(const std::vector<double>& z, double squares) {
         const int p = static_cast<int>(z.size()), columns = derivatives_.columns, last = SEASON + problem_.season_length - 1;
         terms_.assign(p, {});
         const double alpha = point(z).alpha;
@@ -642,6 +651,11 @@ class Search {
                 }
                 normal_[static_cast<std::size_t>(i) * p + j] = sum;
             }
+            if (kinds_[i] == BETA) {
+                const double ridge = problem_.prior * squares / static_cast<double>(problem_.observations);
+                normal_[static_cast<std::size_t>(i) * p + i] += ridge;
+                slope_[i] -= ridge * z[i];
+            }
         }
     }
 
@@ -673,7 +687,7 @@ Point point_of(const double* weights, double level, double trend, const double* 
 
 // kinds: (models, 4) error, trend, damped, season.   Out: one row for each model.
 void ets_search(Array<const double> values, Array<const std::int64_t> kinds, std::int64_t season_length, Array<const double> fixed, double phi_lower,
-                double phi_upper, std::int64_t bounds, bool estimate_season, Array<double> weights, Array<double> level, Array<double> trend,
+                double phi_upper, std::int64_t bounds, bool estimate_season, double prior, Array<double> weights, Array<double> level, Array<double> trend,
                 Array<double> season, Array<double> logliks, Array<double> squares) {
     const std::int64_t models = static_cast<std::int64_t>(kinds.shape(0)), time = static_cast<std::int64_t>(values.shape(0)), m = season_length;
     const double *y = values.data(), *given = fixed.data();
@@ -685,7 +699,7 @@ void ets_search(Array<const double> values, Array<const std::int64_t> kinds, std
     for (std::int64_t i = 0; i < models; ++i) {
         const Kind kind = kind_of(kinds.data() + 4 * i);
         const Problem problem{y, time, kind, kind.season == NONE ? 1 : static_cast<int>(m), {given[0], given[1], given[2], given[3]}, phi_lower, phi_upper,
-                              static_cast<Bounds>(bounds), estimate_season, kind.positive() ? floor : 0, observations};
+                              static_cast<Bounds>(bounds), estimate_season, prior, kind.positive() ? floor : 0, observations};
         std::vector<Point> before;
         for (const auto& [other, point] : found) {
             if (other.season == kind.season && (other.trend == NONE || other.trend == kind.trend)) before.push_back(point);
@@ -737,7 +751,7 @@ void gradient_of(const Problem& problem, const Point& point, std::vector<double>
 }
 
 Problem given_problem(const double* y, std::int64_t time, const Kind& kind, std::size_t m) {
-    return {y, time, kind, static_cast<int>(m), {0, 0, 0, 0}, 0, 0, USUAL, true, 0, 0};
+    return {y, time, kind, static_cast<int>(m), {0, 0, 0, 0}, 0, 0, USUAL, true, 0, 0, 0};
 }
 
 void ets_gradient(Array<const double> values, Array<const std::int64_t> kinds, Array<const double> weights, double level, double trend,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import math
@@ -419,3 +420,18 @@ def test_many_series_are_forecast_into_shards_that_resume(tmp_path):
     assert json.loads(run(*call, "--json", folder=tmp_path).stdout) == {"task": "forecast", "model": "drift", "series": 7, "failed": 0, "out": "forecasts"}
     assert shards[1].is_file()
     assert "different: horizon" in run(*call[:5], "3", *call[6:], folder=tmp_path, code=2).stderr
+
+
+def test_future_covariates_are_handed_over_as_rows_without_values(tmp_path):
+    rng = np.random.default_rng(0)
+    holiday = rng.integers(0, 2, 60)
+    begin = dt.date(2024, 1, 1)
+    rows = [(begin + dt.timedelta(i), 100 + 20 * holiday[i] + rng.normal(0, 0.1), holiday[i]) for i in range(60)]
+    (tmp_path / "load.csv").write_text("day,load,holiday\n" + "\n".join(f"{d},{y:.3f},{x}" for d, y, x in rows[:50]) + "\n")
+    (tmp_path / "coming.csv").write_text("day,load,holiday\n" + "\n".join(f"{d},,{x}" for d, _, x in rows[50:]) + "\n")
+    run("fit", "forecast", "load.csv", "--value", "load", "--future", "holiday", "--model", "arima", "--set", "order=1,0,0", "--out", "b", folder=tmp_path)
+    made = list(csv.DictReader(io.StringIO(run("predict", "b", "coming.csv", "--horizon", "10", folder=tmp_path).stdout)))
+    assert [row["day"] for row in made] == [str(d) for d, _, _ in rows[50:]]
+    np.testing.assert_allclose([float(row["mean"]) for row in made], [y for _, y, _ in rows[50:]], atol=1)
+    said = run("predict", "b", "coming.csv", "--horizon", "11", folder=tmp_path, code=1).stderr
+    assert "11 values" in said and "there are 10" in said

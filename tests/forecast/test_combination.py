@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from inorder.data.series import Series
+from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError
 from inorder.forecast import combination as fast
 from inorder.forecast.autoregressive import AR
 from inorder.forecast.baselines import Drift, Mean, Naive
-from inorder.forecast.combination import HOWS, Auto, Combination, tails
+from inorder.forecast.calibration import held_out, interval_scale, tails
+from inorder.forecast.combination import HOWS, Auto, Combination
 from inorder.textbook import combination as textbook
 
 NAN = math.nan
@@ -43,8 +45,8 @@ def test_weights_and_scale_as_the_textbook(windows):
     for count in (1, 2, 5):
         errors, ratios = rng.uniform(0.5, 2, count), rng.gamma(2, 0.5, 3 * count)
         np.testing.assert_allclose(fast.weights_of_errors(errors, windows), textbook.weights_of_errors(errors.tolist(), windows), rtol=1e-12)
-        assert fast.interval_scale(ratios, windows, 50) == pytest.approx(textbook.interval_scale(ratios.tolist(), windows, 50), rel=1e-12)
-    assert fast.interval_scale(np.array([NAN, math.inf]), windows, 36) == textbook.interval_scale([NAN, math.inf], windows, 36) == pytest.approx(4 / 3)
+        assert interval_scale(ratios, windows, 50) == pytest.approx(textbook.interval_scale(ratios.tolist(), windows, 50), rel=1e-12)
+    assert interval_scale(np.array([NAN, math.inf]), windows, 36) == textbook.interval_scale([NAN, math.inf], windows, 36) == pytest.approx(4 / 3)
 
 
 def test_tails_are_those_of_student():
@@ -85,7 +87,7 @@ def test_weights_go_to_the_member_that_forecasts_the_held_out_part():
 def test_held_out_forecasts_see_nothing_of_what_they_forecast():
     """Made anew from each origin's past alone, by a member fitted to the first part."""
     y = noisy(60)
-    held = fast.held_out([AR(order=2)], y, 12, 6)
+    held = held_out([AR(order=2)], y, 12, 6)
     cut = 60 - 20  # a third, less than eight horizons
     model, done = AR(order=2).fit_one(y[:cut], 12), 0
     for origin in range(cut, 60 - 3, 1):
@@ -165,3 +167,33 @@ def test_auto_chooses_by_the_season_the_length_and_the_sign():
 def test_settings_that_make_no_sense_are_refused(settings, sentence):
     with pytest.raises(ConfigError, match=sentence):
         Combination(**settings)
+
+
+def test_the_names_of_members_mean_what_they_mean_in_compare():
+    from inorder.forecast.named import NAMES
+    from inorder.tasks.forecast import CANDIDATES
+
+    local = {name: one for name, one in CANDIDATES.items() if one.home.startswith("forecast.") and not one.system and not one.uneven}
+    assert {name: (one.home.removeprefix("forecast."), dict(one.settings)) for name, one in local.items()} == NAMES
+
+
+def test_covariates_enter_by_one_regression():
+    rng = np.random.default_rng(0)
+    t, x = np.arange(132), rng.normal(size=132)
+    y = 50 + 5 * x + 4 * np.sin(np.pi * t / 6) + rng.normal(0, 0.3, 132)
+    series = Series.of(y, season_length=12)
+    history = replace(series.head(12), future={"x": x[:120]}, ahead={"x": x[None, 120:]})
+    for forecaster in (Auto(), Combination(models=("theta", "arima"))):
+        fitted = forecaster.fit(history)
+        assert fitted.models[0].regression() == pytest.approx([5], abs=0.3) and not fitted.notes
+    assert np.abs(Auto().fit(history).predict(12).mean - y[120:]).mean() < 1
+    assert "x plays no part" in Naive().fit(history).notes[0]
+
+
+def test_samples_are_about_as_wide_as_the_intervals_and_paths_hang_together():
+    y = read_series("air-passengers")
+    made = Auto().fit(y).predict(12, (0.8,), samples=2000)
+    low, high = np.quantile(made.samples, [0.1, 0.9], axis=0)
+    ratio = (high - low) / (made.upper[0.8] - made.lower[0.8])
+    assert (0.6 < ratio).all() and (ratio < 1.4).all()
+    assert np.corrcoef(made.samples[:, 5], made.samples[:, 6])[0, 1] > 0.5

@@ -144,6 +144,27 @@ def test_the_choice_is_the_least_criterion_of_the_trace():
     assert "candidates" in fitted.summary() and fitted.order in fitted.summary()
 
 
+def test_a_prior_holds_the_trend_back():
+    """A short random walk with one jump: its likelihood is highest with a trend that takes the last step for the next."""
+    y = np.array([100.0, 101, 103, 102, 104, 105, 104, 106, 118, 130, 141, 152])
+    free, held = (ETS(prior=prior).fit(Series.of(y)) for prior in (None, 0.1))
+    assert free.models[0].beta / free.models[0].alpha > 0.5 > 0.25 > held.models[0].beta / held.models[0].alpha
+    assert held.loglik < free.loglik
+    assert held.predict(6).mean[-1] < free.predict(6).mean[-1]
+    assert AutoETS(components="AAN", damped=False, prior=0.1).fit(Series.of(y)).loglik == held.loglik
+
+
+def test_no_trend_beside_a_wide_multiplicative_error():
+    """Noise alone, of 80 %: the likelihood of shares finds a trend in it."""
+    y = 100 * np.random.default_rng(3).lognormal(0, 0.8, 60)
+    chosen, loose = (AutoETS(season_length=1, restrict=restrict).fit(Series.of(y)) for restrict in (True, False))
+    tried = chosen.describe()["candidates"]
+    assert chosen.order == tried["model"][0] == "ETS(M,N,N)"
+    assert tried["model"][-2:] == ["ETS(M,Ad,N)", "ETS(M,A,N)"] and max(tried["aicc"][-2:]) < tried["aicc"][0]
+    assert loose.order == "ETS(M,Ad,N)" and loose.models[0].sigma > 1 / 3
+    assert AutoETS(components="MAN").fit(Series.of(y)).order in ("ETS(M,A,N)", "ETS(M,Ad,N)")  # nothing else is allowed
+
+
 def test_a_season_that_grows_with_the_level_is_found():
     assert AutoETS(season_length=4).fit(Series.of(series(160, noise=0.02))).order == "ETS(M,A,M)"
     rng = np.random.default_rng(1)
@@ -216,6 +237,9 @@ def test_too_little_to_fit():
         ({"damped": True, "phi": 1.2}, "`phi` is above 0 and at most 1, not 1.2"),
         ({"bounds": "wide"}, 'Kind of bounds "wide" is unknown'),
         ({"initial": "none"}, "`initial` is one of 'auto', 'estimated', 'heuristic'; not 'none'"),
+        ({"prior": 0.0}, "`prior` is a standard deviation of 0.001 or more, or None, not 0.0"),
+        ({"components": "ANN", "prior": 0.3}, r"`prior` = 0.3 has no effect on ETS\(A,N,N\)"),
+        ({"beta": 0.1, "prior": 0.3}, "has no effect on .* with beta = 0.1"),
     ],
 )
 def test_settings_that_make_no_model(settings, message):
@@ -230,6 +254,7 @@ def test_settings_that_make_no_model(settings, message):
         ({"criterion": "hqic"}, 'Criterion "hqic" is unknown'),
         ({"restrict": 0}, "`restrict` is True or False, not 0"),
         ({"damped": "no"}, "`damped` is True, False or None for both, not 'no'"),
+        ({"prior": "wide"}, "`prior` is a standard deviation of 0.001 or more, or None, not 'wide'"),
         ({"components": "ANM"}, "No model is left with components 'ANM'"),
         ({"components": "ANN", "damped": True}, "No model is left"),
     ],

@@ -35,8 +35,8 @@ def test_the_season_is_taken_out_and_put_back(kind):
     np.testing.assert_allclose(model.season, season, rtol=1e-12)
     found = fit_kernel(y / np.resize(season, 84), model.dynamic == 1, NAN if model.optimised else 0.5, alpha_bounds=(0.1, 0.99), skip=model.burn_in)
     assert (model.alpha, model.kappa, model.level) == pytest.approx((found.constants.alpha, found.constants.kappa, found.level), rel=1e-6)
-    bare = Theta(kind=kind, seasonal=None).fit(Series.of(y / np.resize(season, 84), season_length=12)).predict(14)
-    whole = Theta(kind=kind).fit(Series.of(y, season_length=12)).predict(14)
+    bare = Theta(kind=kind, seasonal=None, calibrate=False).fit(Series.of(y / np.resize(season, 84), season_length=12)).predict(14)
+    whole = Theta(kind=kind, calibrate=False).fit(Series.of(y, season_length=12)).predict(14)
     np.testing.assert_allclose(whole.mean, bare.mean * np.resize(season, 14), rtol=1e-6)
     np.testing.assert_allclose(whole.upper[0.8], bare.upper[0.8] * np.resize(season, 14), rtol=1e-6)
 
@@ -78,7 +78,7 @@ def test_the_likelihood_is_the_density_of_the_errors(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_paths_spread_as_the_intervals_say(kind):
-    fitted = Theta(kind=kind).fit(Series.of(monthly(), season_length=12))
+    fitted = Theta(kind=kind, calibrate=False).fit(Series.of(monthly(), season_length=12))
     exact, drawn = fitted.predict(18, (0.8,)), fitted.predict(18, (0.8,), intervals="simulated")
     assert exact.intervals == "analytic"
     width, other = exact.upper[0.8] - exact.lower[0.8], drawn.upper[0.8] - drawn.lower[0.8]

@@ -191,14 +191,35 @@ def test_a_search_ends_where_the_best_of_all_is_or_close_by():
         steps, every = (arima.choose(columns, largest, stepwise=stepwise) for stepwise in (True, False))
         assert len(every.table) == 2 * 3 * 3 * 2 * 2
         assert len(steps.table) < len(every.table)
-        assert steps.table[:, 6].min() - every.table[every.table[:, 7] == 0, 6].min() < 2
+        assert steps.table[:, 6].min() - every.table[:, 6].min() < 2
         for estimate in (steps, every):
-            allowed = estimate.table[estimate.table[:, 7] == 0]
-            best = allowed[np.argmin(allowed[:, 6])]
+            best = estimate.table[np.argmin(estimate.table[:, 6])]
             assert (*estimate.orders[:4], estimate.constant) == tuple(best[:5])
             n, k = estimate.terms, estimate.orders.number + estimate.constant + 1
             assert best[6] == pytest.approx(-2 * estimate.loglik + 2 * k * n / (n - k - 1))
             assert len({tuple(row[:5]) for row in estimate.table}) == len(estimate.table)
+
+
+@pytest.mark.parametrize("orders", [Orders(0, 1), Orders(0, 2), Orders(0, 1, 1, 1, 4)])
+def test_a_search_keeps_roots_off_the_unit_circle_and_finds_the_best_of_the_rest(orders):
+    """Differenced once too often, the MA part has a root of 1. The best within the modulus is that of the textbook, and better than what is farther inside."""
+    w = np.diff(np.random.default_rng(5).normal(size=61))[None, :]
+    table = arima.choose(w, orders, constant=False, stepwise=False).table
+    fast = table[(table[:, :4] == orders[:4]).all(axis=1), 5][0]
+    plain = textbook.fit(w, textbook.Orders(*orders), modulus=1.01)
+    for sign, part in zip((-1, 1, -1, 1), textbook.split(textbook.Orders(*orders), plain.coefficients), strict=True):
+        assert np.abs(np.roots(np.append(1.0, sign * part)[::-1])).min(initial=math.inf) >= 1.01
+    assert fast == pytest.approx(plain.found.loglik, abs=2e-3) or fast > plain.found.loglik
+    assert fast < arima.fit(w, orders).loglik + 1e-6
+    assert fast > textbook.fit(w, textbook.Orders(*orders), modulus=1.05).found.loglik - 1e-6
+
+
+def test_the_best_of_a_search_is_beyond_the_modulus():
+    w = np.diff(np.random.default_rng(5).normal(size=61))[None, :]
+    for modulus in (1.01, 1.05, 1.2):
+        found = arima.choose(w, Orders(2, 2), constant=False, modulus=modulus)
+        for sign, part in zip((-1, 1, -1, 1), textbook.split(textbook.Orders(*found.orders), found.coefficients), strict=True):
+            assert np.abs(np.roots(np.append(1.0, sign * part)[::-1])).min(initial=math.inf) >= modulus
 
 
 def test_a_search_keeps_its_limits():
@@ -340,3 +361,29 @@ def test_partial_autocorrelations_reach_every_stationary_process():
     for u in itertools.product(grid, repeat=3):
         ar, _ = textbook.polynomials(textbook.Orders(3), textbook.to_coefficients(textbook.Orders(3), np.array(u)))
         assert textbook.stationary(ar)
+
+
+def test_the_lean_path_takes_what_comes_and_names_what_does_not_fit():
+    w, orders, c = series(40), Orders(1, 1), np.array([0.5, 0.2])
+    expected = arima.loglik(w, orders, c)
+    assert arima.loglik(w.tolist(), orders, [0.5, 0.2]) == pytest.approx(expected, abs=1e-10)
+    assert arima.loglik(w.astype(np.float32), orders, c) == pytest.approx(expected, abs=1e-3)
+    assert arima.loglik(np.repeat(w, 2)[::2], orders, c) == pytest.approx(expected, abs=1e-10)
+    with pytest.raises(ShapeError, match="has 1 numbers; 2 are expected"):
+        arima.loglik(w, orders, c[:1])
+    with pytest.raises(ShapeError, match=r"`w` has the shape \(1, 40\)"):
+        arima.loglik(w[None, :], orders, c)
+    with pytest.raises(ConfigError, match="whole numbers, 0 or more"):
+        arima.loglik(w, Orders(-1, 2), c)
+
+
+@pytest.mark.parametrize("orders", [Orders(2, 1, 2, 1, 12), Orders(1, 2, 0, 2, 24), Orders(9, 0), Orders(0, 8), Orders(0, 0, 0, 1, 8)])
+@pytest.mark.parametrize("integrated", [0, 2])
+def test_states_of_several_registers_have_the_value_and_slope_of_the_textbook(orders, integrated):
+    rng = np.random.default_rng(orders.number)
+    columns, c = rng.normal(size=(4, 90)), coefficients(orders, rng, 0.4)
+    found = arima.evaluate(columns, orders, c, integrated)
+    own = textbook.Orders(*orders)
+    assert found.loglik == pytest.approx(textbook.likelihood(columns, own, c, integrated).loglik, abs=1e-8)
+    slope = textbook.numerical_slope(lambda point: textbook.likelihood(columns, own, point, integrated).loglik, c)
+    np.testing.assert_allclose(found.slope, slope, rtol=1e-5, atol=1e-5)

@@ -306,3 +306,30 @@ def test_wrong_arguments_are_said_so():
         ets.simulate(simple, (0.1, 0.0, 0.0, 1.0), States(1.0, 0.0, np.zeros(1)), np.zeros(3))
     with pytest.raises(ShapeError, match="`steps` holds 3 numbers; 7 were expected"):
         ets.hessian(y, simple, (0.1, 0.0, 0.0, 1.0), States(1.0, 0.0, np.zeros(1)), np.zeros(3))
+
+
+@pytest.mark.parametrize("kind", [Kind("A", "A"), Kind("M", "A", True), Kind("A", "A", False, "M"), Kind("M", "M", False, "N")], ids=str)
+@pytest.mark.parametrize("prior", [0.05, 0.3])
+def test_the_search_under_a_prior_ends_where_its_textbook_ends(kind, prior):
+    rng = np.random.default_rng(3)
+    y = 5 + np.cumsum(np.cumsum(rng.normal(0, 0.02, 40)) + rng.normal(0, 0.02, 40))  # the slope wanders, so β is worth something
+
+    def penalised(found):
+        return found.loglik - (found.parameters[1] / found.parameters[0] / prior) ** 2 / 2
+
+    fast, slow = ets.search(y, [kind], 4, prior=prior)[0], textbook.search(y, [kind], 4, prior=prior)[0]
+    free = ets.search(y, [kind], 4)[0]
+    assert penalised(fast) == pytest.approx(penalised(slow), abs=1e-4)
+    assert penalised(fast) > penalised(free) + 1e-3 and fast.loglik < free.loglik - 1e-3
+    assert fast.parameters[1] / fast.parameters[0] < free.parameters[1] / free.parameters[0]
+    for share in (0.98, 1.02):  # a top along β, where all else stays
+        moved = ets.run(y, kind, fast.parameters * [1, share, 1, 1], fast.initial)
+        assert penalised(fast._replace(loglik=moved.loglik, parameters=fast.parameters * [1, share, 1, 1])) < penalised(fast) + 1e-9
+
+
+def test_a_prior_so_wide_is_none():
+    y = series(40)
+    one, other = (ets.search(y, [Kind("A", "A")], prior=prior)[0] for prior in (np.inf, 1e9))
+    np.testing.assert_allclose(one.parameters, other.parameters, rtol=1e-6)
+    with pytest.raises(ConfigError, match="`prior` is a standard deviation of 0.001 or more, not 0"):
+        ets.search(y, [Kind("A", "A")], prior=0)

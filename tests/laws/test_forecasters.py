@@ -99,6 +99,30 @@ def test_the_kind_of_interval_can_be_chosen(case, intervals):
     np.testing.assert_array_equal(chosen.mean, usual.mean[:3])
 
 
+@each_local
+@pytest.mark.parametrize("intervals", ["simulated", "bootstrap", "adaptive"])
+def test_drawn_and_adaptive_intervals_are_finite_and_nested(case, intervals):
+    fitted = fit(case, "sales")
+    made = fitted.predict(HORIZON, LEVELS, intervals=intervals)
+    usual = fitted.predict(HORIZON, LEVELS)
+    assert np.isfinite(made.lower[0.95]).all() and np.isfinite(made.upper[0.95]).all()
+    assert (made.lower[0.95] <= made.lower[0.8]).all() and (made.upper[0.8] <= made.upper[0.95]).all()
+    if usual.intervals == "analytic" and intervals != "adaptive":  # the same model, its errors drawn
+        assert 0.4 < np.median((made.upper[0.8] - made.lower[0.8]) / (usual.upper[0.8] - usual.lower[0.8])) < 2.5
+
+
+@each_local
+def test_draws_depend_on_the_seed_and_on_the_series_alone(case):
+    panel = sales(60, 3)
+    options = {"intervals": "bootstrap", "samples": 50}
+    together = case.make().fit(panel).predict(HORIZON, LEVELS, seed=1, **options)
+    alone = case.make().fit(panel[1]).predict(HORIZON, LEVELS, seed=1, **options)
+    np.testing.assert_allclose(together.samples[1], alone.samples, rtol=1e-9)
+    np.testing.assert_allclose(together.lower[0.8][1], alone.lower[0.8], rtol=1e-9)
+    other = case.make().fit(panel[1]).predict(HORIZON, LEVELS, seed=2, **options)
+    assert (other.samples != alone.samples).mean() > 0.5
+
+
 @each
 @each_series
 def test_input_is_unchanged(case, name):

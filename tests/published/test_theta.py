@@ -3,7 +3,8 @@
 M4: sMAPE and MASE of Theta in "Evaluation and Ranks.xlsx" of the repository Mcompetitions/M4-methods at commit 6c1067e: Weekly 9.093 and
 2.637, Hourly 18.138 and 2.455. That benchmark seeks α nearly from 0 to 1.
 M3: `m3_odd_published_methods.csv`, from the published forecasts in M3Forecast.rda, over the series with odd numbers: THETA 13.027 and 1.379.
-The winner of M3 took seasons out and started its smoothing in ways of its own, so we come near its figures, not onto them.
+The winner of M3 took seasons out and smoothed in ways of its own, so we come near its figures, not onto them: neither the start of the smoothing nor
+the range of α nor the test of the season explains the difference (docs/decisions.md).
 """
 
 from __future__ import annotations
