@@ -3,16 +3,22 @@
     E(y[t] | all of y),   Var(y[t] | all of y) = Z·P[t]·Z' + σ²     from the smoother of a structural model
 
 The model (level, slope and season, fitted by maximum likelihood) is tried on the values and, where all are above zero, on their
-logarithms; the likelihood decides, that of the logarithms with the Jacobian −Σ log y. Irregular series are given values at chosen times
-by `ContinuousTime.predict_at` instead. A season that is neither named nor known from the stamps is sought in the values.
+logarithms; the likelihood of y over its geometric mean g decides, for which the Jacobian of the logarithms, −Σ log(y/g), is zero: so the
+choice does not depend on units, though a diffuse start takes d of the n observations from a likelihood,
 
-Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §4.10.
+    log L(y/g) = log L(y) + (n − d)·log g
+
+A season that is neither named nor known from the stamps is sought in the values. Irregular series are given values at chosen times by
+`ContinuousTime.predict_at` instead.
+
+Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §4.10; Box & Cox 1964, An analysis of transformations, §3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +26,7 @@ import numpy as np
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
 from inorder.features.season import find_season
-from inorder.forecast.base import check_regular
+from inorder.forecast.base import Progress, check_regular
 from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
 from inorder.forecast.structural import Structural, StructuralModel
 from inorder.metrics.score import level_name
@@ -74,6 +80,7 @@ def fill(
     transform: str = "auto",
     model: Structural | None = None,
     season_length: int | None = None,
+    progress: Progress | None = None,
     **reading: Any,
 ) -> Filled:
     """Fill the gaps of every series from the smoother of a structural model.
@@ -81,7 +88,9 @@ def fill(
     data: whatever `read_series` reads; further keywords go to it.   levels: of the bands, each for a new observation there.
     transform: "log", "none", or "auto": the one with the greater likelihood.   model: settings of the structural model; the usual ones by default, and
         without a season where a series is too short for one.
-    season_length: rows of a season; 1 = none; None = as the stamps say, and where they say nothing the season that `find_season` finds in each series.
+    season_length: rows of a season; 1 = none; None = as `model` or the stamps say, and where they say nothing the season that `find_season` finds in each
+        series.
+    progress: called with (models fitted, all).
     Raises SeriesError for irregular sampling, ConfigError for options out of range.
 
     >>> found = fill(np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, np.nan, 8.0, 9.0, 10.0]), transform="none")
@@ -91,33 +100,45 @@ def fill(
     levels = check_levels(levels)
     if transform not in TRANSFORMS:
         raise unknown("transform", str(transform), TRANSFORMS)
+    if model is not None and not isinstance(model, Structural):
+        raise ConfigError(f"`model` holds the settings of a structural model, such as Structural(trend=None); not {model!r}.")
     if model is not None and model.interventions:
         raise ConfigError("Interventions are dated for one series; fill without them.")
     if season_length is not None:
         reading["season_length"] = season_length
     history = read_series(data, **reading)
     check_regular(history)
-    if transform == "log" and not np.nanmin(history.values) > 0:
-        raise SeriesError(f'transform="log" needs values above 0; the smallest of {history.source} is {np.nanmin(history.values):g}. Use transform="none".')
     values = history.values.copy()
+    smallest = float(np.fmin.reduce(values, initial=np.inf))  # of those that are there
+    if transform == "log" and not smallest > 0:
+        raise SeriesError(f'transform="log" needs values above 0; the smallest of {history.source} is {smallest:g}. Use transform="none".')
     missing = np.isnan(values)
     bounds = np.repeat(values[None], 2 * len(levels), axis=0)
     errors: dict[str, str] = {}
     seasons: dict[str, int] = {}
     settings = model or Structural()
-    seek = season_length is None and history.season_length == 1 and settings.seasonal is not None
+    usual = settings.season_of(history) if season_length is None else history.season_length
+    seek = season_length is None and usual == 1 and settings.season_length is None and settings.seasonal is not None
+    fits = np.cumsum([0, *(len(_transforms(y, transform)) if np.isnan(y).any() else 0 for y in history)]).tolist()
     for i, name in enumerate(history.ids):
         rows = slice(int(history.offsets[i]), int(history.offsets[i + 1]))
         gaps = missing[rows]
         if not gaps.any():
             continue
-        season = find_season(values[rows]) if seek else history.season_length
+        season = find_season(values[rows]) if seek else usual
         try:
-            found = _fill_one(values[rows], settings, season, transform, tail_probabilities(levels))
+            found = _fill_one(
+                values[rows],
+                settings,
+                season,
+                _transforms(values[rows], transform),
+                tail_probabilities(levels),
+                done=None if progress is None else partial(_report, progress, fits[i], fits[-1]),
+            )
         except ForecastError as error:
             errors[name] = str(error)
             continue
-        if season != history.season_length:
+        if season != usual:
             seasons[name] = season
         values[rows][gaps], bounds[:, rows][:, gaps] = found[0][gaps], found[1:][:, gaps]
     return Filled(
@@ -130,21 +151,37 @@ def fill(
     )
 
 
-def _fill_one(y: Values, settings: Structural, season_length: int, transform: str, probabilities: Floats) -> Floats:
+def _report(progress: Progress, before: int, of: int, done: int) -> None:
+    progress(before + done, of)
+
+
+def _transforms(y: Values, transform: str) -> tuple[str, ...]:
+    """Those that are tried on a series."""
+    if transform != "auto":
+        return (transform,)
+    return ("none", "log") if (y[~np.isnan(y)] > 0).all() else ("none",)
+
+
+def _fill_one(
+    y: Values, settings: Structural, season_length: int, transforms: Sequence[str], probabilities: Floats, *, done: Callable[[int], None] | None
+) -> Floats:
     """(1 + probabilities, time): mean and quantiles of a new observation at every row; NaN before the first observation."""
     present = np.flatnonzero(~np.isnan(y))
     if len(present) == 0:
         raise ForecastError("The series has no observation, so nothing is known of its gaps.")
     z = y[present[0] :]
-    known = z[~np.isnan(z)]
-    positive = bool((known > 0).all())
-    candidates = []
-    if transform != "log":
-        candidates.append((_model(z, settings, season_length), False))
-    if transform == "log" or (transform == "auto" and positive):
-        candidates.append((_model(np.log(z), settings, season_length), True))
-    model, logarithm = max(candidates, key=lambda one: one[0].loglik - (float(np.log(known).sum()) if one[1] else 0.0))
-    mean, deviation = model.smooth(np.log(z) if logarithm else z)
+    models, logliks = [], []
+    for k, transform in enumerate(transforms):
+        model = _model(np.log(z) if transform == "log" else z, settings, season_length)
+        models.append(model)
+        logliks.append(model.loglik)
+        if "log" in transforms and transform == "none":
+            logliks[-1] += (model.observations - model.form.diffuse) * float(np.mean(np.log(y[present])))
+        if done:
+            done(k + 1)
+    best = int(np.argmax(logliks))
+    logarithm = transforms[best] == "log"
+    mean, deviation = models[best].smooth(np.log(z) if logarithm else z)
     found = np.concatenate([mean[None], normal_quantiles(mean, deviation, probabilities)])
     if logarithm:
         limit = SHARE * float(np.log(np.finfo(np.float64).max))
@@ -156,11 +193,12 @@ def _fill_one(y: Values, settings: Structural, season_length: int, transform: st
 
 def _model(y: Values, settings: Structural, season_length: int) -> StructuralModel:
     """The structural model of one series; without its season, and then without its slope, where it is too short for them."""
-    simpler = [settings, replace(settings, seasonal=None), replace(settings, seasonal=None, trend=None)]
-    for k, one in enumerate(simpler):
+    for one in (settings, replace(settings, seasonal=None, harmonics=None), replace(settings, seasonal=None, harmonics=None, trend=None)):
         try:
             return one.fit_one(y, season_length)
         except ForecastError:
-            if k == len(simpler) - 1:
-                raise
-    raise AssertionError
+            continue
+    count = int((~np.isnan(y)).sum())
+    raise ForecastError(
+        f"The series has {count} observation{'s' * (count > 1)}, too few or too unlike each other in size to learn a model from, so its gaps stay."
+    )

@@ -156,13 +156,13 @@ class Bar:
             self.progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("{task.fields[count]}"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )
             self.progress.__enter__()
-            self.task = self.progress.add_task(self.title, total=None)
+            self.task = self.progress.add_task(self.title, total=None, count="")  # how much there is to do is not known yet
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -172,7 +172,7 @@ class Bar:
     def update(self, done: int, of: int) -> None:
         """So much of it is done."""
         if self.progress:
-            self.progress.update(self.task, completed=done, total=of)
+            self.progress.update(self.task, completed=done, total=of, count=f"{done}/{of}")
 
 
 def _number(value: float | None) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+import inorder
+from inorder.data.samples import sample_path
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, SeriesError
 from inorder.filling import fill
@@ -108,3 +110,50 @@ def test_a_season_that_nobody_named_is_found_and_used():
     found = fill(y, transform="none")
     assert abs(found.seasons["y"] - 144) <= 1 and error(found.series.values) < 0.9 * error(lines)
     assert fill(y, transform="none", season_length=1).seasons == {}
+
+
+def passengers() -> tuple[np.ndarray, np.ndarray]:
+    """AirPassengers, whole and with 30 gaps."""
+    truth = read_series(sample_path("air-passengers")).values
+    y = truth.copy()
+    y[np.random.default_rng(0).choice(np.arange(1, 143), 30, replace=False)] = NAN
+    return truth, y
+
+
+def test_the_choice_of_a_transform_does_not_depend_on_units():
+    truth, y = passengers()
+    gaps = np.isnan(y)
+    once = fill(Series.of(y, season_length=12), levels=(0.9,))
+    logs, plain = (fill(Series.of(y, season_length=12), transform=transform).series.values[gaps] for transform in ("log", "none"))
+    assert np.sqrt(np.mean((logs - truth[gaps]) ** 2)) < np.sqrt(np.mean((plain - truth[gaps]) ** 2))
+    np.testing.assert_allclose(once.series.values[gaps], logs, rtol=1e-6)  # the season grows with the level
+    for unit in (1e-6, 0.01, 1000.0):
+        other = fill(Series.of(y * unit, season_length=12), levels=(0.9,))
+        np.testing.assert_allclose(other.series.values / unit, once.series.values, rtol=1e-5, err_msg=str(unit))
+        np.testing.assert_allclose(other.lower[0.9] / unit, once.lower[0.9], rtol=1e-4, err_msg=str(unit))
+        np.testing.assert_allclose(other.upper[0.9] / unit, once.upper[0.9], rtol=1e-4, err_msg=str(unit))
+
+
+def test_the_settings_of_the_model_hold():
+    t = np.arange(60)
+    y = 10.0 + 3 * np.sin(2 * np.pi * t / 6) + np.random.default_rng(0).normal(0, 0.1, 60)
+    truth, holes = y, np.where(t % 11 == 5, NAN, y)
+    named = fill(Series.of(holes), model=Structural(season_length=6))
+    assert np.abs(named.series.values - truth)[np.isnan(holes)].max() < 0.5 and not named.seasons
+    np.testing.assert_array_equal(named.series.values, fill(holes, season_length=6).series.values)
+    assert np.isfinite(fill(Series.of(holes[:9]), model=Structural(season_length=6, harmonics=2)).series.values).all()  # too short for its season
+
+
+def test_progress_counts_the_models():
+    values = np.stack([np.arange(1.0, 31.0), np.where(np.arange(30) == 7, NAN, np.arange(1.0, 31.0)), np.where(np.arange(30) == 7, NAN, -np.ones(30))], axis=1)
+    seen: list[tuple[int, int]] = []
+    fill(Series.of(values), progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]  # no gaps; values above zero, which have logarithms; values below
+
+
+def test_messages_say_what_whoever_fills_can_do():
+    assert fill([NAN, NAN, NAN], transform="log").errors == {"y": "The series has no observation, so nothing is known of its gaps."}
+    short = fill([1.0, NAN, 3.0])
+    assert short.errors["y"].startswith("The series has 2 observations, too few") and "trend=None" not in short.errors["y"]
+    with pytest.raises(ConfigError, match="`model` holds the settings of a structural model.*Theta"):
+        fill([1.0, NAN, 3.0], model=inorder.Theta())

@@ -206,9 +206,11 @@ def fill(data: str, reading: Mapping[str, Any], levels: str, transform: str, out
 
     from inorder.filling import fill as fill_gaps
     from inorder.output import as_polars, check_kind, write_frame
+    from inorder.terminal import Bar
 
     check_kind(out)
-    found = fill_gaps(data, levels=parse_levels(levels), transform=transform, **reading)
+    with Bar("fill", quiet or as_json) as bar:
+        found = fill_gaps(data, levels=parse_levels(levels), transform=transform, progress=bar.update, **reading)
     frame = as_polars(found.to_frame())
     if not quiet:
         complain(f"{int(found.filled.sum()):,} of {len(found.filled):,} values were missing and are filled.")

@@ -190,7 +190,10 @@ class LikelihoodModel(Model):
 
         AIC = −2·loglik + 2·k      AICc = AIC + 2·k·(k + 1)/(n − k − 1)      BIC = −2·loglik + k·log n
 
-    loglik: at the estimates.   estimated: k, every number that was estimated, a variance included.   observations: n, those in the likelihood.
+    loglik: at the estimates.   estimated: k, every number that was estimated: variances and coefficients, and, in a state space model, each element of
+    the first state of which nothing was known.   observations: n, those in the likelihood; the ones that such elements are learnt from count.
+    Criteria compare models of the same observations: those of a differenced series have lost some.
+    Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §7.4.
     """
 
     loglik: float

@@ -19,7 +19,8 @@ class Components:
     """The parts of one series, given all its observations.
 
     history, series, begin: where they come from, and the row of the first observation.   y: (time,) the observations from there on.
-    mean, deviation: name -> (time,): the expected part and its standard deviation (NaN: not known).   levels: of the bands.
+    mean, deviation: name -> (time,): the expected part and its standard deviation (NaN: not known), with the variances taken for known, and the
+    coefficients of covariates and events too but in their own parts.   levels: of the bands.
     The parts add up to y, the slope apart, which is part of the level's change.
     """
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError, ShapeError
-from inorder.forecast.base import check_horizon, check_whole
+from inorder.forecast.base import check_horizon, check_whole, information_criterion
 from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
 from inorder.kernels.kalman import (
     Filtered,
@@ -232,22 +232,30 @@ class FittedStateSpace:
 
     @property
     def observations(self) -> int:
-        """Elements of y in the likelihood that have a proper variance."""
-        return self._filtered.known
+        """Elements of y in the likelihood, those that the diffuse states are learnt from included."""
+        return self._filtered.known + self._filtered.diffuse
+
+    @property
+    def estimated(self) -> int:
+        """Parameters and diffuse states, as in `LikelihoodModel`."""
+        return len(self.parameters) + self._filtered.diffuse
 
     @property
     def aic(self) -> float:
-        return 2 * len(self.parameters) - 2 * self.loglik
+        return self.criterion("aic")
 
     @property
     def aicc(self) -> float:
-        """Infinite where there are not two observations more than parameters."""
-        k, n = len(self.parameters), self.observations
-        return self.aic + 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
+        """Infinite where there are not two observations more than estimated numbers."""
+        return self.criterion("aicc")
 
     @property
     def bic(self) -> float:
-        return self.aic + len(self.parameters) * (math.log(self.observations) - 2) if self.observations else math.inf
+        return self.criterion("bic")
+
+    def criterion(self, name: str) -> float:
+        """ "aic", "aicc" or "bic", as in `LikelihoodModel`."""
+        return information_criterion(name, self.loglik, self.estimated, self.observations)
 
     @property
     def residuals(self) -> Values:

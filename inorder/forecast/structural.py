@@ -28,7 +28,7 @@ from inorder.forecast.base import LikelihoodModel, Progress, check_whole
 from inorder.forecast.components import Components
 from inorder.forecast.intervals import check_levels, normal_quantiles, power_of_two
 from inorder.forecast.local import LocalFitted, LocalForecaster
-from inorder.kernels.kalman import System, kalman_filters, kalman_smoothers
+from inorder.kernels.kalman import Filtered, System, kalman_filters, kalman_smoothers
 from inorder.kernels.structural import DAMPED, DUMMY, FIXED, LINEAR, NO_SEASON, NONE, SMOOTH, TRIGONOMETRIC, Estimate, Kind, fit, matrices
 from inorder.typing import Floats, Values
 
@@ -40,17 +40,22 @@ ALL_HARMONICS = 24  # the longest season whose harmonics are all taken unasked
 FEW_HARMONICS = 6  # of a longer one
 MOST_STATES = 150
 LARGEST = float(np.finfo(np.float64).max)
+SETTLED = 1e4  # the state is known where none of its variances is larger, in variances of the next observation
+VAGUE = 1.0  # an early forecast with a larger variance, in squared units of the spread of y, says nothing
+MOST_ROWS = 2000  # that a state carries until it is known
 
 
 class StructuralState(NamedTuple):
     """mean: (states,), covariance: (states, states) of the state of the next step, inside the model's units.   directions: (k, states) about which
-    nothing is known yet.   time: steps so far.
+    nothing is known yet.   time: steps so far.   early: (time,) the observations so far, inside, for as long as they have hardly told the harmonics of a
+    long season apart: a covariance has too few digits to go on from then.
     """
 
     mean: Floats
     covariance: Floats
     directions: Floats
     time: int
+    early: Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +63,7 @@ class StructuralModel(LikelihoodModel):
     """kind: (10,) as `inorder.kernels.structural.Kind`.   parameters, errors: six variances, φ, ρ, λ, φ₁ … φₚ, and their standard errors, inside.
     unit, centre, spread: inside, y is (y/unit − centre)/spread.   beta, beta_errors: (covariates,) in units of y.
     events, rows: (events,) the kind of each (its place among level, pulse and slope) and its row, counted from the first observation.
-    effects, effect_errors: (events,) in units of y.
+    effects, effect_errors: (events,) in units of y.   correlation: (covariates + events,) * 2 of the doubts in β and the effects.
     """
 
     kind: Floats
@@ -73,6 +78,7 @@ class StructuralModel(LikelihoodModel):
     rows: Floats
     effects: Floats
     effect_errors: Floats
+    correlation: Floats
 
     @cached_property
     def form(self) -> Kind:
@@ -83,7 +89,7 @@ class StructuralModel(LikelihoodModel):
         return matrices(self.form, self.parameters)
 
     def init(self) -> StructuralState:
-        return StructuralState(self.system.mean, self.system.covariance, self.system.directions, 0)
+        return StructuralState(self.system.mean, self.system.covariance, self.system.directions, 0, np.empty(0))
 
     def step(self, y: float, state: StructuralState) -> tuple[float, StructuralState]:
         fitted, after = self.run(np.array([y]), state)
@@ -91,9 +97,17 @@ class StructuralModel(LikelihoodModel):
 
     def run(self, y: Values, state: StructuralState | None = None) -> tuple[Floats, StructuralState]:
         before = self.init() if state is None else state
-        done = kalman_filters([self._inside(y, before.time)], [self._from(before)], outputs=("forecast", "forecast_covariance"))[0]
-        fitted = np.where(np.isfinite(done.forecast_covariance[:, 0, 0]), done.forecast[:, 0], np.nan)  # nothing is known before all states were seen
-        return self._outside(fitted, before.time), StructuralState(done.last, done.last_covariance, done.remaining, before.time + len(y))
+        done, values = self._filter(y, before, ("forecast", "forecast_covariance"))
+        rows = slice(len(values) - len(y), None)
+        forecast, variance = done.forecast[rows, 0], done.forecast_covariance[rows, 0, 0]
+        known = np.isfinite(variance)  # nothing is known before all states were seen
+        if self._alike:
+            known &= (variance <= VAGUE) | (before.time + np.arange(len(y)) >= self._alike_rows)
+        fitted = np.where(known, forecast, np.nan)
+        after = self.system._replace(mean=done.last, covariance=done.last_covariance, directions=done.remaining)
+        time = before.time + len(y)
+        unsettled = self._alike and time == len(values) <= MOST_ROWS and (time < self._alike_rows or not self._settled(after))
+        return self._outside(fitted, before.time), StructuralState(*after[-3:], time, values if unsettled else np.empty(0))
 
     def forecast(self, state: StructuralState, horizon: int) -> Floats:
         weights = self._weights(horizon)
@@ -101,10 +115,11 @@ class StructuralModel(LikelihoodModel):
         return self._outside(np.where(unseen, np.nan, (weights * state.mean).sum(axis=1)), state.time)
 
     def forecasts(self, y: Values, state: StructuralState, horizon: int) -> Floats:
-        done = kalman_filters([self._inside(y, state.time)], [self._from(state)], outputs=("predicted",))[0]
+        done, values = self._filter(y, state, ("predicted",))
+        first = len(values) - len(y)
         weights = self._weights(horizon)
-        made = done.predicted[: len(y)] @ weights.T
-        diffuse = np.einsum("hi,tij,hj->th", weights, done.diffuse_covariance, weights)
+        made = done.predicted[first : len(values)] @ weights.T
+        diffuse = np.einsum("hi,tij,hj->th", weights, done.diffuse_covariance[first:], weights)
         made[: len(diffuse)][diffuse > 1e-16] = np.nan
         events = self._event_effects(state.time, len(y) + horizon)
         ahead = np.lib.stride_tricks.sliding_window_view(events, horizon)[: len(y)] if horizon else np.empty((len(y), 0))
@@ -144,6 +159,31 @@ class StructuralModel(LikelihoodModel):
     def standard_errors(self) -> dict[str, float]:
         return {name: error for name, error in self._named(self.errors, self.beta_errors, self.effect_errors).items() if math.isfinite(error)}
 
+    def notes(self) -> tuple[str, ...]:
+        """Which covariates and events have no coefficient of their own."""
+        covariates = [f"covariate {j + 1}" for j in np.flatnonzero(np.isnan(self.beta_errors) & (self.beta == 0))]
+        events = [event_name(self, int(j)) for j in np.flatnonzero(np.isnan(self.effect_errors) & (self.effects == 0))]
+        if not covariates and not events:
+            return ()
+        order = ", in the order of names" if covariates else ""
+        return (f"Left out, because the others, or the level and the season, already say the same: {', '.join(covariates + events)}{order}.",)
+
+    def deviation(self, columns: Floats, first: int) -> Floats:
+        """(time,) standard deviation of what the coefficients from the `first` on explain, by their columns; those left out are in no doubt.
+
+        NaN where nothing is known of the doubt.
+        """
+        chosen = slice(first, first + columns.shape[1])
+        errors = np.concatenate([self.beta_errors, self.effect_errors])[chosen]
+        used = np.isfinite(errors)
+        if not used.any():
+            return np.full(len(columns), np.nan)
+        weights = columns[:, used] * errors[used]
+        size = power_of_two(weights)
+        weights = weights / size
+        variance = np.einsum("ti,ij,tj->t", weights, self.correlation[chosen, chosen][np.ix_(used, used)], weights)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)) * size)
+
     def _named(self, parameters: Floats, beta: Floats, effects: Floats) -> dict[str, float]:
         """Variances in squared units of y, and all the rest, by name."""
         kind, size = self.form, self.unit * self.spread
@@ -179,8 +219,30 @@ class StructuralModel(LikelihoodModel):
         level = {"level": float((state.mean[0] * self.spread + self.centre) * self.unit)}
         return {**level, "slope": float(state.mean[1] * size)} if self.form.trend != NONE else level
 
-    def _from(self, state: StructuralState) -> System:
-        return self.system._replace(mean=state.mean, covariance=state.covariance, directions=state.directions)
+    @property
+    def _alike(self) -> bool:
+        """Whether places of the season look alike at first: few harmonics of a long one are all but a polynomial of time over the first rows."""
+        return self.form.seasonal == TRIGONOMETRIC and self.form.season_states < self.form.season_length - 1
+
+    @property
+    def _alike_rows(self) -> int:
+        """After how many rows they mostly do not any more."""
+        return 2 * (self.form.season_length + self.form.states)
+
+    def _settled(self, start: System) -> bool:
+        """Whether the state is known so well that its covariance has digits enough to go on from."""
+        z, noise = start.design[0, 0], float(start.observation_covariance[0, 0, 0])
+        largest = float(np.diag(start.covariance).max())
+        return len(start.directions) == 0 and largest <= SETTLED * (float(z @ start.covariance @ z) + noise)
+
+    def _filter(self, y: Values, state: StructuralState, outputs: tuple[str, ...]) -> tuple[Filtered, Values]:
+        """The filter over the early observations that a state carries and over y, and both of them, inside."""
+        values, start = self._inside(y, state.time), self.system
+        if len(state.early):
+            values = np.concatenate([state.early, values])
+        else:
+            start = start._replace(mean=state.mean, covariance=state.covariance, directions=state.directions)
+        return kalman_filters([values], [start], outputs=outputs)[0], values
 
     def _inside(self, y: Values, time: int) -> Values:
         return (y / self.unit - self.centre) / self.spread - self._event_effects(time, len(y))
@@ -258,7 +320,7 @@ class Structural(LocalForecaster):
     interventions: what happened when: ("level", when) a shift that stays, ("pulse", when) one step out of line, ("slope", when) another slope from
         then on. `when` is a row, counted from 0 at the first observation, or the stamp as text, "1983-02".
     Future covariates enter by regression. Missing values are filtered over. `fitted.components()` gives the parts with bands.
-    Raises ForecastError where a series is too short for what is to be estimated.
+    Raises ForecastError where a series is too short for what is to be estimated, or ends before an intervention.
     Source: Harvey 1989; Durbin & Koopman 2012, ch. 3.
 
     >>> from inorder.data.series import Series
@@ -298,7 +360,11 @@ class Structural(LocalForecaster):
             self._check_period()
         if not (self.irregular or self.level or self.trend or self.seasonal or self.cycle or self.autoregressive):
             raise ConfigError("Nothing here moves: a model needs `irregular`, `level`, `trend`, `seasonal`, `cycle` or `autoregressive`.")
-        object.__setattr__(self, "interventions", tuple(checked_event(event) for event in self.interventions))
+        events = tuple(checked_event(event) for event in self.interventions)
+        for i, event in enumerate(events):
+            if event in events[:i]:
+                raise ConfigError(f"The intervention {event!r} is given twice; once is enough.")
+        object.__setattr__(self, "interventions", events)
 
     def _check_period(self) -> None:
         if not self.cycle:
@@ -339,6 +405,7 @@ class Structural(LocalForecaster):
     def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> StructuralModel:
         x = np.empty((len(y), 0)) if x is None else x
         known = y[~np.isnan(y)]
+        self._check_events(len(y))
         kind = self._kind(len(known), len(y), season_length, x.shape[1] + len(self.interventions))
         unit = power_of_two(known)
         centre = float(np.median(known / unit))
@@ -354,8 +421,8 @@ class Structural(LocalForecaster):
             beta, beta_errors = (np.clip(values[:columns] * spread / sizes * unit, -LARGEST, LARGEST) for values in (found.beta, found.beta_errors))
         return StructuralModel(
             loglik=found.loglik - found.known * (math.log(unit) + math.log(spread)),
-            estimated=kind.sought + regressors.shape[1],
-            observations=found.known,
+            estimated=kind.sought + kind.diffuse + regressors.shape[1],
+            observations=len(known),
             kind=np.array(kind, dtype=np.float64),
             parameters=found.parameters,
             errors=found.errors,
@@ -368,7 +435,21 @@ class Structural(LocalForecaster):
             rows=rows,
             effects=found.beta[columns:] * size,
             effect_errors=found.beta_errors[columns:] * size,
+            correlation=found.beta_correlation,
         )
+
+    def _check_events(self, time: int) -> None:
+        for event, when in self.interventions:
+            if isinstance(when, str):
+                raise ConfigError(
+                    f'An intervention inside of another model, ("{event}", "{when}"), is given by its row, counted from 0 at the first observation, '
+                    "not by a stamp."
+                )
+            if when >= time:
+                raise ForecastError(
+                    f'The intervention ("{event}", {when}) comes after the end of the series, whose last row is {time - 1}, so nothing is known of its effect. '
+                    "Leave it out."
+                )
 
     def _kind(self, known: int, time: int, season_length: int, columns: int) -> Kind:
         """The kind of model for a series.   Raises ForecastError where the series is too short."""
@@ -473,7 +554,7 @@ class StructuralFitted(LocalFitted):
         begin = int(np.argmax(~np.isnan(y)))
         means, deviations = parts(model, (y - (x @ model.beta if len(model.beta) else 0.0))[begin:])
         if len(model.beta):
-            means["regression"], deviations["regression"] = x[begin:] @ model.beta, np.full(len(y) - begin, np.nan)
+            means["regression"], deviations["regression"] = x[begin:] @ model.beta, model.deviation(x[begin:], 0)
         return Components(self.history, int(i), begin, y[begin:], means, deviations, check_levels(levels))
 
 
@@ -495,7 +576,8 @@ def parts(model: StructuralModel, y: Values) -> tuple[dict[str, Values], dict[st
         means[name], deviations[name] = back.state[:, place] @ weights * unit, np.sqrt(np.maximum(variance, 0.0)) * unit
     means["level"] = means["level"] + model.centre * model.unit
     if len(model.events):
-        means["interventions"], deviations["interventions"] = model._event_effects(0, len(y)) * unit, np.full(len(y), np.nan)
+        means["interventions"] = model._event_effects(0, len(y)) * unit
+        deviations["interventions"] = model.deviation(event_columns(model.events, model.rows, 0, len(y)), len(model.beta))
     if kind.irregular:
         means["irregular"] = np.where(np.isnan(y), 0.0, back.noise[:, 0]) * unit
         deviations["irregular"] = np.sqrt(np.maximum(back.noise_covariance[:, 0, 0], 0.0)) * unit

@@ -65,14 +65,16 @@ class Kind(NamedTuple):
 
 class Estimate(NamedTuple):
     """parameters: six variances (irregular, level, slope, seasonal, cycle, autoregression), φ, ρ, λ, φ₁ … φₚ.   errors: their standard errors, NaN where
-    not known.   beta, beta_errors: (columns,) coefficients of x.   loglik: at the maximum; −inf where there is none.   known: elements in it that have a
-    proper variance.   remaining: diffuse directions about which y says nothing.
+    not known.   beta, beta_errors: (columns,) coefficients of x.   beta_correlation: (columns, columns) of what is in doubt of them, NaN where not known.
+    loglik: at the maximum; −inf where there is none.   known: elements in it that have a proper variance.   remaining: diffuse directions about which
+    y says nothing.
     """
 
     parameters: Floats
     errors: Floats
     beta: Floats
     beta_errors: Floats
+    beta_correlation: Floats
     loglik: float
     known: int
     remaining: int
@@ -122,12 +124,14 @@ def fit(kind: Kind, y: Values, x: Any = None) -> Estimate:
 
         found = textbook.fit(textbook.Kind(*map(float, kind)), y, x)
         unknown = np.full(size, np.nan)
-        return Estimate(found.parameters, unknown, found.beta, np.full(columns, np.nan), found.loglik, found.known, 0)
+        return Estimate(found.parameters, unknown, found.beta, np.full(columns, np.nan), np.full((columns, columns), np.nan), found.loglik, found.known, 0)
     parameters, errors, beta, information = np.empty(size), np.empty(size), np.empty(columns), np.empty((columns, columns))
     loglik, known, remaining, _ = extension.structural_fit(np.array(kind, dtype=np.float64), y, x, parameters, errors, beta, information)
-    beta_errors = np.full(columns, np.nan)
+    beta_errors, correlation = np.full(columns, np.nan), np.full((columns, columns), np.nan)
     used = beta != 0
     if used.any():
-        with np.errstate(invalid="ignore"):
-            beta_errors[used] = np.sqrt(np.diag(np.linalg.pinv(information[np.ix_(used, used)])))
-    return Estimate(parameters, errors, beta, beta_errors, loglik, known, remaining)
+        covariance = np.linalg.pinv(information[np.ix_(used, used)])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            beta_errors[used] = np.sqrt(np.diag(covariance))
+            correlation[np.ix_(used, used)] = covariance / np.outer(beta_errors[used], beta_errors[used])
+    return Estimate(parameters, errors, beta, beta_errors, correlation, loglik, known, remaining)

@@ -47,8 +47,8 @@ def test_estimates_are_those_of_statsmodels(bounded):
     np.testing.assert_allclose(estimates, theirs.params, rtol=2e-3)
     errors = fitted.errors if bounded else fitted.errors * estimates  # the delta method
     np.testing.assert_allclose(errors, theirs.bse, rtol=0.02)
-    assert fitted.aic == pytest.approx(4 - 2 * fitted.loglik)
-    assert fitted.observations == 199
+    assert (fitted.aic, fitted.bic) == pytest.approx((6 - 2 * fitted.loglik, 3 * np.log(200) - 2 * fitted.loglik))  # two variances, one diffuse state
+    assert fitted.observations == 200
 
 
 def test_a_regression_is_a_state_that_does_not_move():

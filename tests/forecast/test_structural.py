@@ -11,9 +11,12 @@ import pytest
 
 import inorder
 from inorder.data.frequency import Frequency
+from inorder.data.samples import sample_path
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
 from inorder.forecast.structural import Structural, StructuralModel
+from inorder.kernels.kalman import kalman_filter
+from inorder.kernels.structural import Kind, matrices
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "series"
 NAN = float("nan")
@@ -115,7 +118,7 @@ def test_components_add_up_to_the_series():
     assert (lower <= parts.mean["level"]).all() and (parts.mean["level"] <= upper).all()
     frame = parts.to_frame()
     assert len(frame) == 96 and {"time", "y", "level", "level_lower_95", "cycle_upper_95"} <= set(frame.columns)
-    assert "regression_lower_95" not in frame.columns
+    assert {"regression_lower_95", "interventions_upper_95"} <= set(frame.columns)
     assert parts.plot().axes[0].get_ylabel() == "level"
     assert "level" in str(parts)
 
@@ -129,7 +132,7 @@ def test_covariates_events_and_all_parts_together_come_back_from_a_bundle(tmp_pa
     np.testing.assert_array_equal(loaded.components().mean["cycle"], fitted.components().mean["cycle"])
     assert loaded.forecaster == fitted.forecaster
     assert json.dumps(fitted.forecaster.settings)
-    assert model_of(fitted).estimated == 11 + 1 + 2 - 1  # 6 variances, φ, ρ, λ, φ₁; one covariate, two events
+    assert model_of(fitted).estimated == 11 + 1 + 2 - 1 + 13  # 6 variances, φ, ρ, λ, φ₁; one covariate, two events; 13 diffuse states
     assert "damping" in fitted.coefficients and "phi" in fitted.summary()
 
 
@@ -218,3 +221,170 @@ def test_series_that_are_too_short_are_said_so():
     with pytest.raises(ForecastError, match="could not be fitted"):
         values = np.column_stack([sales(), np.full(96, NAN)])
         Structural().fit(monthly(values)).components(1)
+
+
+def conditioned(model: StructuralModel, y: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance, inside, of the `ahead` observations after y by dense conditioning: what is diffuse by generalised least squares."""
+    system = model.system
+    design, turn, moved = system.design[0, 0], system.transition[0], system.state_covariance[0]
+    rows, covariance, n = [design], np.zeros((len(y) + ahead,) * 2), len(y) + ahead
+    for _ in range(n - 1):
+        rows.append(rows[-1] @ turn)
+    weights, state = np.array(rows), system.covariance
+    for t in range(n):
+        covariance[t, t:] = covariance[t:, t] = weights[: n - t] @ (state @ design)
+        state = turn @ state @ turn.T + moved
+    covariance += system.observation_covariance[0, 0, 0] * np.eye(n)
+    known, after, x = np.flatnonzero(~np.isnan(y)), np.arange(len(y), n), weights @ system.directions.T
+    root = np.linalg.cholesky(covariance[np.ix_(known, known)])
+    seen, values, shared = (np.linalg.solve(root, part) for part in (x[known], y[known], covariance[np.ix_(known, after)]))
+    q, r = np.linalg.qr(seen)
+    start, rest = np.linalg.solve(r, q.T @ values), np.linalg.solve(r.T, (x[after] - shared.T @ seen).T)
+    mean = x[after] @ start + shared.T @ (values - seen @ start)
+    return mean, np.diag(covariance[np.ix_(after, after)] - shared.T @ shared) + np.sum(rest**2, axis=0)
+
+
+def season_of(length: int, seasons: int, seed: int = 1) -> np.ndarray:
+    t = np.arange(length * seasons)
+    return 100 + 10 * np.sin(2 * np.pi * t / length) + np.random.default_rng(seed).normal(0, 1, len(t))
+
+
+@pytest.mark.parametrize("length", [40, 52, 144])
+@pytest.mark.parametrize("settings", [{}, {"harmonics": 10}, {"seasonal": "dummy"}], ids=str)
+def test_long_seasons_are_forecast_as_dense_conditioning_says(length, settings):
+    """Harmonics of a long season are all but alike over its first rows: the covariance of the diffuse start grows to 1e17, and the digits must not be lost."""
+    if settings == {"seasonal": "dummy"} and length == 144:
+        y, parameters = season_of(length, 3), np.array([0.01, 1e-5, 1e-8, 1e-6, 0, 0, 1, 0, 0])  # the search would take a minute
+        kind = np.array(Kind(trend=1, seasonal=1, season_length=144), dtype=np.float64)
+        short = model_of(Structural(seasonal=None).fit(Series.of(y)))
+        model = dataclasses.replace(short, kind=kind, parameters=parameters)
+    else:
+        y = season_of(length, 3)
+        model = model_of(Structural(**settings).fit(Series.of(y, season_length=length)))
+    y[[3, length + 7]] = NAN
+    inside = (y / model.unit - model.centre) / model.spread
+    mean, variance = conditioned(model, inside, 12)
+    fitted, state = model.run(y)
+    np.testing.assert_allclose(model.forecast(state, 12), (mean * model.spread + model.centre) * model.unit, rtol=0, atol=1e-8)
+    quartile = model.quantiles(state, 12, np.array([0.25, 0.75]))
+    np.testing.assert_allclose(quartile[1] - quartile[0], 2 * 0.6744897501960817 * np.sqrt(variance) * model.spread * model.unit, rtol=1e-8)
+    late = slice(2 * length, None)
+    assert np.nanstd((y - fitted)[late]) < 3
+    assert np.nanmax(np.abs(fitted - 100)) < 100  # a forecast that says nothing is none
+    _, before = model.run(y[: 2 * length])
+    np.testing.assert_allclose(model.forecasts(y[late], before, 3)[:, 0], fitted[late], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("length, harmonics", [(52, 6), (144, 6), (40, 10)])
+def test_a_long_season_step_by_step_is_the_whole_run(length, harmonics):
+    y = season_of(length, 4)
+    y[[0, 5, 6, 2 * length]] = NAN
+    y = y[1:]
+    model = model_of(Structural(harmonics=harmonics).fit(Series.of(y, season_length=length)))
+    whole, last = model.run(y)
+    state, stepped = model.init(), []
+    for value in y.tolist():
+        expected, state = model.step(value, state)
+        stepped.append(expected)
+    first, middle = model.run(y[: length // 2])
+    assert len(middle.early) == length // 2 and len(last.early) == len(state.early) == 0
+    second, end = model.run(y[length // 2 :], middle)
+    for fitted, after in ((np.array(stepped), state), (np.concatenate([first, second]), end)):
+        np.testing.assert_array_equal(np.isnan(fitted), np.isnan(whole))
+        np.testing.assert_allclose(fitted, whole, rtol=0, atol=1e-3)  # the first forecasts are ill-conditioned by nature,
+        np.testing.assert_allclose(fitted[length + 40 :], whole[length + 40 :], rtol=1e-9)  # later ones and the state are not
+        np.testing.assert_allclose(model.forecast(after, 20), model.forecast(last, 20), rtol=1e-9)
+        np.testing.assert_allclose(model.quantiles(after, 20, np.array([0.1])), model.quantiles(last, 20, np.array([0.1])), rtol=1e-8)
+
+
+def test_weekly_data_are_forecast_within_their_range():
+    fitted = Structural().fit(Series.of(season_of(52, 4), season_length=52))
+    assert fitted.predict(1).mean[0] == pytest.approx(100, abs=5)
+    co2 = Structural().fit(inorder.read_series(sample_path("co2")))
+    assert np.nanstd(co2.residuals) < 0.6 and np.isfinite(co2.residuals).sum() > 2150
+    assert co2.predict(4).mean == pytest.approx(371.8, abs=1)
+
+
+@pytest.mark.parametrize("length", [40, 52, 144])
+def test_the_likelihood_of_a_long_season_is_that_of_roots(length):
+    """A gain of 40 nats and more came from digits that were lost; without any, the fit is at least as likely as the truth."""
+    y = season_of(length, 4)
+    fitted = Structural().fit(Series.of(y, season_length=length))
+    model = model_of(fitted)
+    inside = (y / model.unit - model.centre) / model.spread
+    system = model.system
+    done = kalman_filter(inside, system, form="square-root")
+    assert fitted.loglik == pytest.approx(done.loglik - done.known * np.log(model.unit * model.spread), abs=1e-4)
+    truth = kalman_filter(inside, matrices(model.form, np.array([1 / (model.unit * model.spread) ** 2, 0, 0, 0, 0, 0, 1, 0, 0])), form="square-root")
+    assert done.loglik > truth.loglik
+
+
+@nile
+def test_criteria_count_the_diffuse_states():
+    """statsmodels 0.15.0, UnobservedComponents(nile, "local level", use_exact_diffuse=True).fit(method="nm", maxiter=5000): aic, aicc, bic; and the same
+    model as a state space of one's own, and in continuous time."""
+    from inorder.forecast.irregular import ContinuousTime
+    from inorder.forecast.kalman import StateSpace, state_space
+
+    y = column("nile.csv")
+    theirs = (1272.929127272495, 1273.179127272495, 1280.7446378304555)
+    level = Structural(trend=None, seasonal=None).fit(Series.of(y))
+    own = StateSpace(lambda p: state_space([[1.0]], [[1.0]], [[np.exp(p[1])]], np.exp(p[0])), start=[9.5, 7.5]).fit(y)
+    continuous = ContinuousTime(kind="level").fit(Series.of(y)).models[0]
+    for found in (level, own):
+        assert (found.aic, found.aicc, found.bic) == pytest.approx(theirs, abs=1e-5)
+    assert [continuous.criterion(name) for name in ("aic", "aicc", "bic")] == pytest.approx(theirs, abs=1e-3)
+
+
+def test_criteria_of_the_basic_structural_model():
+    """statsmodels 0.15.0, UnobservedComponents(log of AirPassengers, "local linear trend", seasonal=12, use_exact_diffuse=True).fit(method="powell"), then
+    L-BFGS from there: 4 variances and 13 diffuse states."""
+    y = np.log(inorder.read_series(sample_path("air-passengers")).values)
+    fitted = Structural(seasonal="dummy").fit(Series.of(y, season_length=12))
+    assert model_of(fitted).estimated == 17 and model_of(fitted).observations == 144
+    assert (fitted.aic, fitted.aicc, fitted.bic) == pytest.approx((-400.84080371, -395.98365686, -350.35397762), abs=1e-5)
+
+
+def test_bands_of_regression_and_interventions_hold_what_is_in_doubt_of_the_coefficients():
+    """Without anything that moves but noise it is ordinary least squares, σ² by maximum likelihood less the diffuse mean: X·(X'X)⁻¹·X'·σ²."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(80, 2))
+    x[:, 1] = 0.9 * x[:, 0] + 0.1 * x[:, 1]
+    t = np.arange(80)
+    y = 30 + x @ [2.0, -1.0] + 4 * (t >= 50) + 2 * (t == 20) + rng.normal(size=80)
+    series = dataclasses.replace(Series.of(y), future={"a": x[:, 0], "b": x[:, 1]}, ahead={"a": np.zeros((1, 2)), "b": np.zeros((1, 2))})
+    fitted = Structural(level=False, trend=None, seasonal=None, interventions=(("level", 50), ("pulse", 20))).fit(series)
+    X = np.column_stack([np.ones(80), x, t >= 50, t == 20]).astype(float)
+    beta, squares = np.linalg.lstsq(X, y, rcond=None)[:2]
+    covariance = np.linalg.inv(X.T @ X) * float(squares[0]) / 79
+    parts = fitted.components()
+    for name, place in (("regression", slice(1, 3)), ("interventions", slice(3, 5))):
+        np.testing.assert_allclose(parts.mean[name], X[:, place] @ beta[place], rtol=1e-6, atol=1e-9)
+        expected = np.sqrt(np.einsum("ti,ij,tj->t", X[:, place], covariance[place, place], X[:, place]))
+        np.testing.assert_allclose(parts.deviation[name], expected, rtol=1e-6, atol=1e-12, err_msg=name)
+    loaded = fitted.forecaster.restore(fitted.history, fitted.weights(), {})
+    np.testing.assert_array_equal(loaded.components().deviation["regression"], parts.deviation["regression"])
+
+
+def test_what_says_the_same_as_another_is_left_out_and_said():
+    x = np.random.default_rng(1).normal(size=96)
+    series = dataclasses.replace(monthly(sales()), future={"a": x, "b": 2 * x}, ahead={"a": np.zeros((1, 6)), "b": np.zeros((1, 6))})
+    fitted = Structural(seasonal=None, interventions=(("level", 0), ("level", 40))).fit(series)
+    assert fitted.coefficients["beta_2"] == 0 and fitted.coefficients["level_at_0"] == 0
+    assert len(fitted.notes) == 1 and "covariate 2, level_at_0" in fitted.notes[0]
+    assert np.isfinite(fitted.components().deviation["regression"]).all()
+    assert Structural(seasonal=None, interventions=(("level", 40),)).fit(monthly(sales())).notes == ()
+
+
+def test_interventions_twice_after_the_end_or_at_a_stamp_inside_of_another_model_are_refused():
+    with pytest.raises(ConfigError, match=r"\('level', 28\) is given twice"):
+        Structural(interventions=(("level", 28), ("pulse", 28), ("level", 28)))
+    with pytest.raises(ConfigError, match=r"\('level', 36\) is given twice"):
+        Structural(interventions=(("level", 36), ("level", "1972-01"))).fit(monthly(sales()))
+    with pytest.raises(ForecastError, match=r'\("level", 96\) comes after the end.*last row is 95'):
+        Structural(interventions=(("level", 96),)).fit(monthly(sales()))
+    inner = Structural(interventions=(("level", "1972-01"),))
+    with pytest.raises(ConfigError, match=r'\("level", "1972-01"\), is given by its row'):
+        inorder.Combination(models=(inner, "naive")).fit(monthly(sales()))
+    with pytest.raises(ConfigError, match=r'\("level", "1972-01"\), is given by its row'):
+        inorder.Decomposed(inner=inner).fit(monthly(sales()))
