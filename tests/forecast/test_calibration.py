@@ -78,7 +78,7 @@ def test_the_scale_is_that_of_held_out_errors():
 
 def test_a_series_too_short_to_hold_anything_out_is_widened_by_the_prior():
     y = np.array([3.0, 5.0, 4.0, 6.0, 5.5])
-    assert Theta().fit_one(y, 1).scale == pytest.approx(1 + 1.5 / np.sqrt(5))
+    assert Theta().fit_one(y, 1).scale == pytest.approx(1 + 2 / np.sqrt(5))
 
 
 def test_a_combination_scales_once():
