@@ -181,6 +181,7 @@ def compare_detect(
     best = None
     if len(watched) == 1:
         best = detectors[winner].fit(watched[0].series, seconds=clock.last())
+        notes.extend(best.notes)
     return DetectionComparison(
         table=table,
         best=best,

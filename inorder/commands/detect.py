@@ -106,7 +106,8 @@ def fit(
     page = render_fitted(fitted, name, detection.look_back(fitted), made_by=command_line())
     saved = write_bundle(target, replace(fitted.bundle(candidate=name), texts={"report.html": page}))
     if as_json:
-        print_json({"task": "detect", "model": name, "data": fitted.history.describe(), "settings": fitted.detector.settings, "out": str(saved)})
+        told = {"data": fitted.history.describe(), "settings": fitted.detector.settings, "notes": [*fitted.history.notes, *fitted.notes]}
+        print_json({"task": "detect", "model": name, **told, "out": str(saved)})
     elif not quiet:
         for note in fitted.history.notes:
             say(f"  {note}")
@@ -140,7 +141,7 @@ def predict(bundle: Path, reading: Mapping[str, Any], data: str | None, out: Pat
     new = newer(fitted, data, **reading)
     if new is None:
         raise SeriesError(f"No row of the data comes after {fitted.history.describe()}, which the detector was fitted to.")
-    for note in new.notes if not quiet else ():
+    for note in (*new.notes, *fitted.notes) if not quiet else ():
         complain(f"  {note}")
     found = fitted.detect(new)
     write_detections(found, name, out, as_json)
@@ -160,6 +161,8 @@ def watch_lines(fitted: Any, lines: Iterator[str], as_json: bool, quiet: bool) -
     session, names_ = fitted.stream(0), history.names
     last, old, places = history.index[-1], 0, None
     fields_ = (names_.time, names_.value, "score", "expected", "lower", "upper", "is_anomaly")
+    for note in fitted.notes if not quiet else ():
+        complain(f"  {note}")
     if not as_json:
         print_data(_line(fields_))
     for number, cells in enumerate(csv.reader(lines), 1):

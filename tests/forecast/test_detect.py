@@ -140,6 +140,30 @@ def test_no_alarm_in_the_probation():
     assert not replace(detector, probation=1000).fit(y[:50]).detect(y[50:]).is_anomaly.any()
 
 
+@pytest.mark.parametrize("name", ["combined", "windowed-gaussian", "naive"])
+@pytest.mark.parametrize("rows", [8, 60, 99])
+def test_a_history_too_short_for_an_alarm_is_told(name, rows):
+    """Nothing can be an alarm before `probation` rows are judged; the note says from which row on, and is true."""
+    y = noise("white", 400, 3) + 100
+    fitted = CANDIDATES[name].make(alarm_rate=0.05).fit(y[:rows])
+    assert not fitted.stream().step(1e6).is_anomaly
+    (note,) = fitted.notes
+    assert "No alarm is raised before 100 rows have been judged" in note and "set `probation` lower" in note and note in fitted.summary()
+    wait = int(note.split("this series (")[1].split(" ")[0])
+    for extra in (wait - 1, wait):
+        session = fitted.update(y[rows : rows + extra]).stream() if extra else fitted.stream()
+        assert session.step(1e6).is_anomaly == (extra == wait)
+    assert CANDIDATES[name].make(alarm_rate=0.05).fit(y[:101]).notes == ()
+    assert replace(CANDIDATES[name].make(alarm_rate=0.05), probation=50).fit(y[:55]).notes == ()
+    assert "50 rows have been judged" in replace(CANDIDATES[name].make(), probation=0).fit(y[:40]).notes[0]
+
+
+def test_a_panel_names_the_series_that_waits_longest():
+    y = np.column_stack([noise("white", 300, 1), np.concatenate([np.full(250, math.nan), noise("white", 50, 2)])])
+    (note,) = CANDIDATES["mean"].make().fit(Series.of(y)).notes
+    assert 'in 1 of 2 series ("y2" needs 51 more rows)' in note
+
+
 # --- awkward series ---
 
 
