@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from inorder.data.frequency import Frequency
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import (
@@ -248,6 +249,19 @@ def observations(history: Series, i: int, errors: str | None) -> Observations:
     return Observations(y, gaps, np.nan_to_num(known))
 
 
+def steps_between(frequency: Frequency, start: Any, stamps: Any) -> Floats:
+    """(stamps,) how many steps of the calendar lie between `start` and each stamp, with the part of a step that is begun; negative before it.
+
+    >>> steps_between(Frequency("month"), np.datetime64("2023-01-01", "us"), np.array(["2022-12-01", "2023-03-16T12"], dtype="datetime64[us]")).tolist()
+    [-1.0, 2.5]
+    """
+    whole = frequency.count(start, stamps) + 1  # which may be one off where the day of the month is not that of `start`
+    for _ in range(3):
+        whole = np.where(frequency.advance(start, whole) > stamps, whole - 1, whole)
+    begun, next_one = (frequency.advance(start, whole + k).astype(np.float64) for k in (0, 1))
+    return np.asarray(whole + (stamps.astype(np.float64) - begun) / (next_one - begun))
+
+
 def starts(kind: str, order: int, noise: bool, gaps: Floats) -> list[Floats]:
     """Where the search begins, in units of the series' spread and of its median gap."""
     if kind == "level":
@@ -431,7 +445,10 @@ class ContinuousFitted(Estimates, Fitted):
         kind = self.history.index.dtype
         try:
             if kind.kind == "M":
-                return np.asarray(times, dtype="datetime64[us]").reshape(-1)
+                stamps = np.asarray(times, dtype="datetime64[us]").reshape(-1)
+                if np.isnat(stamps).any():
+                    raise SeriesError("`times` holds a stamp that is missing.")
+                return stamps
             stamps = np.asarray(times, dtype=np.float64).reshape(-1)
         except (TypeError, ValueError) as error:
             raise SeriesError(f"`times` are stamps like those of {self.history.source}: {error}.") from None
@@ -484,10 +501,12 @@ class ContinuousFitted(Estimates, Fitted):
         since = stamps.astype(np.float64) - first
         if self.history.frequency is None:
             return np.asarray(since)
-        rows = self.history.stamps(i).astype(np.float64) - first
-        ahead = self.history.future_index(max(1, len(stamps)))[i].astype(np.float64) - first
-        known = np.concatenate([rows, ahead])
-        return np.asarray(np.interp(since, known, np.arange(len(known), dtype=np.float64)))
+        own = self.history.stamps(i)
+        counted = np.interp(since, own.astype(np.float64) - first, np.arange(len(own), dtype=np.float64))
+        before, after = stamps < own[0], stamps > own[-1]
+        counted[before] = steps_between(self.history.frequency, own[0], stamps[before])
+        counted[after] = len(own) - 1 + steps_between(self.history.frequency, own[-1], stamps[after])
+        return np.asarray(counted)
 
     def _position(self, series: int | str) -> int:
         i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from inorder.commands.detect import watch_lines
 from inorder.data.series import Series
-from inorder.errors import SeriesError
 from inorder.tasks.detect import CANDIDATES
 
 

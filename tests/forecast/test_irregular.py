@@ -10,11 +10,12 @@ import polars as pl
 import pytest
 
 import inorder
+from inorder.data.frequency import Frequency
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, SeriesError
 from inorder.forecast.diffusion import Diffusion, autoregression, by_exponential, level_or_trend, lyapunov, steps
 from inorder.forecast.diffusion import stable_polynomial as polynomial_of
-from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik
+from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik, steps_between
 from inorder.textbook import irregular as textbook
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -169,6 +170,57 @@ def test_missing_values_and_order_of_times_change_nothing():
     np.testing.assert_allclose(one.predict_at([3.0, 50.0]).mean, other.predict_at([3.0, 50.0]).mean, rtol=1e-4)
     at = one.predict_at([9.0, 2.0, 9.0])
     assert at.mean[0] == pytest.approx(at.mean[2]) and at.index.tolist() == [9.0, 2.0, 9.0]
+
+
+GRIDS = {
+    "days": (Frequency("day"), "2024-01-01"),
+    "months": (Frequency("month"), "2015-01-01"),
+    "ends of months": (Frequency("month", month_end=True), "2015-01-31"),
+    "business days": (Frequency("business day"), "2024-01-01"),
+    "quarters": (Frequency("quarter"), "1990-01-01"),
+    "half hours": (Frequency("minute", 30), "2024-01-01"),
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_on_a_grid_any_later_stamp_is_forecast_as_predict_does(grid):
+    frequency, first = GRIDS[grid]
+    index = frequency.advance(np.datetime64(first, "us"), np.arange(60))
+    y = 2 * np.arange(60) + np.random.default_rng(0).normal(size=60)
+    fitted = ContinuousTime("trend").fit(Series.of(y, index=index, frequency=frequency))
+    wanted, found = fitted.predict(60), fitted.predict_at(fitted.history.future_index(60)[0][[9, 59, 0]])
+    np.testing.assert_allclose(found.mean, wanted.mean[[9, 59, 0]], rtol=1e-9)
+    np.testing.assert_allclose(found.upper[0.95], wanted.upper[0.95][[9, 59, 0]], rtol=1e-9)
+    earlier = fitted.predict_at(frequency.advance(index[0], np.array([-10, -1])))
+    mirrored = ContinuousTime("trend").fit(Series.of(y[::-1], index=index, frequency=frequency)).predict(10)  # the trend reads the same backwards
+    np.testing.assert_allclose(earlier.mean, mirrored.mean[[9, 0]], rtol=0.05, atol=0.5)
+    between = fitted.predict_at(index[[-1]] + (fitted.history.future_index(1)[0] - index[-1]) // 2).mean[0]
+    assert between == pytest.approx((fitted.predict_at(index[-1:]).mean[0] + wanted.mean[0]) / 2, abs=0.6)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_steps_between_undo_the_calendar(grid):
+    """A stamp lies between the two steps that its count lies between, weekends and ends of months included."""
+    frequency, first = GRIDS[grid]
+    start = np.datetime64(first, "us")
+    stamps = start + np.random.default_rng(1).integers(-(10**15), 10**15, 2000).astype("timedelta64[us]")
+    counted = steps_between(frequency, start, stamps)
+    whole = np.floor(counted).astype(np.int64)
+    assert (frequency.advance(start, whole) <= stamps).all() and (frequency.advance(start, whole + 1) >= stamps).all()
+    np.testing.assert_array_equal(steps_between(frequency, start, frequency.advance(start, whole)), whole)
+
+
+def test_counted_rows_reach_as_far_and_a_line_goes_on_on_both_sides():
+    fitted = ContinuousTime("trend").fit(Series.of(1 + 2 * np.arange(60.0)))
+    np.testing.assert_allclose(fitted.predict_at([-9.0, 1.0, 61.0, 70.0, 69.5]).mean, [-19.0, 1.0, 121.0, 139.0, 138.0], atol=1e-3)
+    with pytest.raises(SeriesError, match="not a finite number"):
+        fitted.predict_at([np.inf])
+
+
+def test_a_missing_stamp_is_refused():
+    dated = Series.of(np.arange(30.0), index=np.datetime64("2024-01-01", "us") + np.arange(30) * np.timedelta64(1, "D"), frequency=Frequency("day"))
+    with pytest.raises(SeriesError, match="a stamp that is missing"):
+        ContinuousTime("level").fit(dated).predict_at(["NaT"])
 
 
 AWKWARD = {
