@@ -360,6 +360,14 @@ class ContinuousFitted(Estimates, Fitted):
                 pieces.append(np.where(np.isfinite(done.forecast_covariance[:, 0, 0]), done.forecast[:, 0] * model.scale, np.nan))
         return np.concatenate(pieces)
 
+    def deviations(self, i: int) -> Floats:
+        """(rows,) standard deviation of each forecast one step ahead, known before the observation; NaN where there is none."""
+        model, done = self.models[i], self._filtered[i]
+        if model is None:
+            return np.full(int(self.history.lengths[i]), np.nan)
+        variance = done.forecast_covariance[:, 0, 0]
+        return np.where(np.isfinite(variance) & (variance > 0), np.sqrt(np.where(variance > 0, variance, 1.0)) * model.scale, np.nan)
+
     def predict(
         self,
         horizon: int,
