@@ -26,6 +26,7 @@ def compare(
     labels: str | None,
     alarm_rate: str | None,
     by: str | None,
+    learn: str | None,
     budget: str | None,
     out: Path | None,
     as_json: bool,
@@ -39,7 +40,8 @@ def compare(
     by = by or "nab"
     seconds, wanted = parse_budget(budget), None if models is None else names(models)
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
-    detection.check_options(models=wanted, by=by, budget=seconds)
+    share = None if learn is None else parse_rate(learn)
+    detection.check_options(models=wanted, by=by, budget=seconds, learn=share)
     target = check_target(out or Path("runs") / f"{stem(data)}-detect")
     watched = read_watched(data, labels, **reading)
     if not quiet and not as_json:
@@ -51,7 +53,7 @@ def compare(
     board = Board(by, quiet or as_json, "detect")
     with board:
         result = detection.compare_detect(
-            watched, models=wanted, alarm_rate=rate, by=by, budget=seconds, on_row=board.show, on_progress=board.progress, call=command_line()
+            watched, models=wanted, alarm_rate=rate, by=by, learn=share, budget=seconds, on_row=board.show, on_progress=board.progress, call=command_line()
         )
         board.progress("report", 0.0)
         saved = result.save(target)
