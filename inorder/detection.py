@@ -3,7 +3,8 @@
     file  ├── probation: fit ──┤ watched, each row judged by those before it ┤
 
 The probation is that of the NAB benchmark, 15 % of the rows and at most 750; where 750 rows do not hold two seasons it is 15 % whatever the length,
-and `learn` sets another share. With labels the detectors are ranked by their NAB score; without, only the rates of their alarms can be shown. A row that a grid has and the file has not is watched but not scored.
+and `learn` sets another share. With labels the detectors are ranked by their NAB score; without, only the rates of their alarms can be shown.
+A row that a grid has and the file has not is watched but not scored.
 
 Source: Lavin & Ahmad 2015, Evaluating Real-Time Anomaly Detection Algorithms – the Numenta Anomaly Benchmark.
 """

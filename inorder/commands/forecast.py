@@ -234,13 +234,19 @@ def panel(
     """Shards of forecasts, one row a step."""
     import polars
 
+    from inorder.data.series import read_series
     from inorder.panel import forecast_panel
     from inorder.tasks.forecast import parse_settings
     from inorder.terminal import Bar
 
+    series = read_series(data, **reading)
+    if not quiet and not as_json:
+        say(series.describe())
+        for note in series.notes:
+            say(f"  {note}")
     with Bar(model, quiet or as_json) as bar:
         folder = forecast_panel(
-            data,
+            series,
             model,
             horizon=horizon,
             levels=parse_levels(levels),
@@ -252,12 +258,11 @@ def panel(
             engine=engine,
             out=out,
             on_progress=bar.update,
-            **reading,
         )
     shards = polars.scan_parquet(out / "part-*.parquet")
     counts = shards.select(rows=polars.len(), failed=(polars.col("error").is_not_null()).sum()).collect().row(0, named=True)
-    series, failed = counts["rows"] // horizon, counts["failed"] // horizon
+    made, failed = counts["rows"] // horizon, counts["failed"] // horizon
     if as_json:
-        print_json({"task": "forecast", "model": model, "series": series, "failed": failed, "out": str(folder)})
+        print_json({"task": "forecast", "model": model, "series": made, "failed": failed, "notes": list(series.notes), "out": str(folder)})
     elif not quiet:
-        say(f"{series:,} series forecast in {folder}" + (f"; {failed:,} could not be fitted: column error" if failed else ""))
+        say(f"{made:,} series forecast in {folder}" + (f"; {failed:,} could not be fitted: column error" if failed else ""))

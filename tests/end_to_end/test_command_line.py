@@ -416,6 +416,11 @@ def test_many_series_are_forecast_into_shards_that_resume(tmp_path):
     shards = sorted((tmp_path / "forecasts").glob("*.parquet"))
     assert len(shards) == 3
     shards[1].unlink()
-    assert json.loads(run(*call, "--json", folder=tmp_path).stdout) == {"task": "forecast", "model": "drift", "series": 7, "failed": 0, "out": "forecasts"}
+    said = json.loads(run(*call, "--json", folder=tmp_path).stdout)
+    (note,) = said.pop("notes")
+    assert "season length 4 found" in note and said == {"task": "forecast", "model": "drift", "series": 7, "failed": 0, "out": "forecasts"}
     assert shards[1].is_file()
+    (tmp_path / "wide.csv").write_text("day,a,b,holiday\n" + "\n".join(f"{t},{t},{2 * t},{t % 2}" for t in range(1, 25)) + "\n")
+    wide = run("panel", "wide.csv", "--model", "drift", "--horizon", "2", "--out", "wide", folder=tmp_path).stdout
+    assert wide.startswith("2 series of 24 steps") and "left out: holiday" in wide
     assert "different: horizon" in run(*call[:5], "3", *call[6:], folder=tmp_path, code=2).stderr
