@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,17 +78,13 @@ class Chunks(Sequence[Series]):
     def __len__(self) -> int:
         return len(self.which)
 
-    @overload
-    def __getitem__(self, i: int) -> Series: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> Sequence[Series]: ...
-
-    def __getitem__(self, i: int | slice) -> Series | Sequence[Series]:
-        if isinstance(i, slice):
-            return Chunks(self.series, self.size, self.which[i])
+    def __getitem__(self, i: Any) -> Any:
         begin = self.which[i] * self.size
-        return self.series.take(np.arange(begin, min(begin + self.size, len(self.series))))
+        return self.series.take(np.arange(begin, begin + self.count(self.which[i])))
+
+    def count(self, group: int) -> int:
+        """Series in a group, by its number among all."""
+        return min(self.size, len(self.series) - group * self.size)
 
 
 def fit_chunk(chunk: Series, plan: Plan) -> polars.DataFrame:
@@ -168,7 +164,8 @@ def forecast_panel(
     engine: "threads", or a backend of joblib: "loky" (processes), "dask", or one that was registered (Ray, Spark).
     chunk: series in a piece of work, and in a shard.
     out: a folder; each chunk is written there as Parquet as soon as it is ready, whole or not at all. Called again with the same data and
-        settings it goes on where it was stopped, with others it is refused. The folder is returned; polars.read_parquet(folder / "*.parquet") reads it.
+        settings it goes on where it was stopped, with others it is refused; shards that are damaged are made again. One process at a time.
+        The folder is returned; polars.read_parquet(folder / "*.parquet") reads it.
     The result depends neither on `workers` nor on `engine`. Raises ConfigError and SeriesError before anything is fitted.
 
     >>> frame = forecast_panel(np.arange(20.0).reshape(10, 2), "drift", horizon=2, levels=())
@@ -191,16 +188,23 @@ def forecast_panel(
                 on_progress(done, len(series))
         whole: polars.DataFrame = polars.concat(parts)
         return whole
+    new, begun = not Path(out).exists(), (Path(out) / PLAN).is_file()
     folder = _open(Path(out), series, plan)
-    ready = [i for i in chunks.which if _shard(folder, i).exists()]
-    left = Chunks(series, plan.chunk, [i for i in chunks.which if not _shard(folder, i).exists()])
-    before = sum(len(chunks[i]) for i in ready)
-    if on_progress:
-        on_progress(before, len(series))
-    for i, table, done in _work(left, plan, workers, engine):
-        _write(table, _shard(folder, left.which[i]))
+    left = Chunks(series, plan.chunk, [i for i in chunks.which if not _is_whole(_shard(folder, i), plan.horizon * chunks.count(i))])
+    before = len(series) - sum(chunks.count(i) for i in left.which)
+    try:
         if on_progress:
-            on_progress(before + done, len(series))
+            on_progress(before, len(series))
+        for i, table, done in _work(left, plan, workers, engine):
+            _write(table, _shard(folder, left.which[i]))
+            if on_progress:
+                on_progress(before + done, len(series))
+    except BaseException:
+        if not begun and not any(folder.glob("*.parquet")):  # nothing to go on from
+            (folder / PLAN).unlink()
+            if new:
+                folder.rmdir()
+        raise
     return folder
 
 
@@ -250,6 +254,19 @@ def _shard(folder: Path, i: int) -> Path:
     return folder / f"part-{i:06d}.parquet"
 
 
+def _is_whole(path: Path, rows: int) -> bool:
+    """Whether a shard is there with all of its rows; one that was cut short, by a disk that was full or a copy that broke off, is made again."""
+    import polars
+
+    if not path.is_file():
+        return False
+    try:
+        found: int = polars.scan_parquet(path, glob=False).select(polars.len()).collect().item()
+    except (polars.exceptions.PolarsError, OSError):
+        return False
+    return found == rows
+
+
 def _write(table: polars.DataFrame, path: Path) -> None:
     """Whole or not at all."""
     handle, fresh = tempfile.mkstemp(prefix=".part-", dir=path.parent)
@@ -275,6 +292,9 @@ def _open(folder: Path, series: Series, plan: Plan) -> Path:
         differs = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
         if differs:
             raise ConfigError(f"{folder} holds forecasts of other data or settings (different: {', '.join(differs)}). Choose another folder, or remove it.")
+        for pattern in (".part-*", ".plan-*"):  # what a process that was killed had begun to write
+            for left in folder.glob(pattern):
+                left.unlink(missing_ok=True)
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and does not hold forecasts. Choose another folder.")

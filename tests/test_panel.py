@@ -100,6 +100,31 @@ def test_shards_go_on_where_they_were_stopped(tmp_path, whole):
     assert made(out=folder) == folder  # nothing is left to do
 
 
+def test_a_shard_that_was_cut_short_is_made_again(tmp_path, whole):
+    folder = made(out=tmp_path / "forecasts")
+    shards = sorted(folder.glob("*.parquet"))
+    before = [shard.read_bytes() for shard in shards]
+    shards[1].write_bytes(before[1][:50])
+    shards[2].write_bytes(b"")
+    pl.read_parquet(shards[3]).head(3).write_parquet(shards[3])  # readable, but rows are lost
+    shards[4].write_bytes(before[4][:-10])
+    (folder / ".part-abc123").write_bytes(before[0][:99])  # a process was killed while it wrote
+    (folder / ".plan-abc123").write_text("{")
+    seen: list[int] = []
+    made(out=folder, on_progress=lambda done, of: seen.append(done))
+    assert seen[0] == 37 - 4 * 5 and seen[-1] == 37
+    assert read(folder).equals(whole, null_equal=True) and not list(folder.glob(".*"))
+
+
+def test_what_was_stopped_before_the_first_shard_leaves_nothing(tmp_path):
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made(out=tmp_path / "forecasts", on_progress=stop)
+    assert not (tmp_path / "forecasts").exists()
+
+
 def test_shards_of_other_data_or_settings_are_refused(tmp_path):
     folder = tmp_path / "forecasts"
     made(out=folder)
