@@ -244,21 +244,27 @@ def panel(
         say(series.describe())
         for note in series.notes:
             say(f"  {note}")
-    with Bar(model, quiet or as_json) as bar:
-        folder = forecast_panel(
-            series,
-            model,
-            horizon=horizon,
-            levels=parse_levels(levels),
-            settings=parse_settings(set_ or []),
-            intervals=intervals,
-            seed=seed,
-            chunk=chunk,
-            workers=workers,
-            engine=engine,
-            out=out,
-            on_progress=bar.update,
-        )
+    try:
+        with Bar(model, quiet or as_json) as bar:
+            folder = forecast_panel(
+                series,
+                model,
+                horizon=horizon,
+                levels=parse_levels(levels),
+                settings=parse_settings(set_ or []),
+                intervals=intervals,
+                seed=seed,
+                chunk=chunk,
+                workers=workers,
+                engine=engine,
+                out=out,
+                on_progress=bar.update,
+            )
+    except KeyboardInterrupt:
+        ready = len(list(out.glob("part-*.parquet")))
+        what = f"{ready:,} finished shard{'s' * (ready != 1)} stay in {out}, and the same call goes on from there" if ready else "nothing was written"
+        complain(f"inorder: stopped; {what}.")
+        raise SystemExit(130) from None
     shards = polars.scan_parquet(out / "part-*.parquet")
     counts = shards.select(rows=polars.len(), failed=(polars.col("error").is_not_null()).sum()).collect().row(0, named=True)
     made, failed = counts["rows"] // horizon, counts["failed"] // horizon
@@ -266,3 +272,4 @@ def panel(
         print_json({"task": "forecast", "model": model, "series": made, "failed": failed, "notes": list(series.notes), "out": str(folder)})
     elif not quiet:
         say(f"{made:,} series forecast in {folder}" + (f"; {failed:,} could not be fitted: column error" if failed else ""))
+        say(f'all in one table: polars.read_parquet("{folder}/*.parquet")')
