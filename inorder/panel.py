@@ -23,11 +23,12 @@ import numpy as np
 
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, check_horizon, check_regular, check_whole
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
 from inorder.forecast.fitting import check_workers, run_each
 from inorder.forecast.intervals import check_levels
+from inorder.forecast.irregular import ContinuousTime, next_stamps
 from inorder.forecast.local import LocalFitted, LocalForecaster
-from inorder.tasks.forecast import candidate
+from inorder.tasks.forecast import CANDIDATES, candidate
 
 if TYPE_CHECKING:
     import polars
@@ -58,7 +59,7 @@ class Plan:
         check_whole("chunk", self.chunk, 1)
         if self.intervals not in INTERVALS:
             raise ConfigError(f'`intervals` is one of {", ".join(INTERVALS)}, not "{self.intervals}".')
-        if not isinstance(self.forecaster(), LocalForecaster):
+        if not isinstance(self.forecaster(), LocalForecaster | ContinuousTime):
             raise ConfigError(
                 f'"{self.model}" learns from all series together, so it cannot be fitted in chunks. Use `fit`, or a model that is fitted series by series.'
             )
@@ -130,7 +131,7 @@ def _last_values(history: Series, levels: tuple[float, ...], horizon: int, model
         mean=np.repeat(last, horizon).reshape(shape),
         lower=dict.fromkeys(levels, nothing),
         upper=dict.fromkeys(levels, nothing),
-        index=history.future_index(horizon).reshape(shape),
+        index=next_stamps(history, horizon).reshape(shape),
         history=history,
         model=model,
         intervals="none",
@@ -143,7 +144,7 @@ def _last_values(history: Series, levels: tuple[float, ...], horizon: int, model
 
 def forecast_panel(
     data: Any,
-    model: str = "auto",
+    model: str | Forecaster = "auto",
     *,
     horizon: int,
     levels: Sequence[float] = DEFAULT_LEVELS,
@@ -159,7 +160,7 @@ def forecast_panel(
 ) -> polars.DataFrame | Path:
     """Fit `model` to each of many series and forecast it: a polars frame with one row a step, or a folder of shards.
 
-    data: whatever `read_series` reads; further keywords go to it.   model, settings: as for `fit`; models that are fitted series by series.
+    data: whatever `read_series` reads; further keywords go to it.   model, settings: as for `fit`, a name or a forecaster; of those that are fitted series by series.
     workers: how many series at a time, None = one a core.
     engine: "threads", or a backend of joblib: "loky" (processes), "dask", or one that was registered (Ray, Spark).
     chunk: series in a piece of work, and in a shard.
@@ -174,10 +175,12 @@ def forecast_panel(
     """
     import polars
 
-    plan = Plan(model, horizon, check_levels(levels), dict(settings or {}), intervals, seed, chunk).check()
+    name, changes = named(model, settings or {})
+    plan = Plan(name, horizon, check_levels(levels), changes, intervals, seed, chunk).check()
     check_workers(workers)
     series = read_series(data, **reading)
-    check_regular(series)
+    if not isinstance(plan.forecaster(), ContinuousTime):
+        check_regular(series)
     series = replace(series, panel=True)  # also for one series: the table always names it
     chunks = Chunks(series, plan.chunk)
     if out is None:
@@ -206,6 +209,16 @@ def forecast_panel(
                 folder.rmdir()
         raise
     return folder
+
+
+def named(model: str | Forecaster, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name of a forecaster and its settings, from which every worker makes its own.   Raises ConfigError for one that has no name."""
+    if not isinstance(model, Forecaster):
+        return model, dict(settings)
+    changed = model.with_settings(settings)
+    if model.name not in CANDIDATES or type(candidate(model.name).make()) is not type(model):
+        raise ConfigError(f"{type(model).__name__} is none of the models of `inorder models forecast`, which are fitted in chunks by their names. Use `fit`.")
+    return model.name, dict(changed.settings)
 
 
 def _work(chunks: Chunks, plan: Plan, workers: int | None, engine: str) -> Iterator[tuple[int, polars.DataFrame, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import inorder
 from inorder.data.frequency import Frequency
 from inorder.data.series import Series, read_series
-from inorder.errors import ConfigError, ForecastError, SeriesError
+from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
 from inorder.forecast.diffusion import Diffusion, autoregression, by_exponential, level_or_trend, lyapunov, steps
 from inorder.forecast.diffusion import stable_polynomial as polynomial_of
 from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik, steps_between
@@ -263,6 +264,25 @@ def test_a_panel_goes_on_where_one_series_cannot_be_fitted():
     assert np.isfinite(fitted.aicc[0]) and np.isnan(fitted.aicc[1])
     with pytest.raises(ForecastError, match='"b" could not be fitted'):
         fitted.predict_at([3.0], series="b")
+
+
+def test_workers_share_a_panel_and_the_time_that_is_allowed_is_kept():
+    y = np.cumsum(np.random.default_rng(0).normal(size=(40, 6)), axis=0)
+    series, seen = Series.of(y), []
+    one = ContinuousTime("level").fit(series, workers=1, progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(done, 6) for done in range(1, 7)]
+    for options in ({"workers": 3}, {"workers": 2, "engine": "loky"}):
+        other = ContinuousTime("level").fit(series, **options)
+        np.testing.assert_array_equal(other.loglik, one.loglik)
+    with pytest.raises(ConfigError, match="`workers` is a whole number"):
+        ContinuousTime("level").fit(series, workers=0)
+    long = Series.of(np.cumsum(np.random.default_rng(0).normal(size=20_000)))
+    began = time.monotonic()
+    with pytest.raises(BudgetError, match=r"had fitted 0 of 1 series when its 0.3 seconds"):
+        ContinuousTime("car").fit(long, seconds=0.3)  # which would take ten times as long
+    assert time.monotonic() - began < 2.5
+    with pytest.raises(ForecastError, match='fits none of the 2 series. "y1": '):
+        ContinuousTime("car").fit(Series.of(y[:3, :2]))
 
 
 @pytest.mark.parametrize(
