@@ -345,18 +345,18 @@ def fit_detect(
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> FittedDetector:
-    """Fit one detector to the whole of `data`; "auto" takes the winner of `compare`, or "combined" where there are no labels.
+    """Fit one detector to the whole of `data`; "best" takes the winner of `compare`, or "combined" where no labels can tell which is the best.
 
-    model: a name of `inorder models detect`, or a detector.   alarm_rate, settings: changes to its own.   budget: seconds.
+    model: a name of `inorder models detect`, "best", or a detector; "auto" is "best" where there are labels, else "combined".   alarm_rate, settings: changes to its own.   budget: seconds.
     Further keywords go to `read_series`.
 
     >>> fit_detect([1.0, 2.0, 1.0, 2.0, 1.0], "mean").detect([1.5]).is_anomaly.tolist()
     [False]
     """
     given = {**(settings or {}), **({} if alarm_rate is None else {"alarm_rate": alarm_rate})}
-    if model == "auto":
+    if isinstance(model, str) and model in ("best", "auto"):
         if settings:
-            raise ConfigError("Settings belong to one model: name it instead of auto.")
+            raise ConfigError(f"Settings belong to one model: name it instead of {model}.")
         if labels is not None:
             best = compare_detect(data, labels=labels, alarm_rate=alarm_rate, budget=budget, **reading).best
             if best is None:

@@ -160,7 +160,8 @@ def forecast_panel(
 ) -> polars.DataFrame | Path:
     """Fit `model` to each of many series and forecast it: a polars frame with one row a step, or a folder of shards.
 
-    data: whatever `read_series` reads; further keywords go to it.   model, settings: as for `fit`, a name or a forecaster; of those that are fitted series by series.
+    data: whatever `read_series` reads; further keywords go to it.
+    model, settings: as for `fit`, a name or a forecaster; of those that are fitted series by series.
     workers: how many series at a time, None = one a core.
     engine: "threads", or a backend of joblib: "loky" (processes), "dask", or one that was registered (Ray, Spark).
     chunk: series in a piece of work, and in a shard.

@@ -86,7 +86,7 @@ def test_a_column_of_labels_is_no_covariate_and_newer_rows_need_none(tmp_path):
     result = inorder.compare("detect", tmp_path / "a.csv", labels="label", models=["mean"])
     assert result.watched[0].windows == (Window(295, 309),)
     assert "label" not in result.describe() and result.best is not None
-    fitted = [result.best, inorder.fit("detect", tmp_path / "a.csv", "auto", labels="label")]
+    fitted = [result.best, inorder.fit("detect", tmp_path / "a.csv", "best", labels="label")]
     for one in fitted:
         assert "past" not in one.history.reading and len(detection.newer(one, tmp_path / "b.csv").values) == 100
 
@@ -140,7 +140,11 @@ def test_a_detector_that_fails_leaves_the_others(tmp_path):
 
 def test_fit_auto_takes_the_winner():
     winner = inorder.compare("detect", spiked(), labels=LABELS, by="nab").winner
-    fitted = inorder.fit("detect", spiked(), "auto", labels=LABELS)
+    fitted = inorder.fit("detect", spiked(), "best", labels=LABELS)
+    assert fitted.detector == inorder.fit("detect", spiked(), "auto", labels=LABELS).detector
+    assert inorder.fit("detect", spiked(), "best").detector == CANDIDATES["combined"].make()
+    with pytest.raises(ConfigError, match="name it instead of best"):
+        inorder.fit("detect", spiked(), "best", settings={"quiet": 3})
     assert fitted.detector == CANDIDATES[winner].make()
     assert inorder.fit("detect", spiked(), "auto").detector == CANDIDATES["combined"].make()
 

@@ -95,16 +95,16 @@ def fit(
     from inorder.terminal import Bar
 
     seconds, settings = parse_budget(budget), parse_settings(set_ or [])
-    model = "auto" if model == "best" else model  # the winner of compare, where labels can tell which
+    chosen = model in ("best", "auto")  # the winner of compare, where labels can tell which
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
-    if settings and model == "auto":
+    if settings and chosen:
         raise ConfigError("--set belongs to one model: name it with --model.")
-    if labels is not None and model != "auto":
-        raise ConfigError("--labels is what --model auto chooses by; give one or the other.")
+    if labels is not None and not chosen:
+        raise ConfigError("--labels is what --model best chooses by; give one or the other.")
     target = check_target(out or Path("runs") / f"{stem(data)}-detect")
     with Bar(model, quiet or as_json) as bar:
         fitted = detection.fit_detect(data, model, alarm_rate=rate, settings=settings, labels=labels, budget=seconds, on_progress=bar.update, **reading)
-    name = model if model != "auto" else next(iter(_names_of(fitted)), fitted.detector.name)
+    name = model if not chosen else next(iter(_names_of(fitted)), fitted.detector.name)
     page = render_fitted(fitted, name, detection.look_back(fitted), made_by=command_line())
     saved = write_bundle(target, replace(fitted.bundle(candidate=name), texts={"report.html": page}))
     if as_json:
@@ -173,6 +173,12 @@ def watch_lines(fitted: Any, lines: Iterator[str], as_json: bool, quiet: bool) -
         if number == 1 and not _is_value(cells[-1]):
             places = _places(cells, names_.time, names_.value)
             continue
+        if places is None and len(cells) > 2:
+            heads = f"{names_.time},{names_.value}"
+            raise SeriesError(
+                f"standard input, line {number}: a stamp and a value were expected, or a value alone, and {len(cells)} cells came. "
+                f'Let a first line name the columns, such as "{heads}", or write decimals with a point and thousands without a mark.'
+            )
         stamp, text = (cells[places[0]] if places[0] is not None else None, cells[places[1]]) if places else (cells[0] if len(cells) > 1 else None, cells[-1])
         if not _is_value(text):
             raise SeriesError(f'standard input, line {number}: a number was expected, "{text}" came.')

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from inorder.bundle import Bundle
 
 WARM = 50  # rows that are judged before any can be an alarm, as in `inorder.textbook.detect`
+MOST_ALARMS = 0.2  # a row
 GRID = 2.0**-30  # errors are rounded to this share of the size of the series, so that what is equal in exact arithmetic is equal here
 EVIDENCE = ("residual", "interval")
 INTERVAL = np.array([0.025, 0.975])  # whose width is the unit of "interval"
@@ -111,7 +112,8 @@ class Detections:
 class Detector(ABC):
     """Settings of a detector; `fit` makes a `FittedDetector` and leaves the settings as they are.
 
-    alarm_rate: alarms a row to expect where nothing unusual happens, above 0 and at most 0.5.
+    alarm_rate: alarms a row to expect where nothing unusual happens, above 0 and at most 0.2: beyond that episodes
+        are so dense that fewer alarms come than are asked for.
     probation: rows that are judged before the first alarm, those of the history included; 50 at the least, whatever is set. `FittedDetector.notes`
         says where a history is shorter.
     quiet: rows for which an episode lasts: no second alarm among them unless its evidence is twice as large; half of 1/alarm_rate at most.
@@ -126,8 +128,8 @@ class Detector(ABC):
 
     def __post_init__(self) -> None:
         rate = self.alarm_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 0 < rate <= 0.5:
-            raise ConfigError(f"`alarm_rate` is a share of the rows above 0 and at most 0.5, such as 0.001 for one in 1,000, not {rate!r}.")
+        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 0 < rate <= MOST_ALARMS:
+            raise ConfigError(f"`alarm_rate` is a share of the rows above 0 and at most {MOST_ALARMS}, such as 0.001 for one in 1,000, not {rate!r}.")
         for name, least in (("probation", 0), ("quiet", 0), ("memory", 50)):
             check_whole(name, getattr(self, name), least)
 
@@ -334,13 +336,22 @@ def _joined_row(found: Sequence[tuple[float, float, float]]) -> tuple[float, flo
 # --- errors of forecasters ---
 
 
+def usual_forecasters() -> tuple[Forecaster, ...]:
+    """Those of "combined" in `inorder models detect`: for a change of level, a break in the short memory of a series, and one in its season."""
+    from inorder.forecast.autoregressive import AR
+    from inorder.forecast.baselines import Mean
+    from inorder.forecast.smoothing import ExponentialSmoothing
+
+    return Mean(), AR(), ExponentialSmoothing(seasonal="additive")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForecastDetector(Detector):
     """Rows that forecasters did not expect.
 
         S[t] = mean over the forecasters of L(|x|) + L(|drift of x|) + L(spread of x)
 
-    forecasters: any of them; where one cannot be fitted to a series, the others watch it alone.
+    forecasters: any of them, the usual ones being the mean, an autoregression and a level with a season; where one cannot be fitted to a series, the others watch it alone.
     evidence: "residual" takes errors as they are, x = y − ŷ; "interval" in widths of the forecaster's own 95 % interval, x = (y − ŷ) / (u − l),
         so that wide intervals excuse large errors; it needs a formula for them.
     Raises ConfigError where there is no forecaster, ForecastError where none can be fitted.   Source: `inorder.textbook.detect`.
@@ -353,7 +364,7 @@ class ForecastDetector(Detector):
     [400]
     """
 
-    forecasters: tuple[Forecaster, ...] = ()
+    forecasters: tuple[Forecaster, ...] = field(default_factory=usual_forecasters)
     evidence: str = "residual"
     name = "forecast-errors"
 
@@ -465,7 +476,7 @@ class ErrorSource(Source):
         return found, expected, radius * unit * self.scale
 
     def run(self, y: Values) -> tuple[Floats, Floats, Floats]:
-        if self.session is None or self.interval or not isinstance(self.session, LocalSession) or len(self.session.model.regression()) or len(y) == 0:
+        if self.session is None or self.interval or not isinstance(self.session, LocalSession) or len(y) == 0:
             rows = np.array([self.step(value) for value in y.tolist()]).reshape(len(y), 3)
             return rows[:, 0], rows[:, 1], rows[:, 2]
         model, state = self.session.model, self.session.state
