@@ -122,6 +122,7 @@ def compare(
     models: Annotated[str | None, typer.Option(help="Names separated by commas; all that suit the data if not given. See `inorder models`.")] = None,
     labels: Labels = None,
     alarm_rate: AlarmRate = None,
+    learn: Annotated[str | None, typer.Option(help="detect: share of each file to learn from; if not given 15 %, at most 750 rows.")] = None,
     folds: Annotated[int, typer.Option(help="Selection folds.")] = 3,
     step: Annotated[int | None, typer.Option(help="Rows between the origins of the folds; the horizon if not given.")] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Fit anew at each origin, or fit once and take newer rows in.")] = True,

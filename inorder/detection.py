@@ -2,8 +2,9 @@
 
     file  ├── probation: fit ──┤ watched, each row judged by those before it ┤
 
-The probation is that of the NAB benchmark, 15 % of the rows and at most 750. With labels the detectors are ranked by their NAB score; without, only
-the rates of their alarms can be shown. A row that a grid has and the file has not is watched but not scored.
+The probation is that of the NAB benchmark, 15 % of the rows and at most 750; where 750 rows do not hold two seasons it is 15 % whatever the length,
+and `learn` sets another share. With labels the detectors are ranked by their NAB score; without, only the rates of their alarms can be shown.
+A row that a grid has and the file has not is watched but not scored.
 
 Source: Lavin & Ahmad 2015, Evaluating Real-Time Anomaly Detection Algorithms – the Numenta Anomaly Benchmark.
 """
@@ -26,9 +27,9 @@ from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import Progress
 from inorder.forecast.detect import Detections, Detector, FittedDetector
 from inorder.leaderboard import OnRow, Table, plain, reason, told
-from inorder.metrics.detection import PROFILES, Judged, Window, detection_rates, nab, nab_optimised, probation_rows
+from inorder.metrics.detection import LONGEST_PROBATION, PROBATION, PROFILES, Judged, Window, detection_rates, nab, nab_optimised, probation_rows
 from inorder.metrics.score import Score
-from inorder.tasks.detect import CANDIDATES, Watched, candidate, read_rows, read_watched
+from inorder.tasks.detect import CANDIDATES, Watched, candidate, read_rows, read_watched, without
 
 if TYPE_CHECKING:
     from inorder.bundle import Bundle
@@ -123,6 +124,7 @@ def compare_detect(
     models: Sequence[str] | Mapping[str, Detector] | None = None,
     alarm_rate: float | None = None,
     by: str = "nab",
+    learn: float | None = None,
     budget: float | None = None,
     on_row: OnRow | None = None,
     on_progress: OnProgress | None = None,
@@ -135,6 +137,7 @@ def compare_detect(
     labels: where the anomalies are: JSON of points or windows (the object, or a path), or a column of 0 and 1. Without them nothing is ranked.
     models: names of candidates, or name -> detector; None = all that suit the data.   alarm_rate: alarms a row to expect; None = 1/1000.
     by: "nab" (one threshold for all files, the best one, as the benchmark ranks), "own" (NAB score at each detector's own alarms) or "f1".
+    learn: share of each file that detectors are fitted to and are not scored on; None = as the module's docstring says.
     budget: seconds for everything; what is not reached is reported as such.
 
     Raises ConfigError for an option that is out of range or labels that do not fit, SeriesError for files that cannot be read.
@@ -145,12 +148,12 @@ def compare_detect(
     >>> result.labelled, sorted(row["model"] for row in result.table)
     (True, ['mean', 'naive'])
     """
-    check_options(models=models, by=by, budget=budget)
+    check_options(models=models, by=by, budget=budget, learn=learn)
     clock = Clock(budget)
     watched = data if isinstance(data, list) and data and isinstance(data[0], Watched) else read_watched(data, labels, **reading)
     labelled = all(one.windows is not None for one in watched)
     detectors, notes = chosen(watched, models, alarm_rate)
-    notes += unlabelled(labelled)
+    notes += unlabelled(labelled) + shortened(watched, learn)
     table = Table()
     watches: dict[str, list[Watch]] = {}
     signatures: dict[str, str] = {}
@@ -158,7 +161,7 @@ def compare_detect(
     for name, detector in detectors.items():
         began, row = time.perf_counter(), {"model": name, **dict.fromkeys(SCORES), "seconds": 0.0, "error": None}
         try:
-            watches[name], failed = watch_all(name, detector, watched, clock, on_progress)
+            watches[name], failed = watch_all(name, detector, watched, clock, on_progress, learn)
             scores, thresholds[name] = score([one.judged for one in watches[name]], labelled)
         except Exception as error:  # whatever a detector does, the others go on; Ctrl-C is not among them
             row["error"] = reason(error)
@@ -181,6 +184,7 @@ def compare_detect(
     best = None
     if len(watched) == 1:
         best = detectors[winner].fit(watched[0].series, seconds=clock.last())
+        notes.extend(best.notes)
     return DetectionComparison(
         table=table,
         best=best,
@@ -198,8 +202,10 @@ def compare_detect(
     )
 
 
-def check_options(*, models: Sequence[str] | Mapping[str, Detector] | None, by: str, budget: float | None) -> None:
+def check_options(*, models: Sequence[str] | Mapping[str, Detector] | None, by: str, budget: float | None, learn: float | None = None) -> None:
     """Refuse what is out of range, before any data are read.   Raises ConfigError."""
+    if learn is not None and (isinstance(learn, bool) or not isinstance(learn, int | float | np.number) or not 0 < learn < 1):
+        raise ConfigError(f"`learn` is the share of each file to learn from, above 0 and below 1, such as 0.15, not {learn!r}.")
     if by not in RANKING:
         raise unknown("score", by, RANKING)
     if budget is not None and not budget > 0:
@@ -232,17 +238,33 @@ def unlabelled(labelled: bool) -> list[str]:
     return ["Without labels the detectors cannot be ranked: only the rates of their alarms are shown. --labels says where the anomalies are."]
 
 
-def watch_all(name: str, detector: Detector, watched: Sequence[Watched], clock: Clock, on_progress: OnProgress | None) -> tuple[list[Watch], list[str]]:
+def shortened(watched: Sequence[Watched], learn: float | None) -> list[str]:
+    """What to know where less than 15 % of a file is learnt from."""
+    if learn is not None:
+        return []
+    counts = [int((~np.isnan(one.series.values)).sum()) for one in watched]
+    short = [count for one, count in zip(watched, counts, strict=True) if learning_rows(count, one.series.season_length, None) < int(PROBATION * count)]
+    if not short:
+        return []
+    rows = (
+        f"the first {LONGEST_PROBATION} of {max(short):,} rows" if len(watched) == 1 else f"{LONGEST_PROBATION} rows of {len(short)} of {len(watched)} series"
+    )
+    return [f"Detectors learn from {rows}, the most that the NAB benchmark allows; --learn 0.15 gives them 15 % of each file."]
+
+
+def watch_all(
+    name: str, detector: Detector, watched: Sequence[Watched], clock: Clock, on_progress: OnProgress | None, learn: float | None = None
+) -> tuple[list[Watch], list[str]]:
     """What the detector says of every file, and the files that it could not be fitted to.   Raises where that is all of them."""
     made: list[Watch] = []
     failed: dict[str, str] = {}
     for k, one in enumerate(watched):
         seconds = clock.share(len(watched) - k)
         try:
-            made.append(watch(detector, one, seconds))
+            made.append(watch(detector, one, seconds, learn))
         except ForecastError as error:
             failed[one.name] = str(error)
-            made.append(silent(detector, one))
+            made.append(silent(detector, one, learn))
         if on_progress:
             on_progress(name, (k + 1) / len(watched))
     if len(failed) == len(watched):
@@ -250,9 +272,9 @@ def watch_all(name: str, detector: Detector, watched: Sequence[Watched], clock: 
     return made, list(failed)
 
 
-def watch(detector: Detector, one: Watched, seconds: float | None = None) -> Watch:
+def watch(detector: Detector, one: Watched, seconds: float | None = None, learn: float | None = None) -> Watch:
     """Fit to the probation, watch the rest."""
-    cut = beginning(one)
+    cut = beginning(one, learn)
     fitted = detector.fit(one.series.head(len(one.series.values) - cut), seconds=seconds)
     return judged(one, fitted.detect(one.series.tail(len(one.series.values) - cut)), cut)
 
@@ -268,24 +290,35 @@ def look_back(fitted: FittedDetector) -> list[tuple[str, Detections]]:
     return found
 
 
-def beginning(one: Watched) -> int:
+def learning_rows(rows: int, season_length: int, learn: float | None) -> int:
+    """Rows with a value in the probation, of `rows` in all.
+
+    >>> learning_rows(4_032, 288, None), learning_rows(262_080, 288, None), learning_rows(262_080, 1440, None), learning_rows(262_080, 288, 0.5)
+    (604, 750, 39312, 131040)
+    """
+    if learn is not None:
+        return max(int(learn * rows), 1)
+    return max(int(PROBATION * rows) if 2 * season_length > LONGEST_PROBATION else probation_rows(rows), 1)
+
+
+def beginning(one: Watched, learn: float | None = None) -> int:
     """Rows of the probation, the empty ones of a grid among them.   Raises SeriesError for a series too short to have one."""
     known = np.flatnonzero(~np.isnan(one.series.values))
     if len(known) < 3:
         raise SeriesError(f'"{one.name}" has {len(known)} values; a detector needs one to begin with and two to watch.')
-    return int(known[max(probation_rows(len(known)), 1)])
+    return int(known[learning_rows(len(known), one.series.season_length, learn)])
 
 
 def judged(one: Watched, found: Detections, cut: int) -> Watch:
     known = ~np.isnan(one.series.values)
     scores = np.concatenate([np.full(cut, np.nan), found.score])[known]
     alarms = np.concatenate([np.zeros(cut, dtype=bool), found.is_anomaly])[known]
-    return Watch(one.name, found, Judged(scores, alarms, one.windows or ()))
+    return Watch(one.name, found, Judged(scores, alarms, one.windows or (), skip=int(known[:cut].sum())))
 
 
-def silent(detector: Detector, one: Watched) -> Watch:
+def silent(detector: Detector, one: Watched, learn: float | None = None) -> Watch:
     """A detector that could not be fitted raises no alarm."""
-    cut = beginning(one)
+    cut = beginning(one, learn)
     rows = one.series.tail(len(one.series.values) - cut)
     blank = np.full(len(rows.values), np.nan)
     return judged(one, Detections(rows, blank, blank, blank, blank, blank, np.zeros(len(blank), dtype=bool), detector.name), cut)
@@ -312,18 +345,18 @@ def fit_detect(
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> FittedDetector:
-    """Fit one detector to the whole of `data`; "auto" takes the winner of `compare`, or "combined" where there are no labels.
+    """Fit one detector to the whole of `data`; "best" takes the winner of `compare`, or "combined" where no labels can tell which is the best.
 
-    model: a name of `inorder models detect`, or a detector.   alarm_rate, settings: changes to its own.   budget: seconds.
+    model: a name of `inorder models detect`, "best", or a detector; "auto" is "best" where there are labels, else "combined".   alarm_rate, settings: changes to its own.   budget: seconds.
     Further keywords go to `read_series`.
 
     >>> fit_detect([1.0, 2.0, 1.0, 2.0, 1.0], "mean").detect([1.5]).is_anomaly.tolist()
     [False]
     """
     given = {**(settings or {}), **({} if alarm_rate is None else {"alarm_rate": alarm_rate})}
-    if model == "auto":
+    if isinstance(model, str) and model in ("best", "auto"):
         if settings:
-            raise ConfigError("Settings belong to one model: name it instead of auto.")
+            raise ConfigError(f"Settings belong to one model: name it instead of {model}.")
         if labels is not None:
             best = compare_detect(data, labels=labels, alarm_rate=alarm_rate, budget=budget, **reading).best
             if best is None:
@@ -332,7 +365,7 @@ def fit_detect(
         model = "combined"
     if isinstance(labels, str) and not labels.lower().endswith(".json"):
         reading["past"] = (labels,)
-    series = read_rows(data, **reading)
+    series = without(read_rows(data, **reading), labels)
     detector = candidate(model).make() if isinstance(model, str) else model
     return detector.with_settings(given).fit(series, seconds=Clock(budget).share(1), progress=on_progress)
 

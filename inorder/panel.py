@@ -17,17 +17,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError
-from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, check_horizon, check_regular, check_whole
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_whole
 from inorder.forecast.fitting import check_workers, run_each
 from inorder.forecast.intervals import check_levels
+from inorder.forecast.irregular import ContinuousTime, next_stamps
 from inorder.forecast.local import LocalFitted, LocalForecaster
-from inorder.tasks.forecast import candidate
+from inorder.tasks.forecast import CANDIDATES, candidate
 
 if TYPE_CHECKING:
     import polars
@@ -58,7 +59,7 @@ class Plan:
         check_whole("chunk", self.chunk, 1)
         if self.intervals not in INTERVALS:
             raise ConfigError(f'`intervals` is one of {", ".join(INTERVALS)}, not "{self.intervals}".')
-        if not isinstance(self.forecaster(), LocalForecaster):
+        if not isinstance(self.forecaster(), LocalForecaster | ContinuousTime):
             raise ConfigError(
                 f'"{self.model}" learns from all series together, so it cannot be fitted in chunks. Use `fit`, or a model that is fitted series by series.'
             )
@@ -78,17 +79,13 @@ class Chunks(Sequence[Series]):
     def __len__(self) -> int:
         return len(self.which)
 
-    @overload
-    def __getitem__(self, i: int) -> Series: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> Sequence[Series]: ...
-
-    def __getitem__(self, i: int | slice) -> Series | Sequence[Series]:
-        if isinstance(i, slice):
-            return Chunks(self.series, self.size, self.which[i])
+    def __getitem__(self, i: Any) -> Any:
         begin = self.which[i] * self.size
-        return self.series.take(np.arange(begin, min(begin + self.size, len(self.series))))
+        return self.series.take(np.arange(begin, begin + self.count(self.which[i])))
+
+    def count(self, group: int) -> int:
+        """Series in a group, by its number among all."""
+        return min(self.size, len(self.series) - group * self.size)
 
 
 def fit_chunk(chunk: Series, plan: Plan) -> polars.DataFrame:
@@ -134,7 +131,7 @@ def _last_values(history: Series, levels: tuple[float, ...], horizon: int, model
         mean=np.repeat(last, horizon).reshape(shape),
         lower=dict.fromkeys(levels, nothing),
         upper=dict.fromkeys(levels, nothing),
-        index=history.future_index(horizon).reshape(shape),
+        index=next_stamps(history, horizon).reshape(shape),
         history=history,
         model=model,
         intervals="none",
@@ -147,7 +144,7 @@ def _last_values(history: Series, levels: tuple[float, ...], horizon: int, model
 
 def forecast_panel(
     data: Any,
-    model: str = "auto",
+    model: str | Forecaster = "auto",
     *,
     horizon: int,
     levels: Sequence[float] = DEFAULT_LEVELS,
@@ -163,12 +160,14 @@ def forecast_panel(
 ) -> polars.DataFrame | Path:
     """Fit `model` to each of many series and forecast it: a polars frame with one row a step, or a folder of shards.
 
-    data: whatever `read_series` reads; further keywords go to it.   model, settings: as for `fit`; models that are fitted series by series.
+    data: whatever `read_series` reads; further keywords go to it.
+    model, settings: as for `fit`, a name or a forecaster; of those that are fitted series by series.
     workers: how many series at a time, None = one a core.
     engine: "threads", or a backend of joblib: "loky" (processes), "dask", or one that was registered (Ray, Spark).
     chunk: series in a piece of work, and in a shard.
     out: a folder; each chunk is written there as Parquet as soon as it is ready, whole or not at all. Called again with the same data and
-        settings it goes on where it was stopped, with others it is refused. The folder is returned; polars.read_parquet(folder / "*.parquet") reads it.
+        settings it goes on where it was stopped, with others it is refused; shards that are damaged are made again. One process at a time.
+        The folder is returned; polars.read_parquet(folder / "*.parquet") reads it.
     The result depends neither on `workers` nor on `engine`. Raises ConfigError and SeriesError before anything is fitted.
 
     >>> frame = forecast_panel(np.arange(20.0).reshape(10, 2), "drift", horizon=2, levels=())
@@ -177,10 +176,12 @@ def forecast_panel(
     """
     import polars
 
-    plan = Plan(model, horizon, check_levels(levels), dict(settings or {}), intervals, seed, chunk).check()
+    name, changes = named(model, settings or {})
+    plan = Plan(name, horizon, check_levels(levels), changes, intervals, seed, chunk).check()
     check_workers(workers)
     series = read_series(data, **reading)
-    check_regular(series)
+    if not isinstance(plan.forecaster(), ContinuousTime):
+        check_regular(series)
     series = replace(series, panel=True)  # also for one series: the table always names it
     chunks = Chunks(series, plan.chunk)
     if out is None:
@@ -191,17 +192,34 @@ def forecast_panel(
                 on_progress(done, len(series))
         whole: polars.DataFrame = polars.concat(parts)
         return whole
+    new, begun = not Path(out).exists(), (Path(out) / PLAN).is_file()
     folder = _open(Path(out), series, plan)
-    ready = [i for i in chunks.which if _shard(folder, i).exists()]
-    left = Chunks(series, plan.chunk, [i for i in chunks.which if not _shard(folder, i).exists()])
-    before = sum(len(chunks[i]) for i in ready)
-    if on_progress:
-        on_progress(before, len(series))
-    for i, table, done in _work(left, plan, workers, engine):
-        _write(table, _shard(folder, left.which[i]))
+    left = Chunks(series, plan.chunk, [i for i in chunks.which if not _is_whole(_shard(folder, i), plan.horizon * chunks.count(i))])
+    before = len(series) - sum(chunks.count(i) for i in left.which)
+    try:
         if on_progress:
-            on_progress(before + done, len(series))
+            on_progress(before, len(series))
+        for i, table, done in _work(left, plan, workers, engine):
+            _write(table, _shard(folder, left.which[i]))
+            if on_progress:
+                on_progress(before + done, len(series))
+    except BaseException:
+        if not begun and not any(folder.glob("*.parquet")):  # nothing to go on from
+            (folder / PLAN).unlink()
+            if new:
+                folder.rmdir()
+        raise
     return folder
+
+
+def named(model: str | Forecaster, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name of a forecaster and its settings, from which every worker makes its own.   Raises ConfigError for one that has no name."""
+    if not isinstance(model, Forecaster):
+        return model, dict(settings)
+    changed = model.with_settings(settings)
+    if model.name not in CANDIDATES or type(candidate(model.name).make()) is not type(model):
+        raise ConfigError(f"{type(model).__name__} is none of the models of `inorder models forecast`, which are fitted in chunks by their names. Use `fit`.")
+    return model.name, dict(changed.settings)
 
 
 def _work(chunks: Chunks, plan: Plan, workers: int | None, engine: str) -> Iterator[tuple[int, polars.DataFrame, int]]:
@@ -258,6 +276,19 @@ def _shard(folder: Path, i: int) -> Path:
     return folder / f"part-{i:06d}.parquet"
 
 
+def _is_whole(path: Path, rows: int) -> bool:
+    """Whether a shard is there with all of its rows; one that was cut short, by a disk that was full or a copy that broke off, is made again."""
+    import polars
+
+    if not path.is_file():
+        return False
+    try:
+        found: int = polars.scan_parquet(path, glob=False).select(polars.len()).collect().item()
+    except (polars.exceptions.PolarsError, OSError):
+        return False
+    return found == rows
+
+
 def _write(table: polars.DataFrame, path: Path) -> None:
     """Whole or not at all."""
     handle, fresh = tempfile.mkstemp(prefix=".part-", dir=path.parent)
@@ -283,6 +314,9 @@ def _open(folder: Path, series: Series, plan: Plan) -> Path:
         differs = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
         if differs:
             raise ConfigError(f"{folder} holds forecasts of other data or settings (different: {', '.join(differs)}). Choose another folder, or remove it.")
+        for pattern in (".part-*", ".plan-*"):  # what a process that was killed had begun to write
+            for left in folder.glob(pattern):
+                left.unlink(missing_ok=True)
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and does not hold forecasts. Choose another folder.")

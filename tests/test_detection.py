@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import inorder
+from inorder import detection
 from inorder.data.series import Series
 from inorder.detection import beginning, watch
 from inorder.errors import ConfigError, ForecastError, SeriesError
@@ -50,6 +51,44 @@ def test_the_scores_are_those_of_the_watches():
     best, threshold = nab_optimised([one.judged])
     assert result.table[0]["nab"] == best.value and result.threshold == threshold
     assert result.table[0]["own"] == nab([one.judged]).value
+
+
+def test_a_long_season_is_learnt_from_whatever_the_benchmark_allows():
+    """750 rows hold no season of 700; 15 % of 12,000 hold two."""
+    y = 5 * np.sin(np.arange(12_000) * 2 * np.pi / 700) + np.random.default_rng(0).normal(size=12_000)
+    result = inorder.compare("detect", Series.of(y, season_length=700), labels=[], models=["seasonal-naive", "seasonal-smoothing"])
+    assert [row["error"] for row in result.table] == [None, None]
+    assert np.flatnonzero(~np.isnan(result.watches[0].judged.scores))[0] == 1800
+    assert not any("learn from" in note for note in result.notes)
+
+
+def test_the_share_to_learn_from_can_be_set_and_a_short_one_is_told():
+    series = spiked(6000, at=(3000,))
+    usual = inorder.compare("detect", series, labels=[[2991, 3020]], models=["naive"])
+    assert np.isnan(usual.watches[0].judged.scores).sum() == 750
+    assert any("Detectors learn from the first 750 of 6,000 rows" in note for note in usual.notes)
+    half = inorder.compare("detect", series, labels=[[2991, 3020]], models=["naive"], learn=0.5)
+    assert np.isnan(half.watches[0].judged.scores).sum() == half.watches[0].judged.probation == 3000
+    assert half.table[0]["recall"] is not None and not any("learn from" in note for note in half.notes)
+    for wrong in (0, 1.0, True, "half"):
+        with pytest.raises(ConfigError, match="`learn` is the share of each file"):
+            inorder.compare("detect", series, models=["naive"], learn=wrong)
+
+
+def test_a_column_of_labels_is_no_covariate_and_newer_rows_need_none(tmp_path):
+    series = spiked(600, at=(300,))
+    stamps = np.datetime64("2024-01-01T00") + np.arange(700)
+    flags = ((np.arange(600) >= 295) & (np.arange(600) < 310)).astype(int)
+    lines = [f"{stamp},{value:.3f},{flag}" for stamp, value, flag in zip(stamps, series.values, flags, strict=False)]
+    (tmp_path / "a.csv").write_text("time,value,label\n" + "\n".join(lines) + "\n")
+    newer = "\n".join(f"{stamp},{value:.3f}" for stamp, value in zip(stamps[600:], np.random.default_rng(1).normal(size=100), strict=True))
+    (tmp_path / "b.csv").write_text("time,value\n" + newer + "\n")
+    result = inorder.compare("detect", tmp_path / "a.csv", labels="label", models=["mean"])
+    assert result.watched[0].windows == (Window(295, 309),)
+    assert "label" not in result.describe() and result.best is not None
+    fitted = [result.best, inorder.fit("detect", tmp_path / "a.csv", "best", labels="label")]
+    for one in fitted:
+        assert "past" not in one.history.reading and len(detection.newer(one, tmp_path / "b.csv").values) == 100
 
 
 def test_without_labels_nothing_is_ranked():
@@ -101,7 +140,11 @@ def test_a_detector_that_fails_leaves_the_others(tmp_path):
 
 def test_fit_auto_takes_the_winner():
     winner = inorder.compare("detect", spiked(), labels=LABELS, by="nab").winner
-    fitted = inorder.fit("detect", spiked(), "auto", labels=LABELS)
+    fitted = inorder.fit("detect", spiked(), "best", labels=LABELS)
+    assert fitted.detector == inorder.fit("detect", spiked(), "auto", labels=LABELS).detector
+    assert inorder.fit("detect", spiked(), "best").detector == CANDIDATES["combined"].make()
+    with pytest.raises(ConfigError, match="name it instead of best"):
+        inorder.fit("detect", spiked(), "best", settings={"quiet": 3})
     assert fitted.detector == CANDIDATES[winner].make()
     assert inorder.fit("detect", spiked(), "auto").detector == CANDIDATES["combined"].make()
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ import polars as pl
 import pytest
 
 import inorder
-from inorder.data.series import Series
+from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, SeriesError
+from inorder.forecast.baselines import Naive
 from inorder.panel import PLAN, Plan, digest, fit_chunk, forecast_panel, predict_to_parquet
 
 HORIZON = 4
@@ -69,6 +71,44 @@ def test_the_result_does_not_depend_on_the_chunks(whole):
     assert forecast_panel(PANEL, "holt-winters", horizon=HORIZON, chunk=1000).equals(whole, null_equal=True)
 
 
+def test_a_forecaster_is_taken_as_its_name_is(whole):
+    usual = inorder.ExponentialSmoothing(trend="additive", seasonal="additive")
+    assert forecast_panel(PANEL, usual, horizon=HORIZON, chunk=5).drop("error").equals(whole.drop("error"), null_equal=True)
+    damped = forecast_panel(PANEL, "holt-winters", horizon=HORIZON, settings={"damped": True})["mean"].to_list()
+    for options in ({"model": replace(usual, damped=True)}, {"model": usual, "settings": {"damped": True}}):
+        np.testing.assert_array_equal(forecast_panel(PANEL, horizon=HORIZON, **options)["mean"], damped)
+
+    class Own(Naive):
+        pass
+
+    for stranger in (Own(), inorder.LSTMForecaster()):
+        with pytest.raises(ConfigError, match=r"Own is none of the models|learns from all series together"):
+            forecast_panel(PANEL, stranger, horizon=HORIZON)
+
+
+def uneven_panel(count: int = 5) -> Series:
+    """Series at uneven times of their own; the last one has a single row."""
+    rng = np.random.default_rng(4)
+    times = [np.cumsum(rng.exponential(size=30 + i)) for i in range(count)] + [np.array([3.0])]
+    frame = pl.DataFrame(
+        {"id": np.repeat([f"s{i}" for i in range(count + 1)], [len(one) for one in times]), "t": np.concatenate(times)},
+    ).with_columns(y=pl.Series(np.cumsum(rng.normal(size=sum(map(len, times))))))
+    return read_series(frame, id="id")
+
+
+@pytest.mark.parametrize("engine", ["threads", "loky"])
+def test_continuous_time_takes_a_panel_at_uneven_times(tmp_path, engine):
+    series = uneven_panel()
+    wanted = inorder.ContinuousTime("level").fit(series, workers=1).predict(3)
+    for options in ({}, {"chunk": 2, "workers": 2, "engine": engine}, {"chunk": 1, "out": tmp_path / engine}):
+        made = forecast_panel(series, "continuous-time", horizon=3, **options)
+        table = read(made) if isinstance(made, Path) else made
+        np.testing.assert_allclose(table["mean"], wanted.mean.reshape(-1), rtol=1e-9)
+        np.testing.assert_allclose(table["t"], wanted.index.reshape(-1), rtol=1e-12)
+        assert table["error"].is_null().to_list() == [True] * 15 + [False] * 3
+        assert "needs 4 observations" in table["error"][-1]
+
+
 def test_progress_counts_series():
     seen: list[tuple[int, int]] = []
     made(on_progress=lambda done, of: seen.append((done, of)))
@@ -98,6 +138,31 @@ def test_shards_go_on_where_they_were_stopped(tmp_path, whole):
     assert read(folder).equals(whole, null_equal=True)
     assert not list(folder.glob(".*"))
     assert made(out=folder) == folder  # nothing is left to do
+
+
+def test_a_shard_that_was_cut_short_is_made_again(tmp_path, whole):
+    folder = made(out=tmp_path / "forecasts")
+    shards = sorted(folder.glob("*.parquet"))
+    before = [shard.read_bytes() for shard in shards]
+    shards[1].write_bytes(before[1][:50])
+    shards[2].write_bytes(b"")
+    pl.read_parquet(shards[3]).head(3).write_parquet(shards[3])  # readable, but rows are lost
+    shards[4].write_bytes(before[4][:-10])
+    (folder / ".part-abc123").write_bytes(before[0][:99])  # a process was killed while it wrote
+    (folder / ".plan-abc123").write_text("{")
+    seen: list[int] = []
+    made(out=folder, on_progress=lambda done, of: seen.append(done))
+    assert seen[0] == 37 - 4 * 5 and seen[-1] == 37
+    assert read(folder).equals(whole, null_equal=True) and not list(folder.glob(".*"))
+
+
+def test_what_was_stopped_before_the_first_shard_leaves_nothing(tmp_path):
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made(out=tmp_path / "forecasts", on_progress=stop)
+    assert not (tmp_path / "forecasts").exists()
 
 
 def test_shards_of_other_data_or_settings_are_refused(tmp_path):

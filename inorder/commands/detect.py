@@ -26,6 +26,7 @@ def compare(
     labels: str | None,
     alarm_rate: str | None,
     by: str | None,
+    learn: str | None,
     budget: str | None,
     out: Path | None,
     as_json: bool,
@@ -39,7 +40,8 @@ def compare(
     by = by or "nab"
     seconds, wanted = parse_budget(budget), None if models is None else names(models)
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
-    detection.check_options(models=wanted, by=by, budget=seconds)
+    share = None if learn is None else parse_rate(learn)
+    detection.check_options(models=wanted, by=by, budget=seconds, learn=share)
     target = check_target(out or Path("runs") / f"{stem(data)}-detect")
     watched = read_watched(data, labels, **reading)
     if not quiet and not as_json:
@@ -51,7 +53,7 @@ def compare(
     board = Board(by, quiet or as_json, "detect")
     with board:
         result = detection.compare_detect(
-            watched, models=wanted, alarm_rate=rate, by=by, budget=seconds, on_row=board.show, on_progress=board.progress, call=command_line()
+            watched, models=wanted, alarm_rate=rate, by=by, learn=share, budget=seconds, on_row=board.show, on_progress=board.progress, call=command_line()
         )
         board.progress("report", 0.0)
         saved = result.save(target)
@@ -93,20 +95,21 @@ def fit(
     from inorder.terminal import Bar
 
     seconds, settings = parse_budget(budget), parse_settings(set_ or [])
-    model = "auto" if model == "best" else model  # the winner of compare, where labels can tell which
+    chosen = model in ("best", "auto")  # the winner of compare, where labels can tell which
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
-    if settings and model == "auto":
+    if settings and chosen:
         raise ConfigError("--set belongs to one model: name it with --model.")
-    if labels is not None and model != "auto":
-        raise ConfigError("--labels is what --model auto chooses by; give one or the other.")
+    if labels is not None and not chosen:
+        raise ConfigError("--labels is what --model best chooses by; give one or the other.")
     target = check_target(out or Path("runs") / f"{stem(data)}-detect")
     with Bar(model, quiet or as_json) as bar:
         fitted = detection.fit_detect(data, model, alarm_rate=rate, settings=settings, labels=labels, budget=seconds, on_progress=bar.update, **reading)
-    name = model if model != "auto" else next(iter(_names_of(fitted)), fitted.detector.name)
+    name = model if not chosen else next(iter(_names_of(fitted)), fitted.detector.name)
     page = render_fitted(fitted, name, detection.look_back(fitted), made_by=command_line())
     saved = write_bundle(target, replace(fitted.bundle(candidate=name), texts={"report.html": page}))
     if as_json:
-        print_json({"task": "detect", "model": name, "data": fitted.history.describe(), "settings": fitted.detector.settings, "out": str(saved)})
+        told = {"data": fitted.history.describe(), "settings": fitted.detector.settings, "notes": [*fitted.history.notes, *fitted.notes]}
+        print_json({"task": "detect", "model": name, **told, "out": str(saved)})
     elif not quiet:
         for note in fitted.history.notes:
             say(f"  {note}")
@@ -140,7 +143,7 @@ def predict(bundle: Path, reading: Mapping[str, Any], data: str | None, out: Pat
     new = newer(fitted, data, **reading)
     if new is None:
         raise SeriesError(f"No row of the data comes after {fitted.history.describe()}, which the detector was fitted to.")
-    for note in new.notes if not quiet else ():
+    for note in (*new.notes, *fitted.notes) if not quiet else ():
         complain(f"  {note}")
     found = fitted.detect(new)
     write_detections(found, name, out, as_json)
@@ -160,6 +163,8 @@ def watch_lines(fitted: Any, lines: Iterator[str], as_json: bool, quiet: bool) -
     session, names_ = fitted.stream(0), history.names
     last, old, places = history.index[-1], 0, None
     fields_ = (names_.time, names_.value, "score", "expected", "lower", "upper", "is_anomaly")
+    for note in fitted.notes if not quiet else ():
+        complain(f"  {note}")
     if not as_json:
         print_data(_line(fields_))
     for number, cells in enumerate(csv.reader(lines), 1):
@@ -168,6 +173,12 @@ def watch_lines(fitted: Any, lines: Iterator[str], as_json: bool, quiet: bool) -
         if number == 1 and not _is_value(cells[-1]):
             places = _places(cells, names_.time, names_.value)
             continue
+        if places is None and len(cells) > 2:
+            heads = f"{names_.time},{names_.value}"
+            raise SeriesError(
+                f"standard input, line {number}: a stamp and a value were expected, or a value alone, and {len(cells)} cells came. "
+                f'Let a first line name the columns, such as "{heads}", or write decimals with a point and thousands without a mark.'
+            )
         stamp, text = (cells[places[0]] if places[0] is not None else None, cells[places[1]]) if places else (cells[0] if len(cells) > 1 else None, cells[-1])
         if not _is_value(text):
             raise SeriesError(f'standard input, line {number}: a number was expected, "{text}" came.')

@@ -240,30 +240,42 @@ def panel(
     """Shards of forecasts, one row a step."""
     import polars
 
+    from inorder.data.series import read_series
     from inorder.panel import forecast_panel
     from inorder.tasks.forecast import parse_settings
     from inorder.terminal import Bar
 
-    with Bar(model, quiet or as_json) as bar:
-        folder = forecast_panel(
-            data,
-            model,
-            horizon=horizon,
-            levels=parse_levels(levels),
-            settings=parse_settings(set_ or []),
-            intervals=intervals,
-            seed=seed,
-            chunk=chunk,
-            workers=workers,
-            engine=engine,
-            out=out,
-            on_progress=bar.update,
-            **reading,
-        )
+    series = read_series(data, **reading)
+    if not quiet and not as_json:
+        say(series.describe())
+        for note in series.notes:
+            say(f"  {note}")
+    try:
+        with Bar(model, quiet or as_json) as bar:
+            folder = forecast_panel(
+                series,
+                model,
+                horizon=horizon,
+                levels=parse_levels(levels),
+                settings=parse_settings(set_ or []),
+                intervals=intervals,
+                seed=seed,
+                chunk=chunk,
+                workers=workers,
+                engine=engine,
+                out=out,
+                on_progress=bar.update,
+            )
+    except KeyboardInterrupt:
+        ready = len(list(out.glob("part-*.parquet")))
+        what = f"{ready:,} finished shard{'s' * (ready != 1)} stay in {out}, and the same call goes on from there" if ready else "nothing was written"
+        complain(f"inorder: stopped; {what}.")
+        raise SystemExit(130) from None
     shards = polars.scan_parquet(out / "part-*.parquet")
     counts = shards.select(rows=polars.len(), failed=(polars.col("error").is_not_null()).sum()).collect().row(0, named=True)
-    series, failed = counts["rows"] // horizon, counts["failed"] // horizon
+    made, failed = counts["rows"] // horizon, counts["failed"] // horizon
     if as_json:
-        print_json({"task": "forecast", "model": model, "series": series, "failed": failed, "out": str(folder)})
+        print_json({"task": "forecast", "model": model, "series": made, "failed": failed, "notes": list(series.notes), "out": str(folder)})
     elif not quiet:
-        say(f"{series:,} series forecast in {folder}" + (f"; {failed:,} could not be fitted: column error" if failed else ""))
+        say(f"{made:,} series forecast in {folder}" + (f"; {failed:,} could not be fitted: column error" if failed else ""))
+        say(f'all in one table: polars.read_parquet("{folder}/*.parquet")')

@@ -337,11 +337,26 @@ def _find_values(table: Table, kinds: dict[str, str], free: Sequence[str], has_i
     if len(numeric) == 1:
         return tuple(numeric), []
     if not has_id and options.layout != "long":
+        flags = [name for name in free if kinds[name] == "flag" and name.lower() not in CALENDAR_NAMES and not _is_companion(name, small, None)]
+        silent = [name for name in flags if _is_one_of(name, numeric) or _is_zero(table.columns[name])]
+        numeric = [name for name in free if name in numeric or name in silent]
         return tuple(numeric), [f"each of {len(numeric):,} columns of numbers is a series (--value to choose)"]
     raise SeriesError(
         f"{table.source} has {len(numeric)} columns of numbers ({listed(numeric)}). "
         f"Say which to forecast with --value {numeric[0]}; the others can be named with --past or --future."
     )
+
+
+def _is_one_of(name: str, others: Sequence[str]) -> bool:
+    """Whether a column only differs from others by the number in its name: shop_07 beside shop_08."""
+    return name.strip("0123456789") != name and any(other.strip("0123456789") == name.strip("0123456789") for other in others)
+
+
+def _is_zero(column: pl.Series) -> bool:
+    """Whether a column of 0 and 1 holds no 1: a series that did not begin, not a flag."""
+    import polars as pl
+
+    return bool((column.drop_nulls().cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False) == 0).all(ignore_nulls=False))
 
 
 def _partly_numbers(column: pl.Series) -> bool:

@@ -43,6 +43,8 @@ from inorder.typing import Floats, Index, Values
 if TYPE_CHECKING:
     from inorder.bundle import Bundle
 
+WARM = 50  # rows that are judged before any can be an alarm, as in `inorder.textbook.detect`
+MOST_ALARMS = 0.2  # a row
 GRID = 2.0**-30  # errors are rounded to this share of the size of the series, so that what is equal in exact arithmetic is equal here
 EVIDENCE = ("residual", "interval")
 INTERVAL = np.array([0.025, 0.975])  # whose width is the unit of "interval"
@@ -110,8 +112,10 @@ class Detections:
 class Detector(ABC):
     """Settings of a detector; `fit` makes a `FittedDetector` and leaves the settings as they are.
 
-    alarm_rate: alarms a row to expect where nothing unusual happens, above 0 and at most 0.5.
-    probation: rows with a value before the first alarm, the history included.
+    alarm_rate: alarms a row to expect where nothing unusual happens, above 0 and at most 0.2: beyond that episodes
+        are so dense that fewer alarms come than are asked for.
+    probation: rows that are judged before the first alarm, those of the history included; 50 at the least, whatever is set. `FittedDetector.notes`
+        says where a history is shorter.
     quiet: rows for which an episode lasts: no second alarm among them unless its evidence is twice as large; half of 1/alarm_rate at most.
     memory: values of each kind that are kept to compare with.
     """
@@ -124,8 +128,8 @@ class Detector(ABC):
 
     def __post_init__(self) -> None:
         rate = self.alarm_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 0 < rate <= 0.5:
-            raise ConfigError(f"`alarm_rate` is a share of the rows above 0 and at most 0.5, such as 0.001 for one in 1,000, not {rate!r}.")
+        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 0 < rate <= MOST_ALARMS:
+            raise ConfigError(f"`alarm_rate` is a share of the rows above 0 and at most {MOST_ALARMS}, such as 0.001 for one in 1,000, not {rate!r}.")
         for name, least in (("probation", 0), ("quiet", 0), ("memory", 50)):
             check_whole(name, getattr(self, name), least)
 
@@ -184,6 +188,32 @@ class FittedDetector:
                 found[name] = self.members[0].errors[name]
         return found
 
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before rows are watched, in plain sentences: a history after which no alarm can be raised yet, …"""
+        needed = max(self.detector.probation, WARM)
+        waiting = {name: needed - count for name, count in self._evidence_known().items() if count < needed}
+        if not waiting:
+            return ()
+        name, longest = max(waiting.items(), key=lambda one: one[1])
+        rows = f"{longest} more row{'s' if longest > 1 else ''}"
+        who = f'{len(waiting)} of {len(self.history)} series ("{name}" needs {rows})' if len(self.history) > 1 else f"this series ({rows})"
+        lower = (
+            f" Fit to a longer history, or set `probation` lower, to {WARM} at the least." if self.detector.probation > WARM else " Fit to a longer history."
+        )
+        return (f"No alarm is raised before {needed} rows have been judged, whatever comes, and the history is too short for that in {who}.{lower}",)
+
+    def _evidence_known(self) -> dict[str, int]:
+        """Rows of the history that were judged, for each series that can be watched."""
+        counts = {}
+        for i, name in enumerate(self.history.ids):
+            if name not in self.errors:
+                rows = slice(int(self.history.offsets[i]), int(self.history.offsets[i + 1]))
+                there = ~np.isnan(self.history.y(i))
+                foreseen = [~np.isnan(values[rows]) for member, values in zip(self.members, self.fitted_values, strict=True) if name not in member.errors]
+                counts[name] = int((there & np.any(foreseen, axis=0)).sum() if foreseen else there.sum())
+        return counts
+
     def stream(self, series: int | str = 0) -> DetectorSession:
         """A session that takes one observation at a time, in constant memory, from the end of the history on."""
         i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
@@ -226,6 +256,7 @@ class FittedDetector:
         one_in = 1 / self.detector.alarm_rate
         lines = [f"{self.detector.name}: an alarm in about {one_in:,.0f} rows where nothing unusual happens", f"history: {self.history.describe()}"]
         lines += [f"watches the errors of {member.forecaster.name}: {_told(member.forecaster)}" for member in self.members]
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def weights(self) -> dict[str, Any]:
@@ -305,13 +336,22 @@ def _joined_row(found: Sequence[tuple[float, float, float]]) -> tuple[float, flo
 # --- errors of forecasters ---
 
 
+def usual_forecasters() -> tuple[Forecaster, ...]:
+    """Those of "combined" in `inorder models detect`: for a change of level, a break in the short memory of a series, and one in its season."""
+    from inorder.forecast.autoregressive import AR
+    from inorder.forecast.baselines import Mean
+    from inorder.forecast.smoothing import ExponentialSmoothing
+
+    return Mean(), AR(), ExponentialSmoothing(seasonal="additive")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForecastDetector(Detector):
     """Rows that forecasters did not expect.
 
         S[t] = mean over the forecasters of L(|x|) + L(|drift of x|) + L(spread of x)
 
-    forecasters: any of them; where one cannot be fitted to a series, the others watch it alone.
+    forecasters: any of them, the usual ones being the mean, an autoregression and a level with a season; where one cannot be fitted to a series, the others watch it alone.
     evidence: "residual" takes errors as they are, x = y − ŷ; "interval" in widths of the forecaster's own 95 % interval, x = (y − ŷ) / (u − l),
         so that wide intervals excuse large errors; it needs a formula for them.
     Raises ConfigError where there is no forecaster, ForecastError where none can be fitted.   Source: `inorder.textbook.detect`.
@@ -324,7 +364,7 @@ class ForecastDetector(Detector):
     [400]
     """
 
-    forecasters: tuple[Forecaster, ...] = ()
+    forecasters: tuple[Forecaster, ...] = field(default_factory=usual_forecasters)
     evidence: str = "residual"
     name = "forecast-errors"
 
@@ -436,7 +476,7 @@ class ErrorSource(Source):
         return found, expected, radius * unit * self.scale
 
     def run(self, y: Values) -> tuple[Floats, Floats, Floats]:
-        if self.session is None or self.interval or not isinstance(self.session, LocalSession) or len(self.session.model.regression()) or len(y) == 0:
+        if self.session is None or self.interval or not isinstance(self.session, LocalSession) or len(y) == 0:
             rows = np.array([self.step(value) for value in y.tolist()]).reshape(len(y), 3)
             return rows[:, 0], rows[:, 1], rows[:, 2]
         model, state = self.session.model, self.session.state

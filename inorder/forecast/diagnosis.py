@@ -7,7 +7,8 @@
     no outliers         the largest error in robust standard deviations, Bonferroni
     coverage            the share of the errors inside the intervals of one step
 
-The errors are those of the history that the model was fitted to, so they flatter it: a model that passes may still forecast badly, and
+An error after a gap, or at uneven times, is judged by what the model knew of its size beforehand: all are brought to the usual deviation of
+one step. The errors are those of the history that the model was fitted to, so they flatter it: a model that passes may still forecast badly, and
 `compare` tells. Of checks that are all true one in twenty fails by chance.
 
 Source: Box, Jenkins, Reinsel & Ljung 2015, ch. 8; Hyndman & Athanasopoulos 2021, §5.4; the tests: `inorder.forecast.diagnostics`.
@@ -16,6 +17,7 @@ Source: Box, Jenkins, Reinsel & Ljung 2015, ch. 8; Hyndman & Athanasopoulos 2021
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +26,8 @@ import numpy as np
 from inorder.errors import ForecastError, unknown
 from inorder.forecast.base import Fitted, Model
 from inorder.forecast.diagnostics import FEWEST, SIGNIFICANCE, Check, acf, arch_lm, residual_checks, runs_test
-from inorder.forecast.intervals import power_of_two, tail_probabilities
-from inorder.forecast.local import LocalFitted
+from inorder.forecast.intervals import normal_quantiles, power_of_two, tail_probabilities
+from inorder.forecast.local import LocalFitted, LocalForecaster, effects
 from inorder.typing import Floats, Values
 
 LEVELS = (0.8, 0.95)
@@ -34,7 +36,8 @@ LEVELS = (0.8, 0.95)
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
     """model: its name.   series: which one.   checks: the questions and their answers.   notes: what the model says of itself.
-    errors: (time,) one step ahead, as the model counts them, without its start; NaN where there is none.   index: (time,) stamps.
+    errors: (time,) one step ahead, as the model counts them, without its start, those after gaps brought to the deviation of one step; NaN where
+        there is none.   index: (time,) stamps.
     """
 
     model: str
@@ -104,18 +107,80 @@ def diagnose(fitted: Fitted, series: int | str = 0) -> Diagnosis:
     season = fitted.forecaster.season_of(history)
     rows = slice(int(history.offsets[i]), int(history.offsets[i + 1]))
     errors = (fitted.innovations if isinstance(fitted, LocalFitted) else fitted.residuals)[rows].copy()
+    deviations = _deviations(fitted, i)
+    unit = _unit(deviations)
+    if deviations is not None:
+        errors = errors * (unit / deviations)
     parameters, start = _orders(model)
     errors[np.flatnonzero(~np.isnan(history.y(i)))[:start]] = np.nan  # of a start that differencing leaves without a past
     checks = residual_checks(errors, season, fitted_parameters=parameters)
     known = errors[~np.isnan(errors)]
     if len(known) >= FEWEST and known.min() < known.max():
-        if season > 1:
+        if season > 1 and history.frequency is not None:  # without a grid rows have no place in a season
             checks.append(_no_season(errors, season))
         checks += [_no_clusters(errors), _random_signs(known), _no_outliers(errors, history.stamps(i))]
-        if isinstance(fitted, LocalFitted) and model is not None:
-            checks += _coverage(fitted, model, i, known)
+        bounds = _bounds(fitted, i, unit)
+        if bounds is not None:
+            checks.append(_coverage(bounds, known))
     notes = tuple(model.notes()) if model is not None else fitted.notes
     return Diagnosis(fitted.forecaster.name, name, tuple(checks), notes, errors, history.stamps(i))
+
+
+def _deviations(fitted: Fitted, i: int) -> Floats | None:
+    """(rows,) of each forecast one step ahead, as the model counts errors and knows them beforehand; None where one step is like another.
+
+    After a gap a forecast is of more steps than one, and at uneven times each is of another length: what is left of an error then
+    is its size in units of what was to be expected.
+    """
+    from inorder.forecast.irregular import ContinuousFitted
+
+    if isinstance(fitted, ContinuousFitted):
+        return fitted.deviations(i)
+    model = fitted.models[i] if isinstance(fitted, LocalFitted) else None
+    y = fitted.history.y(i)
+    present = np.flatnonzero(~np.isnan(y))
+    if model is None or model.interval_kind != "analytic" or len(present) == 0 or len(y) - present[0] == len(present):
+        return None
+    assert isinstance(fitted.forecaster, LocalForecaster)
+    within, found, state = effects(model, fitted.forecaster.regressors(fitted.history)[i]), np.full(len(y), np.nan), model.init()
+    for t in range(int(present[0]), len(y)):
+        offsets = _offsets(model, state, LEVELS[:1]) if t > present[0] and not math.isnan(y[t]) else None
+        if offsets is not None:
+            found[t] = (offsets[1] - offsets[0]) / 2
+        _, state = model.step(float(y[t] - within[t]), state)
+    known = found[np.isfinite(found) & (found > 0)]
+    if len(known) == 0:
+        return None
+    return np.where(np.isfinite(found) & (found > 0), found, float(np.median(known)))
+
+
+def _unit(deviations: Floats | None) -> float:
+    """The usual one, to which errors are brought; NaN where one step is like another."""
+    return math.nan if deviations is None else float(np.nanmedian(deviations))
+
+
+def _bounds(fitted: Fitted, i: int, unit: float) -> Floats | None:
+    """(2 · levels,) of the errors one step ahead, lower and upper in turn; None where the model has no formula for them."""
+    from inorder.forecast.irregular import ContinuousFitted
+
+    if isinstance(fitted, ContinuousFitted):
+        return normal_quantiles(np.zeros(1), np.full(1, unit), tail_probabilities(LEVELS))[:, 0]
+    if not isinstance(fitted, LocalFitted):
+        return None
+    model = fitted.models[i]
+    if model is None:
+        return None
+    offsets = _offsets(model, fitted.stream(i).state, LEVELS)
+    return offsets if offsets is None or math.isnan(unit) else offsets * (2 * unit / (offsets[1] - offsets[0]))
+
+
+def _offsets(model: Model, state: Any, levels: Sequence[float]) -> Floats | None:
+    """(2 · levels,) bounds of the next error; None where they are not known."""
+    quantiles = model.quantiles(state, 1, tail_probabilities(levels))
+    if quantiles is None or not np.isfinite(quantiles).all():
+        return None
+    offsets = model.innovations(quantiles[:, 0], np.full(2 * len(levels), float(model.forecast(state, 1)[0])))
+    return offsets if np.isfinite(offsets).all() else None
 
 
 def _orders(model: Model | None) -> tuple[int, int]:
@@ -220,15 +285,8 @@ def _no_outliers(errors: Values, stamps: Any) -> Check:
     return Check("no outliers", statistic, p_value, passed, sentence)
 
 
-def _coverage(fitted: LocalFitted, model: Model, i: int, known: Floats) -> list[Check]:
-    """How many errors lie inside the intervals of one step: none where the model has no formula for them."""
-    state = fitted.stream(i).state
-    quantiles = model.quantiles(state, 1, tail_probabilities(LEVELS))
-    if quantiles is None or not np.isfinite(quantiles).all():
-        return []
-    offsets = model.innovations(quantiles[:, 0], np.full(2 * len(LEVELS), float(model.forecast(state, 1)[0])))
-    if not np.isfinite(offsets).all():
-        return []
+def _coverage(offsets: Floats, known: Floats) -> Check:
+    """How many errors lie inside the intervals of one step.   offsets: (2 · levels,) lower and upper of each level in turn, about the forecast."""
     shares = [float(np.mean((known >= offsets[2 * k]) & (known <= offsets[2 * k + 1]))) for k in range(len(LEVELS))]
     scores = [(share - level) / math.sqrt(level * (1 - level) / len(known)) for share, level in zip(shares, LEVELS, strict=True)]
     worst = max(scores, key=abs)
@@ -240,7 +298,7 @@ def _coverage(fitted: LocalFitted, model: Model, i: int, known: Floats) -> list[
     else:
         what = "narrow" if worst < 0 else "wide"
         sentence = f'The intervals one step ahead would have held {found} of the history ({_p(p_value)}): they are too {what}. Try intervals="conformal".'
-    return [Check("coverage", shares[0], p_value, passed, sentence)]
+    return Check("coverage", shares[0], p_value, passed, sentence)
 
 
 def _p(p_value: float) -> str:

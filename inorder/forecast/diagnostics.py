@@ -131,7 +131,9 @@ class Significance(NamedTuple):
 def ljung_box(residuals: Rows, lags: int, fitted_parameters: int = 0) -> Significance:
     """Are the residuals correlated at any of the first `lags` lags?   Q ~ χ²(lags − fitted_parameters) where they are not.
 
-    fitted_parameters: p + q of an ARMA model, 0 for others. Missing values as in `acf`, n counts observations. A constant: (0, 1).
+    fitted_parameters: p + q of an ARMA model, 0 for others. A constant: (0, 1).
+    Missing values: a correlation of few pairs varies more by chance, so with m[k] pairs k steps apart (n − k of them without gaps) it is
+    Q = (n + 2)/n·Σₖ acf[k]²·(m[k] + k)²/m[k]; n counts observations.
     Raises ConfigError for lags beyond the data, or no more than the fitted parameters.
 
     >>> ljung_box([1, -1] * 20, 5).p_value < 1e-9
@@ -144,8 +146,10 @@ def ljung_box(residuals: Rows, lags: int, fitted_parameters: int = 0) -> Signifi
     lags = _check_lags(lags, n)
     if lags <= check_count("fitted_parameters", fitted_parameters, 0):
         raise ConfigError(f"`lags` is {lags}, but a test of a model with {fitted_parameters} fitted parameters needs at least {fitted_parameters + 1}.")
-    r = acf(values, lags)[1:]
-    statistic = n * (n + 2) * float(np.sum(r**2 / (n - np.arange(1, lags + 1))))
+    r, present = acf(values, lags), ~np.isnan(values)
+    pairs = np.array([(present[k:] & present[:-k]).sum() for k in range(1, lags + 1)], dtype=np.float64)
+    weights = np.divide((pairs + np.arange(1, lags + 1)) ** 2, pairs, out=np.zeros(lags), where=pairs > 0)
+    statistic = (n + 2) / n * float(np.sum(r[1:] ** 2 * weights))
     return Significance(statistic, float(gammaincc((lags - fitted_parameters) / 2, statistic / 2)))
 
 

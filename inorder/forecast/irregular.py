@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from inorder.data.frequency import Frequency
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import (
@@ -45,6 +46,7 @@ from inorder.forecast.base import (
     information_criterion,
 )
 from inorder.forecast.diffusion import Diffusion, diffusion_of, stable_polynomial, steps, system_of
+from inorder.forecast.fitting import run_all
 from inorder.forecast.intervals import check_levels, normal_quantiles, power_of_two, tail_probabilities
 from inorder.typing import Floats, Index, Values
 
@@ -129,28 +131,34 @@ class ContinuousTime(Forecaster):
         if not isinstance(self.noise, bool):
             raise ConfigError(f"`noise` is True or False, not {self.noise!r}.")
 
-    def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> ContinuousFitted:
+    def fit(
+        self, series: Any, *, seconds: float | None = None, progress: Progress | None = None, workers: int | None = None, engine: str = "threads"
+    ) -> ContinuousFitted:
+        """As `Forecaster.fit`; the series of a panel are shared by `workers`, and the results do not depend on their number.
+
+        workers, engine: as in `LocalForecaster.fit`.
+        """
         history = as_series(series)
         deadline = None if seconds is None else clock.monotonic() + seconds
         if self.errors is not None and self.errors not in history.past:
             raise ConfigError(f'`errors` = "{self.errors}" is no past covariate of {history.source}; take the column in with --past {self.errors}, or `past=`.')
-        models: list[ContinuousModel | None] = []
-        failures: dict[str, str] = {}
-        for i, name in enumerate(history.ids):
-            if deadline is not None and clock.monotonic() > deadline:
-                raise BudgetError(f"{self.name} had fitted {i} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time.")
-            try:
-                models.append(self._fit_one(observations(history, i, self.errors), name))
-            except ForecastError as error:
-                models.append(None)
-                failures[name] = str(error)
-            if progress:
-                progress(i + 1, len(history))
+        items = [(self, _readable(history, i, self.errors), name, deadline) for i, name in enumerate(history.ids)]
+        try:
+            found = run_all(
+                fit_item, items, workers=workers, engine=engine, deadline=deadline, done=None if progress is None else lambda count: progress(count, len(items))
+            )
+        except BudgetError as error:
+            raise BudgetError(
+                f"{self.name} had fitted {error} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget."
+            ) from None
+        failures = {name: one for name, one in zip(history.ids, found, strict=True) if isinstance(one, str)}
         if len(failures) == len(history):
-            raise ForecastError(next(iter(failures.values())))
-        return ContinuousFitted(self, history, tuple(models), failures)
+            first = next(iter(failures.values()))
+            raise ForecastError(first if len(history) == 1 else f'{self.name} fits none of the {len(history)} series. "{history.ids[0]}": {first}')
+        return ContinuousFitted(self, history, tuple(None if isinstance(one, str) else one for one in found), failures)
 
-    def _fit_one(self, data: Observations, name: str) -> ContinuousModel:
+    def fit_one(self, data: Observations, name: str, deadline: float | None = None) -> ContinuousModel:
+        """The parameters of one series.   Raises ForecastError, saying what is missing, and BudgetError after `deadline`, of time.monotonic()."""
         known = ~np.isnan(data.y)
         count = int(known.sum())
         if count == 0:
@@ -160,12 +168,12 @@ class ContinuousTime(Forecaster):
         for order in orders:
             needed = 4 + (order or 0) + (self.kind == "trend")
             if count >= needed:
-                found.append(self._search(data.take(np.flatnonzero(known)), order or 0))
+                found.append(self._search(data.take(np.flatnonzero(known)), order or 0, deadline))
         if not found:
             raise ForecastError(f'This continuous-time model needs {needed} observations; this series has {count}. Use kind="level", or a simpler model.')
         return min(found, key=lambda model: (model.criterion("aicc"), len(model.polynomial)))
 
-    def _search(self, data: Observations, order: int) -> ContinuousModel:
+    def _search(self, data: Observations, order: int, deadline: float | None) -> ContinuousModel:
         """Maximum likelihood, in units of the series' own spread and of its median gap."""
         from scipy.optimize import minimize
 
@@ -182,6 +190,8 @@ class ContinuousTime(Forecaster):
             return (variances if self.noise else np.concatenate([[0.0], variances])), stable_polynomial(np.clip(free[len(free) - order :], -12.0, 8.0))
 
         def loss(free: Floats) -> float:
+            if deadline is not None and clock.monotonic() > deadline:
+                raise BudgetError("The time that was allowed is used up.")
             variances, polynomial = diffusion(free)
             value = -loglik(diffusion_of(self.kind, variances, polynomial), z, gaps, known)
             return value if math.isfinite(value) else 1e10
@@ -233,6 +243,27 @@ class Observations(NamedTuple):
         return Observations(self.y[which], np.diff(times, prepend=times[0]), self.errors[which])
 
 
+def fit_item(item: tuple[ContinuousTime, Observations | str, str, float | None]) -> ContinuousModel | str:
+    """The model of one series, or why there is none."""
+    forecaster, data, name, deadline = item
+    if isinstance(data, str):
+        return data
+    try:
+        return forecaster.fit_one(data, name, deadline)
+    except BudgetError:
+        raise
+    except ForecastError as error:
+        return str(error)
+
+
+def _readable(history: Series, i: int, errors: str | None) -> Observations | str:
+    """`observations`, or why there are none."""
+    try:
+        return observations(history, i, errors)
+    except ForecastError as error:
+        return str(error)
+
+
 def observations(history: Series, i: int, errors: str | None) -> Observations:
     """One series with its gaps, in the units of its index; rows where stamps are regular.   Raises ForecastError for a standard error that is not one."""
     y, stamps = history.y(i), history.stamps(i)
@@ -246,6 +277,32 @@ def observations(history: Series, i: int, errors: str | None) -> Observations:
     if len(wrong):
         raise ForecastError(f'The standard error of row {wrong[0] + 1} is {known[wrong[0]]:g}; it is a number of 0 or more. Mend the column "{errors}".')
     return Observations(y, gaps, np.nan_to_num(known))
+
+
+def steps_between(frequency: Frequency, start: Any, stamps: Any) -> Floats:
+    """(stamps,) how many steps of the calendar lie between `start` and each stamp, with the part of a step that is begun; negative before it.
+
+    >>> steps_between(Frequency("month"), np.datetime64("2023-01-01", "us"), np.array(["2022-12-01", "2023-03-16T12"], dtype="datetime64[us]")).tolist()
+    [-1.0, 2.5]
+    """
+    whole = frequency.count(start, stamps) + 1  # which may be one off where the day of the month is not that of `start`
+    for _ in range(3):
+        whole = np.where(frequency.advance(start, whole) > stamps, whole - 1, whole)
+    begun, next_one = (frequency.advance(start, whole + k).astype(np.float64) for k in (0, 1))
+    return np.asarray(whole + (stamps.astype(np.float64) - begun) / (next_one - begun))
+
+
+def next_stamps(history: Series, horizon: int) -> Any:
+    """(series, horizon) stamps to come; where those of the history are irregular, at steps of the median gap of each series."""
+    if history.frequency is not None:
+        return history.future_index(horizon)
+    rows = []
+    for i in range(len(history)):
+        stamps = history.stamps(i)
+        gap = np.median(np.diff(stamps.astype(np.float64))) if len(stamps) > 1 else 1.0
+        ahead = float(stamps[-1:].astype(np.float64)[0]) + gap * np.arange(1, horizon + 1)
+        rows.append(ahead.round().astype(np.int64).astype(stamps.dtype) if stamps.dtype.kind in "Mi" else ahead)
+    return np.stack(rows)
 
 
 def starts(kind: str, order: int, noise: bool, gaps: Floats) -> list[Floats]:
@@ -346,6 +403,14 @@ class ContinuousFitted(Estimates, Fitted):
                 pieces.append(np.where(np.isfinite(done.forecast_covariance[:, 0, 0]), done.forecast[:, 0] * model.scale, np.nan))
         return np.concatenate(pieces)
 
+    def deviations(self, i: int) -> Floats:
+        """(rows,) standard deviation of each forecast one step ahead, known before the observation; NaN where there is none."""
+        model, done = self.models[i], self._filtered[i]
+        if model is None:
+            return np.full(int(self.history.lengths[i]), np.nan)
+        variance = done.forecast_covariance[:, 0, 0]
+        return np.where(np.isfinite(variance) & (variance > 0), np.sqrt(np.where(variance > 0, variance, 1.0)) * model.scale, np.nan)
+
     def predict(
         self,
         horizon: int,
@@ -367,7 +432,7 @@ class ContinuousFitted(Estimates, Fitted):
             raise unknown("kind of intervals", intervals, INTERVALS)
         if intervals not in ("auto", "analytic"):
             raise ConfigError(f'The intervals of {self.forecaster.name} are analytic; intervals="{intervals}" is not made. Leave it at "auto".')
-        index = self._next(horizon) if index is None else index
+        index = next_stamps(self.history, horizon) if index is None else index
         count = len(self.history)
         mean, bounds = np.full((count, horizon), np.nan), np.full((2 * len(levels), count, horizon), np.nan)
         drawn = np.full((count, samples, horizon), np.nan)
@@ -415,23 +480,14 @@ class ContinuousFitted(Estimates, Fitted):
             history=self.history if not self.history.panel else self.history[i],
         )
 
-    def _next(self, horizon: int) -> Any:
-        """(series, horizon) stamps."""
-        if self.history.frequency is not None:
-            return self.history.future_index(horizon)
-        rows = []
-        for i in range(len(self.history)):
-            stamps = self.history.stamps(i)
-            gap = np.median(np.diff(stamps.astype(np.float64))) if len(stamps) > 1 else 1.0
-            ahead = float(stamps[-1:].astype(np.float64)[0]) + gap * np.arange(1, horizon + 1)
-            rows.append(ahead.round().astype(np.int64).astype(stamps.dtype) if stamps.dtype.kind in "Mi" else ahead)
-        return np.stack(rows)
-
     def _stamps(self, times: Any) -> Any:
         kind = self.history.index.dtype
         try:
             if kind.kind == "M":
-                return np.asarray(times, dtype="datetime64[us]").reshape(-1)
+                stamps = np.asarray(times, dtype="datetime64[us]").reshape(-1)
+                if np.isnat(stamps).any():
+                    raise SeriesError("`times` holds a stamp that is missing.")
+                return stamps
             stamps = np.asarray(times, dtype=np.float64).reshape(-1)
         except (TypeError, ValueError) as error:
             raise SeriesError(f"`times` are stamps like those of {self.history.source}: {error}.") from None
@@ -484,10 +540,12 @@ class ContinuousFitted(Estimates, Fitted):
         since = stamps.astype(np.float64) - first
         if self.history.frequency is None:
             return np.asarray(since)
-        rows = self.history.stamps(i).astype(np.float64) - first
-        ahead = self.history.future_index(max(1, len(stamps)))[i].astype(np.float64) - first
-        known = np.concatenate([rows, ahead])
-        return np.asarray(np.interp(since, known, np.arange(len(known), dtype=np.float64)))
+        own = self.history.stamps(i)
+        counted = np.interp(since, own.astype(np.float64) - first, np.arange(len(own), dtype=np.float64))
+        before, after = stamps < own[0], stamps > own[-1]
+        counted[before] = steps_between(self.history.frequency, own[0], stamps[before])
+        counted[after] = len(own) - 1 + steps_between(self.history.frequency, own[-1], stamps[after])
+        return np.asarray(counted)
 
     def _position(self, series: int | str) -> int:
         i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series

@@ -147,8 +147,19 @@ def read_watched(data: Any, labels: Any = None, **reading: Any) -> list[Watched]
             for i, own in enumerate(series.ids):
                 title = name if len(series) == 1 else own if len(files) == 1 else f"{name}/{own}"
                 one = series if len(series) == 1 else series[i]
-                found.append(Watched(title, one, _windows(spoken, title, one, alone=len(files) == 1 and len(series) == 1)))
+                windows = _windows(spoken, title, one, alone=len(files) == 1 and len(series) == 1)
+                found.append(Watched(title, without(one, spoken), windows))
     return found
+
+
+def without(series: Series, labels: Any) -> Series:
+    """The series without the column of labels, which newer rows need not have."""
+    if not isinstance(labels, str) or labels not in series.past:
+        return series
+    asked = series.reading.get("past", ())
+    rest = tuple(name for name in ([asked] if isinstance(asked, str) else asked) if name != labels)
+    reading = {key: value for key, value in series.reading.items() if key != "past"} | ({"past": rest} if rest else {})
+    return replace(series, past={name: values for name, values in series.past.items() if name != labels}, reading=reading)
 
 
 def _tuple(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -75,13 +75,22 @@ def decompose(y: ArrayLike, season_length: int, kind: str) -> tuple[Floats, Floa
 def ljung_box(residuals: ArrayLike, lags: int) -> float:
     """Q = n(n + 2) Σₖ r[k]²/(n − k), k = 1 … lags.
 
+    With gaps, where m pairs are there that lie k apart and ρ[k] is the mean of their products over the variance: (n + 2)/n Σₖ m·ρ[k]².
+
     >>> ljung_box([1, -1, 1, -1], 1)
     4.5
     """
     residuals = np.asarray(residuals, dtype=np.float64)
     n = int(np.sum(~np.isnan(residuals)))
-    r = acf(residuals, lags)
-    return n * (n + 2) * math.fsum(float(r[k]) ** 2 / (n - k) for k in range(1, lags + 1))
+    deviation = residuals - np.nanmean(residuals)
+    variance = np.nansum(deviation**2) / n
+    q = 0.0
+    for k in range(1, lags + 1):
+        products = [deviation[t] * deviation[t - k] for t in range(k, len(residuals)) if not math.isnan(deviation[t] * deviation[t - k])]
+        if products:
+            q += len(products) * (sum(products) / len(products) / variance) ** 2
+    # without gaps ρ[k] = r[k]·n/(n − k), so that this is the sum above
+    return float((n + 2) / n * q)
 
 
 def jarque_bera(residuals: ArrayLike) -> float:

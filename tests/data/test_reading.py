@@ -397,6 +397,17 @@ class TestRows:
         y = read("id,ds,y\nA,1,1\nA,2,2\nA,4,4\nB,5,5\nB,6,6\n")
         assert y.lengths.tolist() == [4, 2] and y.index.tolist() == [1, 2, 3, 4, 5, 6] and "in 1 series" in said(y)
 
+    def test_a_series_of_zeros_among_others_stays_one(self, read: Reader) -> None:
+        stamps = [f"2020-01-0{day}" for day in range(1, 7)]
+        table = "ds,shop1,shop2,shop3,rest\n" + "".join(f"{stamp},{3 + i},0,{i % 2},{7.5 * i}\n" for i, stamp in enumerate(stamps))
+        y = read(table)
+        assert y.ids == ("shop1", "shop2", "shop3", "rest") and "each of 4 columns of numbers is a series" in said(y)
+        np.testing.assert_array_equal(y.y(1), np.zeros(6))
+        flagged = read(table.replace("shop3", "holiday").replace("shop2", "closed"))  # zeros only, and a flag
+        assert flagged.ids == ("shop1", "closed", "rest") and "left out: holiday (only 0 and 1)" in said(flagged)
+        assert read(table.replace("shop2", "shop1_flag")).ids == ("shop1", "shop3", "rest")
+        assert read(table.replace(",0,", ",false,").replace("shop2", "closed")).ids == ("shop1", "shop3", "rest")
+
     def test_empty_rows_are_left_out(self, read: Reader) -> None:
         y = read("ds,y\n2020-01-01,1\n,\n2020-01-02,2\n\n")
         assert y.values.tolist() == [1, 2] and "left out" in said(y)

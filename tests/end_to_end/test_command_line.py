@@ -409,16 +409,49 @@ def test_gaps_are_filled_from_the_command_line(tmp_path):
     assert run("fill", "gaps.csv", "--out", "gaps.txt", folder=tmp_path, code=2).stderr and not (tmp_path / "gaps.txt").exists()
 
 
+def test_a_panel_that_is_stopped_says_what_stays(tmp_path, monkeypatch, capsys):
+    from inorder import panel
+    from inorder.commands.forecast import panel as command
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "many.csv").write_text("id,t,y\n" + "\n".join(f"s{i},{t},{i + t}" for i in range(6) for t in range(1, 25)) + "\n")
+    write = panel._write
+    for allowed, said in ((0, "nothing was written"), (2, "2 finished shards stay in shards, and the same call goes on")):
+        done = []
+
+        def stopping(table, path, done=done, allowed=allowed):
+            if len(done) == allowed:
+                raise KeyboardInterrupt
+            write(table, path)
+            done.append(path)
+
+        monkeypatch.setattr(panel, "_write", stopping)
+        with pytest.raises(SystemExit) as stopped:
+            command("many.csv", {}, 2, Path("shards"), "naive", None, "0.8", "auto", 0, 1, 1, "threads", False, True)
+        assert stopped.value.code == 130 and said in capsys.readouterr().err
+        assert (tmp_path / "shards").exists() == bool(allowed)
+
+
 def test_many_series_are_forecast_into_shards_that_resume(tmp_path):
     rows = [f"s{i},{t},{i + t % 4}" for i in range(7) for t in range(1, 25)]
     (tmp_path / "many.csv").write_text("id,t,y\n" + "\n".join(rows) + "\n")
     call = ("panel", "many.csv", "--model", "drift", "--horizon", "2", "--chunk", "3", "--out", "forecasts")
-    assert "7 series forecast in forecasts" in run(*call, folder=tmp_path).stdout
+    said = run(*call, folder=tmp_path).stdout
+    assert "7 series forecast in forecasts" in said
+    import polars
+
+    pattern = said.split('polars.read_parquet("')[1].split('"')[0]
+    assert len(polars.read_parquet(tmp_path / pattern)) == 14
     shards = sorted((tmp_path / "forecasts").glob("*.parquet"))
     assert len(shards) == 3
     shards[1].unlink()
-    assert json.loads(run(*call, "--json", folder=tmp_path).stdout) == {"task": "forecast", "model": "drift", "series": 7, "failed": 0, "out": "forecasts"}
+    said = json.loads(run(*call, "--json", folder=tmp_path).stdout)
+    (note,) = said.pop("notes")
+    assert "season length 4 found" in note and said == {"task": "forecast", "model": "drift", "series": 7, "failed": 0, "out": "forecasts"}
     assert shards[1].is_file()
+    (tmp_path / "wide.csv").write_text("day,a,b,holiday\n" + "\n".join(f"{t},{t},{2 * t},{t % 2}" for t in range(1, 25)) + "\n")
+    wide = run("panel", "wide.csv", "--model", "drift", "--horizon", "2", "--out", "wide", folder=tmp_path).stdout
+    assert wide.startswith("2 series of 24 steps") and "left out: holiday" in wide
     assert "different: horizon" in run(*call[:5], "3", *call[6:], folder=tmp_path, code=2).stderr
 
 

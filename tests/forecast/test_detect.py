@@ -112,6 +112,20 @@ def test_alarms_come_as_often_as_asked(kind, rate, forecaster):
     assert low <= count <= high, f"{count} alarms, {rows * seeds * rate:.0f} asked for"
 
 
+@pytest.mark.parametrize("kind", ["white", "ar", "heavy", "walk"])
+def test_the_largest_rate_that_may_be_asked_for_is_kept(kind):
+    y = noise(kind, 4500, 1)
+    found = ForecastDetector(forecasters=(Mean(),), alarm_rate=0.2).fit(y[:500]).detect(y[500:])
+    assert found.is_anomaly.mean() == pytest.approx(0.2, rel=0.1)
+
+
+def test_a_detector_without_settings_is_the_combined_one():
+    assert ForecastDetector() == CANDIDATES["combined"].make()
+    y = noise("white", 600, 0)
+    y[500] = 12
+    assert ForecastDetector().fit(y[:400]).detect(y[400:]).is_anomaly[100]
+
+
 def test_the_rarest_usual_rate_on_all_candidates():
     count = {name: 0 for name in CANDIDATES if name != "ar-interval"}
     for seed in range(8):
@@ -138,6 +152,30 @@ def test_no_alarm_in_the_probation():
     detector = ForecastDetector(forecasters=(Mean(),), probation=200, quiet=50)
     assert np.flatnonzero(detector.fit(y[:50]).detect(y[50:]).is_anomaly).tolist() == [210]
     assert not replace(detector, probation=1000).fit(y[:50]).detect(y[50:]).is_anomaly.any()
+
+
+@pytest.mark.parametrize("name", ["combined", "windowed-gaussian", "naive"])
+@pytest.mark.parametrize("rows", [8, 60, 99])
+def test_a_history_too_short_for_an_alarm_is_told(name, rows):
+    """Nothing can be an alarm before `probation` rows are judged; the note says from which row on, and is true."""
+    y = noise("white", 400, 3) + 100
+    fitted = CANDIDATES[name].make(alarm_rate=0.05).fit(y[:rows])
+    assert not fitted.stream().step(1e6).is_anomaly
+    (note,) = fitted.notes
+    assert "No alarm is raised before 100 rows have been judged" in note and "set `probation` lower" in note and note in fitted.summary()
+    wait = int(note.split("this series (")[1].split(" ")[0])
+    for extra in (wait - 1, wait):
+        session = fitted.update(y[rows : rows + extra]).stream() if extra else fitted.stream()
+        assert session.step(1e6).is_anomaly == (extra == wait)
+    assert CANDIDATES[name].make(alarm_rate=0.05).fit(y[:101]).notes == ()
+    assert replace(CANDIDATES[name].make(alarm_rate=0.05), probation=50).fit(y[:55]).notes == ()
+    assert "50 rows have been judged" in replace(CANDIDATES[name].make(), probation=0).fit(y[:40]).notes[0]
+
+
+def test_a_panel_names_the_series_that_waits_longest():
+    y = np.column_stack([noise("white", 300, 1), np.concatenate([np.full(250, math.nan), noise("white", 50, 2)])])
+    (note,) = CANDIDATES["mean"].make().fit(Series.of(y)).notes
+    assert 'in 1 of 2 series ("y2" needs 51 more rows)' in note
 
 
 # --- awkward series ---
@@ -308,7 +346,7 @@ def test_intervals_excuse_large_errors_where_they_are_wide():
     ("settings", "match"),
     [
         ({"alarm_rate": 0}, "`alarm_rate`.*0"),
-        ({"alarm_rate": 0.6}, "`alarm_rate`.*0.6"),
+        ({"alarm_rate": 0.3}, r"`alarm_rate`.*at most 0\.2.*not 0\.3"),
         ({"alarm_rate": "1/1000"}, "`alarm_rate`"),
         ({"memory": 10}, "`memory`.*50.*10"),
         ({"quiet": -1}, "`quiet`.*-1"),

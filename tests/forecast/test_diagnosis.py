@@ -8,10 +8,12 @@ import pytest
 import inorder
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError
+from inorder.forecast.arima import ARIMA
 from inorder.forecast.autoregressive import AR
 from inorder.forecast.baselines import Mean, Naive, SeasonalNaive
 from inorder.forecast.decomposed import Decomposed
 from inorder.forecast.diagnosis import diagnose
+from inorder.forecast.irregular import ContinuousTime
 from inorder.forecast.smoothing import ExponentialSmoothing
 
 NAN = float("nan")
@@ -29,6 +31,68 @@ def test_the_true_model_passes_as_often_as_it_should():
     """The naive method for random walks: nine checks, of which one in twenty fails by chance."""
     rates = [len(failed(Naive(), noise(200, seed).cumsum(), 4)) for seed in range(60)]
     assert np.mean(rates) / 9 < 0.09
+
+
+def walk_with_gaps(seed: int) -> Series:
+    """An ARIMA(0,1,1) of which three values in ten are missing, and thirty in a row."""
+    rng = np.random.default_rng(seed)
+    shocks = rng.normal(size=300)
+    y = np.cumsum(shocks) - 0.6 * np.concatenate([[0.0], np.cumsum(shocks)[:-1]])
+    y[rng.random(300) < 0.3] = NAN
+    y[150:180] = NAN
+    return Series.of(y)
+
+
+def decaying(seed: int) -> Series:
+    """An Ornstein–Uhlenbeck process about 10 under noise, at times that lie close together or far apart."""
+    rng = np.random.default_rng(seed)
+    times = np.concatenate([[0.0], np.cumsum(rng.exponential(size=199) * np.where(rng.random(199) < 0.1, 8.0, 0.5))])
+    x = np.empty(200)
+    x[0] = rng.normal()
+    for t in range(1, 200):
+        kept = np.exp(-0.5 * (times[t] - times[t - 1]))
+        x[t] = kept * x[t - 1] + np.sqrt(1 - kept**2) * rng.normal()
+    return Series.of(10 + x + 0.1 * rng.normal(size=200), index=times)
+
+
+@pytest.mark.parametrize(
+    ("forecaster", "drawn"), [(ARIMA(order=(0, 1, 1)), walk_with_gaps), (ContinuousTime("car", order=1), decaying)], ids=["gaps", "uneven times"]
+)
+def test_the_true_model_passes_as_often_where_steps_differ(forecaster, drawn):
+    """After a gap an error is that of several steps; judged by its size alone four of ten such diagnoses named outliers."""
+    found = [forecaster.fit(drawn(seed)).diagnose() for seed in range(20)]
+    asked = [check for one in found for check in one.checks if check.passed is not None]
+    assert np.mean([check.passed is False for check in asked]) < 0.09
+    for name in ("normal", "no outliers", "coverage", "uncorrelated"):
+        assert sum(check.passed is False for check in asked if check.name == name) <= 4, name
+        assert sum(check.name == name for check in asked) == 20
+
+
+def test_errors_where_steps_differ_are_in_units_of_the_usual_one():
+    fitted = ContinuousTime("car", order=1).fit(decaying(0))
+    diagnosis, deviation = fitted.diagnose(), fitted.deviations(0)
+    np.testing.assert_allclose(diagnosis.errors / np.nanmedian(deviation), fitted.residuals / deviation, rtol=1e-12)
+    assert np.nanmax(deviation) > 1.5 * np.nanmin(deviation)
+
+
+def test_rows_at_uneven_times_have_no_place_in_a_season():
+    fitted = ContinuousTime("car", order=1, season_length=4).fit(decaying(0))
+    assert "no season left" not in {check.name for check in fitted.diagnose().checks}
+
+
+def test_a_model_that_is_wrong_is_found_at_uneven_times_too():
+    rng = np.random.default_rng(3)
+    times = np.cumsum(rng.exponential(size=200))
+    y = np.cumsum(rng.normal(size=200))
+    y[120] += 30
+    assert "no outliers" in {check.name for check in ContinuousTime("level").fit(Series.of(y, index=times)).diagnose().failed}
+
+
+def test_values_missing_at_the_end_leave_the_coverage_as_it_is():
+    y = np.cumsum(noise(200))
+    whole, longer = (ARIMA(order=(0, 1, 1)).fit(Series.of(np.append(y, [NAN] * rows))).diagnose() for rows in (0, 8))
+    (one,), (other,) = ([check for check in found.checks if check.name == "coverage"] for found in (whole, longer))
+    assert other.statistic == pytest.approx(one.statistic, abs=0.011)
 
 
 def test_each_fault_is_named():

@@ -253,6 +253,16 @@ def test_ljung_box_agrees_with_statsmodels(seed: int, lags: int, fitted: int) ->
     assert ours.p_value == pytest.approx(theirs["lb_pvalue"].item(), rel=1e-10, abs=1e-14)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
+def test_ljung_box_keeps_its_size_where_values_are_missing(share: float) -> None:
+    """One white series in twenty fails, however many of its values are missing: 400 series, so that 0.05 ± 0.03 holds 99 of 100 times."""
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=(400, 300))
+    series[rng.random(series.shape) < share] = np.nan
+    rate = np.mean([ljung_box(row, 10).p_value < 0.05 for row in series])
+    assert 0.02 < rate < 0.08
+
+
 @pytest.mark.parametrize("y", [noise(100), noise(100) ** 3, 1e6 + noise(37), np.random.default_rng(0).exponential(size=60)])
 def test_jarque_bera_agrees_with_statsmodels(y: np.ndarray) -> None:
     statistic, p_value, _, _ = pytest.importorskip("statsmodels.stats.stattools").jarque_bera(y)

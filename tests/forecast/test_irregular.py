@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import polars as pl
 import pytest
 
 import inorder
+from inorder.data.frequency import Frequency
 from inorder.data.series import Series, read_series
-from inorder.errors import ConfigError, ForecastError, SeriesError
+from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
 from inorder.forecast.diffusion import Diffusion, autoregression, by_exponential, level_or_trend, lyapunov, steps
 from inorder.forecast.diffusion import stable_polynomial as polynomial_of
-from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik
+from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik, steps_between
 from inorder.textbook import irregular as textbook
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -171,6 +173,57 @@ def test_missing_values_and_order_of_times_change_nothing():
     assert at.mean[0] == pytest.approx(at.mean[2]) and at.index.tolist() == [9.0, 2.0, 9.0]
 
 
+GRIDS = {
+    "days": (Frequency("day"), "2024-01-01"),
+    "months": (Frequency("month"), "2015-01-01"),
+    "ends of months": (Frequency("month", month_end=True), "2015-01-31"),
+    "business days": (Frequency("business day"), "2024-01-01"),
+    "quarters": (Frequency("quarter"), "1990-01-01"),
+    "half hours": (Frequency("minute", 30), "2024-01-01"),
+}
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_on_a_grid_any_later_stamp_is_forecast_as_predict_does(grid):
+    frequency, first = GRIDS[grid]
+    index = frequency.advance(np.datetime64(first, "us"), np.arange(60))
+    y = 2 * np.arange(60) + np.random.default_rng(0).normal(size=60)
+    fitted = ContinuousTime("trend").fit(Series.of(y, index=index, frequency=frequency))
+    wanted, found = fitted.predict(60), fitted.predict_at(fitted.history.future_index(60)[0][[9, 59, 0]])
+    np.testing.assert_allclose(found.mean, wanted.mean[[9, 59, 0]], rtol=1e-9)
+    np.testing.assert_allclose(found.upper[0.95], wanted.upper[0.95][[9, 59, 0]], rtol=1e-9)
+    earlier = fitted.predict_at(frequency.advance(index[0], np.array([-10, -1])))
+    mirrored = ContinuousTime("trend").fit(Series.of(y[::-1], index=index, frequency=frequency)).predict(10)  # the trend reads the same backwards
+    np.testing.assert_allclose(earlier.mean, mirrored.mean[[9, 0]], rtol=0.05, atol=0.5)
+    between = fitted.predict_at(index[[-1]] + (fitted.history.future_index(1)[0] - index[-1]) // 2).mean[0]
+    assert between == pytest.approx((fitted.predict_at(index[-1:]).mean[0] + wanted.mean[0]) / 2, abs=0.6)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_steps_between_undo_the_calendar(grid):
+    """A stamp lies between the two steps that its count lies between, weekends and ends of months included."""
+    frequency, first = GRIDS[grid]
+    start = np.datetime64(first, "us")
+    stamps = start + np.random.default_rng(1).integers(-(10**15), 10**15, 2000).astype("timedelta64[us]")
+    counted = steps_between(frequency, start, stamps)
+    whole = np.floor(counted).astype(np.int64)
+    assert (frequency.advance(start, whole) <= stamps).all() and (frequency.advance(start, whole + 1) >= stamps).all()
+    np.testing.assert_array_equal(steps_between(frequency, start, frequency.advance(start, whole)), whole)
+
+
+def test_counted_rows_reach_as_far_and_a_line_goes_on_on_both_sides():
+    fitted = ContinuousTime("trend").fit(Series.of(1 + 2 * np.arange(60.0)))
+    np.testing.assert_allclose(fitted.predict_at([-9.0, 1.0, 61.0, 70.0, 69.5]).mean, [-19.0, 1.0, 121.0, 139.0, 138.0], atol=1e-3)
+    with pytest.raises(SeriesError, match="not a finite number"):
+        fitted.predict_at([np.inf])
+
+
+def test_a_missing_stamp_is_refused():
+    dated = Series.of(np.arange(30.0), index=np.datetime64("2024-01-01", "us") + np.arange(30) * np.timedelta64(1, "D"), frequency=Frequency("day"))
+    with pytest.raises(SeriesError, match="a stamp that is missing"):
+        ContinuousTime("level").fit(dated).predict_at(["NaT"])
+
+
 AWKWARD = {
     "one": [5.0],
     "two": [5.0, 7.0],
@@ -211,6 +264,25 @@ def test_a_panel_goes_on_where_one_series_cannot_be_fitted():
     assert np.isfinite(fitted.aicc[0]) and np.isnan(fitted.aicc[1])
     with pytest.raises(ForecastError, match='"b" could not be fitted'):
         fitted.predict_at([3.0], series="b")
+
+
+def test_workers_share_a_panel_and_the_time_that_is_allowed_is_kept():
+    y = np.cumsum(np.random.default_rng(0).normal(size=(40, 6)), axis=0)
+    series, seen = Series.of(y), []
+    one = ContinuousTime("level").fit(series, workers=1, progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(done, 6) for done in range(1, 7)]
+    for options in ({"workers": 3}, {"workers": 2, "engine": "loky"}):
+        other = ContinuousTime("level").fit(series, **options)
+        np.testing.assert_array_equal(other.loglik, one.loglik)
+    with pytest.raises(ConfigError, match="`workers` is a whole number"):
+        ContinuousTime("level").fit(series, workers=0)
+    long = Series.of(np.cumsum(np.random.default_rng(0).normal(size=20_000)))
+    began = time.monotonic()
+    with pytest.raises(BudgetError, match=r"had fitted 0 of 1 series when its 0.3 seconds"):
+        ContinuousTime("car").fit(long, seconds=0.3)  # which would take ten times as long
+    assert time.monotonic() - began < 2.5
+    with pytest.raises(ForecastError, match='fits none of the 2 series. "y1": '):
+        ContinuousTime("car").fit(Series.of(y[:3, :2]))
 
 
 @pytest.mark.parametrize(
