@@ -45,6 +45,7 @@ LARGEST = float(np.finfo(np.float64).max)
 EPSILON = float(np.finfo(np.float64).eps)
 NEAR = 1.01  # modulus of a root that a search refuses and a note names
 STEP = 1e-4  # of the differences of the gradient
+SHORT = 10  # observations below which a search always has a mean
 TABLE = ("p", "q", "P", "Q", "constant", "loglik", "criterion", "refused")
 
 
@@ -254,7 +255,8 @@ class AutoARIMA(LocalForecaster):
     criterion: "aicc", "aic" or "bic".   stepwise: from a few models to the neighbours of the best three until none is better; False tries all.
     max_p, max_q, max_P, max_Q: largest orders, in short series less; max_order: of their sum.
     d, D: the number of differences; None = by tests, at most max_d and max_D.   test: "kpss", "adf" or "pp".
-    seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1.
+    seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1
+        (a mean is always there in fewer than 10 observations).
     seconds: time for one series, after which the best model so far is taken; None = no limit. (With a limit, a repeated fit may find another model.)
     Models with a root of modulus below 1.01, each polynomial in powers of its own lag, are refused; seasonal MA parts are held just inside instead,
     since a season that is almost fixed belongs there. `describe()["candidates"]` has all that were tried.
@@ -324,7 +326,8 @@ class AutoARIMA(LocalForecaster):
         few = design.terms // 3
         P, Q = (min(most, few // season) * (season > 1) for most in (self.max_P, self.max_Q))
         largest = Orders(min(self.max_p, few), min(self.max_q, few), P, Q, season)
-        constant = None if allowed and self.constant == "auto" else allowed
+        short = design.d + design.D == 0 and design.terms < SHORT  # where the penalties of the criterion outweigh even a mean far from zero
+        constant = None if allowed and self.constant == "auto" and not short else allowed
         estimate = design.choose(
             largest, constant, max_order=self.max_order, criterion=self.criterion, stepwise=self.stepwise, seconds=self.seconds or kernel.NO_TIME
         )
