@@ -39,12 +39,14 @@ from inorder.forecast.local import LocalForecaster
 from inorder.forecast.unit_root import ndiffs, nsdiffs
 from inorder.kernels import arima as kernel
 from inorder.kernels.arima import CRITERIA, Estimate, FilterState, Orders, Process
+from inorder.kernels.stopping import remaining
 from inorder.typing import Floats, Values
 
 LARGEST = float(np.finfo(np.float64).max)
 EPSILON = float(np.finfo(np.float64).eps)
 NEAR = 1.01  # modulus of a root that a search refuses and a note names
 STEP = 1e-4  # of the differences of the gradient
+SEARCHING = 0.8  # share of the time left that a search for orders may take; standard errors come after it
 SHORT = 10  # observations below which a search always has a mean
 TABLE = ("p", "q", "P", "Q", "constant", "loglik", "criterion", "refused")
 
@@ -257,7 +259,8 @@ class AutoARIMA(LocalForecaster):
     d, D: the number of differences; None = by tests, at most max_d and max_D.   test: "kpss", "adf" or "pp".
     seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1
         (a mean is always there in fewer than 10 observations).
-    seconds: time for one series, after which the best model so far is taken; None = no limit. (With a limit, a repeated fit may find another model.)
+    seconds: time for one series, after which the best model so far is taken, as it is shortly before the `seconds` of `fit` are used up;
+        None = no limit. (With a limit, a repeated fit may find another model.)
     Models with a root of modulus below 1.01, each polynomial in powers of its own lag, are refused; seasonal MA parts are held just inside instead,
     since a season that is almost fixed belongs there. `describe()["candidates"]` has all that were tried.
     Source: Hyndman & Khandakar 2008.
@@ -415,10 +418,11 @@ class Design:
         columns, how = self._call(state_size(orders), orders.number, constant)
         return kernel.fit(columns, orders, constant, **how)
 
-    def choose(self, largest: Orders, constant: bool | None, **options: Any) -> Estimate:
+    def choose(self, largest: Orders, constant: bool | None, *, seconds: float, **options: Any) -> Estimate:
+        seconds = min(seconds, max(remaining(), 0.0) * SEARCHING)  # of what `fit` was given, so that it has the best so far instead of nothing
         usual = Orders(min(largest.p, 2), min(largest.q, 2), min(largest.P, 1), min(largest.Q, 1), largest.season_length)
         columns, how = self._call(state_size(usual), usual.number, constant is not False)
-        return kernel.choose(columns, largest, constant=constant, **options, **how)
+        return kernel.choose(columns, largest, constant=constant, seconds=seconds, **options, **how)
 
     def model(self, estimate: Estimate, orders: Orders, y: Values) -> ARIMAModel:
         """The estimate in the units of the series, with standard errors."""

@@ -16,6 +16,7 @@
 
 #include "arima_filter.hpp"
 #include "arma.hpp"
+#include "polling.hpp"
 
 namespace inorder {
 
@@ -45,6 +46,7 @@ private:
     Columns columns_;
     bool filtered_;
     Differencing differencing_;
+    Poll poll_;
     Arma arma_;
     Orders orders_;
     std::vector<double> coefficients_, u_, errors_, row_, gram_;

@@ -28,6 +28,7 @@
 #include "flush.hpp"
 #include "kalman.hpp"
 #include "parallel.hpp"
+#include "polling.hpp"
 
 namespace nb = nanobind;
 
@@ -245,6 +246,7 @@ public:
 
     // The log-likelihood at z: the common factor of the variances at its maximum (concentrated), or 1.   gradient: null where it is not wanted.
     double loglik(const std::vector<double>& z, bool concentrated, std::vector<double>* gradient) {
+        poll_();
         build(kind_, point(z), matrices_);
         const int m = kind_.states();
         System s;
@@ -578,6 +580,7 @@ private:
     std::vector<double> regressors_, identity_, zeros_;
     Matrices matrices_, above_, below_;
     Record record_;
+    Poll poll_;
 };
 
 using Input = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
