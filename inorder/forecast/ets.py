@@ -415,6 +415,11 @@ def _fit(
     best = order[0]
     kind, estimate = kinds[best], found[best]
     if not math.isfinite(estimate.loglik):
+        given = ", ".join(f"{name} = {value:g}" for name, value in zip(WEIGHTS, fixed, strict=True) if not math.isnan(value))
+        if given and bounds != "usual" and not kind.positive:
+            raise ForecastError(
+                f"{kind} is not admissible with {given}: what an observation does to the states would not die out. Use other values, or leave them to be estimated."
+            )
         raise ForecastError(f"{kind} finds no parameters for these values: they are too uneven for its multiplicative parts. Use a model with additive ones.")
     sigma = math.sqrt(estimate.squared_error / (n - counts[best] + 1))
     rows = [[PARTS.index(e), PARTS.index(t), d, PARTS.index(s), counts[i], logliks[i]] for i in order for e, t, d, s in [kinds[i]]]

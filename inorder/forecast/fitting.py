@@ -12,8 +12,8 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from queue import SimpleQueue
 from contextlib import closing
+from queue import SimpleQueue
 from typing import Any
 
 from inorder.errors import BudgetError, ConfigError, MissingExtra
