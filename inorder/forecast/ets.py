@@ -418,7 +418,7 @@ def _fit(
         given = ", ".join(f"{name} = {value:g}" for name, value in zip(WEIGHTS, fixed, strict=True) if not math.isnan(value))
         if given and bounds != "usual" and not kind.positive:
             raise ForecastError(
-                f"{kind} is not admissible with {given}: what an observation does to the states would not die out. Use other values, or leave them to be estimated."
+                f"{kind} is not admissible with {given}: what an observation does to the states would not die out. Use other values, or estimate them."
             )
         raise ForecastError(f"{kind} finds no parameters for these values: they are too uneven for its multiplicative parts. Use a model with additive ones.")
     sigma = math.sqrt(estimate.squared_error / (n - counts[best] + 1))

@@ -78,7 +78,8 @@ def run_each(
     """The position of an item and its result, as they become ready.
 
     work: pure; what it raises is raised here.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", or any that was registered (Ray, Spark).
-    workers: how many at a time; None = one a core (a cluster counts its own).   deadline: of time.monotonic(), after which BudgetError is raised, also by a search inside `work`.
+    workers: how many at a time; None = one a core (a cluster counts its own).
+    deadline: of time.monotonic(), after which BudgetError is raised, also by a search inside `work`.
     """
     if engine != "threads":
         yield from _by_joblib(work, items, workers, engine, deadline)

@@ -74,7 +74,7 @@ def changed_settings(forecaster: Forecaster) -> dict[str, Any]:
 
 def _standard_errors(fitted: Fitted) -> dict[str, float]:
     """Those of one series by the names that `describe` gives its parameters; {} where none are known."""
-    errors = dict(getattr(fitted, "standard_errors", {}))
+    errors: dict[str, float] = dict(getattr(fitted, "standard_errors", {}))
     names = {f"x{i + 1}": name for i, name in enumerate(sorted(fitted.history.future))}
     return {names.get(name, name): error for name, error in errors.items() if math.isfinite(error)}
 
