@@ -32,13 +32,15 @@ from typing import Any
 
 import numpy as np
 
-from inorder.errors import ConfigError, ForecastError, unknown
+from inorder.data.series import Series
+from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import LikelihoodModel, check_whole
 from inorder.forecast.intervals import normal_quantiles, power_of_two
 from inorder.forecast.local import LocalForecaster
 from inorder.forecast.unit_root import ndiffs, nsdiffs
 from inorder.kernels import arima as kernel
 from inorder.kernels.arima import CRITERIA, Estimate, FilterState, Orders, Process
+from inorder.kernels.stopping import remaining
 from inorder.typing import Floats, Values
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -46,6 +48,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 HELD = 1.01  # modulus that no root falls short of in a search
 NEAR = 1.015  # and below which a note names it
 STEP = 1e-4  # of the differences of the gradient
+SEARCHING = 0.8  # share of the time left that a search for orders may take; standard errors come after it
+SHORT = 10  # observations below which a search always has a mean
 TABLE = ("p", "q", "P", "Q", "constant", "loglik", "criterion")
 
 
@@ -109,10 +113,18 @@ class ARIMAModel(LikelihoodModel):
             return normal_quantiles(self._unscaled(mean), self.spread * np.sqrt(variance), probabilities)
 
     def simulate(self, state: FilterState, horizon: int, innovations: Floats) -> Floats:
-        if len(state.P) or len(state.W) or state.seen < self.process.initial:  # the next values still teach the filter what it starts from
+        if state.seen < self.process.initial:
             return super().simulate(state, horizon, innovations)
-        psi = self.psi_weights(horizon)
         errors = innovations[:, :horizon]
+        if len(state.P) or len(state.W):  # the next values still teach the filter what it starts from: the weight of an error depends on its step
+            process, paths = self.process._replace(mean=0.0), self.forecast(state, horizon) + errors
+            still = state._replace(a=np.zeros(len(state.a)))
+            for h in range(horizon - 1):
+                _, moved, _ = kernel.run(process, np.ones(1), still)
+                _, still, _ = kernel.run(process, np.zeros(1), still)
+                paths[:, h + 1 :] += errors[:, h, None] * kernel.ahead(process, moved, horizon - 1 - h, variances=False)[0]
+            return np.asarray(paths)
+        psi = self.psi_weights(horizon)
         sums = np.stack([errors[:, : h + 1] @ psi[h::-1] for h in range(horizon)], axis=1)
         return np.asarray(self.forecast(state, horizon) + sums)
 
@@ -255,8 +267,10 @@ class AutoARIMA(LocalForecaster):
     criterion: "aicc", "aic" or "bic".   stepwise: from a few models to the neighbours of the best four until none is better; False tries all.
     max_p, max_q, max_P, max_Q: largest orders, in short series less; max_order: of their sum.
     d, D: the number of differences; None = by tests, at most max_d and max_D.   test: "kpss", "adf" or "pp".
-    seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1.
-    seconds: time for one series, after which the best model so far is taken; None = no limit. (With a limit, a repeated fit may find another model.)
+    seasonal_test: "strength", "ocsb" or "canova-hansen".   constant: "auto" tries models with and without, where d + D is 0 or 1
+        (a mean is always there in fewer than 10 observations).
+    seconds: time for one series, after which the best model so far is taken, as it is shortly before the `seconds` of `fit` are used up;
+        None = no limit. (With a limit, a repeated fit may find another model.)
     No root comes nearer to the origin than a modulus of 1.01, each polynomial in powers of its own lag: where the likelihood would go to the unit circle (a
     level, trend or season that is almost fixed) the model is taken just inside, rather than lost. `describe()["candidates"]` has all that were tried.
     Source: Hyndman & Khandakar 2008.
@@ -302,12 +316,18 @@ class AutoARIMA(LocalForecaster):
         if self.seasonal_test not in ("strength", "ocsb", "canova-hansen"):
             raise unknown("seasonal test", str(self.seasonal_test), ("strength", "ocsb", "canova-hansen"))
         check_constant(self.constant)
+        if self.constant is True and (self.d or 0) + (self.D or 0) > 1:
+            raise ConfigError(
+                f"`constant` is a mean or a drift; with d + D = {(self.d or 0) + (self.D or 0)} differences it would be a parabola. Use constant=False."
+            )
         if self.seconds is not None and (isinstance(self.seconds, bool) or not isinstance(self.seconds, int | float) or not self.seconds > 0):
             raise ConfigError(f"`seconds` is a time above 0, or None for no limit, not {self.seconds!r}.")
 
     def fit_one(self, y: Values, season_length: int, x: Floats | None = None) -> ARIMAModel:
         x = np.zeros((len(y), 0)) if x is None else x
         d, D, season = self._differences(y, season_length, x)
+        if self.constant is True and d + D > 1:
+            raise ForecastError(f'This series is to be differenced {d + D} times by the tests, which leaves no constant. Use constant="auto", or set d and D.')
         allowed = d + D <= 1 and self.constant is not False
         design = Design(y, x, d, D, season, allowed)
         design.check(0, False)
@@ -325,7 +345,8 @@ class AutoARIMA(LocalForecaster):
         few = design.terms // 3
         P, Q = (min(most, few // season) * (season > 1) for most in (self.max_P, self.max_Q))
         largest = Orders(min(self.max_p, few), min(self.max_q, few), P, Q, season)
-        constant = None if allowed and self.constant == "auto" else allowed
+        short = design.d + design.D == 0 and design.terms < SHORT  # where the penalties of the criterion outweigh even a mean far from zero
+        constant = None if allowed and self.constant == "auto" and not short else allowed
         estimate = design.choose(
             largest, constant, max_order=self.max_order, criterion=self.criterion, stepwise=self.stepwise, modulus=HELD, seconds=self.seconds or kernel.NO_TIME
         )
@@ -381,12 +402,8 @@ class Design:
             rows = rows - rows.mean(axis=1, keepdims=True)
             self.first = np.linalg.lstsq(rows[1:].T, rows[0])[0]
             scaled, filled = scaled - x @ self.first, filled - x @ self.first
-        pulses = np.zeros((len(self.missing), len(y)))
-        pulses[np.arange(len(self.missing)), self.missing] = 1
-        trend = time / (season_length if D else 1) if d + D == 1 else np.ones(len(y))
         self.with_constant = constant
-        self.columns = [np.ascontiguousarray(kernel_difference(np.vstack([filled, pulses, x.T]), d, D, season_length)), np.vstack([scaled, x.T])]
-        self.trend = [np.ones((1, len(y) - self.initial)), trend[None, :]]
+        self.scaled, self.filled, self.x = scaled, filled, x
 
     def check(self, count: int, constant: bool) -> None:
         """Refuse a series that is too short for so many coefficients."""
@@ -405,18 +422,32 @@ class Design:
 
     def _call(self, r: int, count: int, constant: bool) -> tuple[Floats, dict[str, Any]]:
         """The columns, and how the kernel is to take them."""
-        filtered = self.filtered(r, count)
-        columns = np.vstack([self.columns[filtered], self.trend[filtered]]) if constant else self.columns[filtered]
-        return columns, {"differencing": (self.d, self.D)} if filtered else {"integrated": len(self.missing)}
+        d, D, n, m = self.d, self.D, len(self.scaled), len(self.missing)
+        if self.filtered(r, count):
+            trend = np.arange(n, dtype=np.float64) ** (d + D) / (math.factorial(d + D) * self.season_length**D)  # whose difference is 1
+            return np.vstack([self.scaled, self.x.T, *[trend] * constant]), {"differencing": (d, D)}
+        pulses = np.zeros((m, n))
+        pulses[np.arange(m), self.missing] = 1
+        columns = kernel_difference(np.vstack([self.filled, pulses, self.x.T]), d, D, self.season_length)
+        return np.ascontiguousarray(np.vstack([columns, *[np.ones(columns.shape[1])] * constant])), {"integrated": m}
+
+    def evaluate(self, orders: Orders, coefficients: Floats, constant: bool, mean: float = 0.0) -> float:
+        """The log-likelihood at given coefficients.   mean: of the differenced series, where it is given and not put at its best."""
+        columns, how = self._call(state_size(orders), orders.number, constant or mean != 0)
+        if mean:
+            columns = np.vstack([columns[0] - mean / self.scale * columns[-1], columns[1:-1]])
+        found = kernel.evaluate(columns, orders, coefficients, **how)
+        return found.loglik - found.terms * math.log(self.scale)
 
     def fit(self, orders: Orders, constant: bool) -> Estimate:
         columns, how = self._call(state_size(orders), orders.number, constant)
         return kernel.fit(columns, orders, constant, **how)
 
-    def choose(self, largest: Orders, constant: bool | None, **options: Any) -> Estimate:
+    def choose(self, largest: Orders, constant: bool | None, *, seconds: float, **options: Any) -> Estimate:
+        seconds = min(seconds, max(remaining(), 0.0) * SEARCHING)  # of what `fit` was given, so that it has the best so far instead of nothing
         usual = Orders(min(largest.p, 2), min(largest.q, 2), min(largest.P, 1), min(largest.Q, 1), largest.season_length)
         columns, how = self._call(state_size(usual), usual.number, constant is not False)
-        return kernel.choose(columns, largest, constant=constant, **options, **how)
+        return kernel.choose(columns, largest, constant=constant, seconds=seconds, **options, **how)
 
     def model(self, estimate: Estimate, orders: Orders, y: Values) -> ARIMAModel:
         """The estimate in the units of the series, with standard errors."""
@@ -493,7 +524,7 @@ def degenerate(design: Design, orders: Orders, constant: bool) -> Estimate | Non
     """The estimate for a series of which nothing is left after differencing and regression, else None."""
     if len(design.kept):
         return None
-    known = design.columns[0][0]
+    known = kernel_difference(design.filled, design.d, design.D, design.season_length)
     centre = float(known.mean()) if constant else 0.0
     with np.errstate(under="ignore"):
         largest = float(np.abs(known - centre).max())
@@ -504,7 +535,7 @@ def degenerate(design: Design, orders: Orders, constant: bool) -> Estimate | Non
 
 
 def loglik(
-    y: Sequence[float] | Values,
+    y: Sequence[float] | Values | Series,
     order: tuple[int, int, int],
     seasonal_order: tuple[int, int, int] = (0, 0, 0),
     coefficients: Sequence[float] | Floats = (),
@@ -516,9 +547,10 @@ def loglik(
 
         −n/2·(log 2πσ² + 1) − ½·Σ log F[t],   σ² = Σ v[t]²/F[t] / n,   n = values observed − d − D·s
 
-    y: (time,), NaN = missing.   coefficients: φ, θ, Φ, Θ one after the other.   constant: False = the differenced series has the mean 0;
+    y: (time,), NaN = missing, or one Series.   coefficients: φ, θ, Φ, Θ one after the other.   constant: False = the differenced series has the mean 0;
         a number = that mean; True = the mean at its best.
-    −∞ where the coefficients are not stationary. It does not need them invertible.   Raises ConfigError for a wrong number of coefficients.
+    −∞ where the coefficients are not stationary. It does not need them invertible.   Raises ConfigError for a wrong number of coefficients,
+    SeriesError for an infinite value.
 
     >>> round(loglik([1.0, 3.0, 2.0, 5.0], (1, 0, 0), coefficients=[0.5]), 3)
     -9.34
@@ -526,30 +558,29 @@ def loglik(
     (p, d, q), (P, D, Q) = check_order("order", order), check_order("seasonal_order", seasonal_order)
     orders = Orders(p, q, P, Q, check_whole("season_length", season_length, 1))
     c = np.asarray(coefficients, dtype=np.float64).reshape(-1)
-    values = np.asarray(y, dtype=np.float64)
+    if isinstance(y, Series) and y.panel:
+        raise ConfigError(f"`y` is one series, not a panel of {len(y)}. Take one of them, with series.y(0).")
+    values = np.asarray(y.y() if isinstance(y, Series) else y, dtype=np.float64)
     if len(c) != orders.number:
         raise ConfigError(f"`coefficients` has {len(c)} numbers; ({p}, {d}, {q})({P}, {D}, {Q}) has {orders.number}.")
     if (P or D or Q) and season_length < 2:
         raise ConfigError(f"A seasonal order needs `season_length`, 2 observations or more, not {season_length}.")
     if values.ndim != 1 or len(values) <= d + D * season_length:
         raise ConfigError(f"`y` is one series of more than {d + D * season_length} values, not of the shape {values.shape}.")
-    gaps = np.isnan(values)
-    if not gaps.any():
-        w = np.ascontiguousarray(kernel_difference(values, d, D, season_length))
-        if constant is not True:
-            return kernel.loglik(w - constant if constant else w, orders, c)
-        return kernel.evaluate(np.vstack([w - w.mean(), np.ones(len(w))]), orders, c).loglik
-    if gaps.all():
+    if np.isinf(values).any():
+        raise SeriesError(
+            f"`y` is infinite in row {int(np.flatnonzero(np.isinf(values))[0]) + 1}. An observation is a finite number, or NaN where it is missing."
+        )
+    if np.isnan(values).all():
         raise ConfigError("`y` has no observation.")
-    seen = np.flatnonzero(~gaps)
-    pulses = np.zeros((int(gaps.sum()), len(values)))
-    pulses[np.arange(len(pulses)), np.flatnonzero(gaps)] = 1
-    columns = kernel_difference(np.vstack([np.interp(np.arange(len(values)), seen, values[seen]), pulses]), d, D, season_length)
-    if constant is True:
-        columns = np.vstack([columns, np.ones(columns.shape[1])])
-    elif constant:
-        columns[0] -= constant
-    return kernel.evaluate(columns, orders, c, integrated=len(pulses)).loglik
+    if not np.isnan(values).any() and constant is not True:  # the lean path
+        scale = power_of_two(values)
+        w = np.ascontiguousarray(kernel_difference(values / scale, d, D, season_length))
+        return kernel.loglik(w - constant / scale if constant else w, orders, c) - len(w) * math.log(scale)
+    design = Design(values, np.zeros((len(values), 0)), d, D, season_length, constant is True)
+    if design.terms < 1:
+        raise ConfigError(f"`y` has {design.terms + design.initial} observations; more than {design.initial} are needed.")
+    return design.evaluate(orders, c, constant is True, 0.0 if constant is True else float(constant))
 
 
 def kernel_difference(y: Floats, d: int, D: int, season_length: int) -> Floats:

@@ -453,6 +453,11 @@ def _fit(
     best = order[0]
     kind, estimate, sigma = kinds[best], found[best], sigmas[best]
     if not math.isfinite(estimate.loglik):
+        given = ", ".join(f"{name} = {value:g}" for name, value in zip(WEIGHTS, fixed, strict=True) if not math.isnan(value))
+        if given and settings.bounds != "usual" and not kind.positive:
+            raise ForecastError(
+                f"{kind} is not admissible with {given}: what an observation does to the states would not die out. Use other values, or estimate them."
+            )
         raise ForecastError(f"{kind} finds no parameters for these values: they are too uneven for its multiplicative parts. Use a model with additive ones.")
     rows = [[PARTS.index(e), PARTS.index(t), d, PARTS.index(s), counts[i], logliks[i]] for i in order for e, t, d, s in [kinds[i]]]
     alpha, beta, gamma, phi = estimate.parameters.tolist()

@@ -3,21 +3,25 @@
     work(item) -> result,    a pure function of its argument
 
 so the results depend neither on the number of workers nor on who they are, and a piece whose worker was lost is simply done again.
+A deadline, an error or Ctrl-C ends the pieces that are being worked on too, as soon as they ask (`kernels.stopping`).
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from queue import SimpleQueue
 from typing import Any
 
 from inorder.errors import BudgetError, ConfigError, MissingExtra
+from inorder.kernels.stopping import Stop, check, watched
 
 CHUNKS = 8  # a worker, so that none waits long for the last; and a chunk holds LONGEST at most
 LONGEST = 50
+PATIENCE = 0.2  # seconds at most until Ctrl-C is noticed where waiting for a lock cannot be interrupted
 
 
 def cores() -> int:
@@ -57,11 +61,12 @@ def run_all(
     results: list[Any] = [None] * len(items)
     count = 0
     try:
-        for i, result in run_each(work, items, workers=workers, engine=engine, deadline=deadline):
-            results[i] = result
-            count += 1
-            if done:
-                done(count)
+        with closing(run_each(work, items, workers=workers, engine=engine, deadline=deadline)) as each:  # at once, also after Ctrl-C in `done`
+            for i, result in each:
+                results[i] = result
+                count += 1
+                if done:
+                    done(count)
     except BudgetError:
         raise BudgetError(str(count)) from None
     return results
@@ -69,44 +74,45 @@ def run_all(
 
 def run_each(
     work: Callable[[Any], Any], items: Sequence[Any], *, workers: int | None = None, engine: str = "threads", deadline: float | None = None
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """The position of an item and its result, as they become ready.
 
     work: pure; what it raises is raised here.   engine: "threads", or a backend of joblib: "loky" (processes), "dask", or any that was registered (Ray, Spark).
-    workers: how many at a time; None = one a core (a cluster counts its own).   deadline: of time.monotonic(), after which BudgetError is raised.
+    workers: how many at a time; None = one a core (a cluster counts its own).
+    deadline: of time.monotonic(), after which BudgetError is raised, also by a search inside `work`.
     """
     if engine != "threads":
         yield from _by_joblib(work, items, workers, engine, deadline)
         return
     count = min(check_workers(workers), len(items))
+    stop = Stop(deadline)
     if count <= 1:
         for i in range(len(items)):
-            _check(deadline)
-            yield i, work(items[i])
+            with watched(stop):  # and not while the caller has the result
+                check()
+                result = work(items[i])
+            yield i, result
         return
     results: SimpleQueue[tuple[int, Any]] = SimpleQueue()
 
     def labour(chunk: range) -> None:
-        for i in chunk:
-            _check(deadline)
-            results.put((i, work(items[i])))
+        with watched(stop):
+            for i in chunk:
+                check()
+                results.put((i, work(items[i])))
 
     team = ThreadPoolExecutor(count, thread_name_prefix="inorder")
     try:
         waiting = {team.submit(labour, chunk) for chunk in in_chunks(len(items), count)}
         while waiting:
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            ready, waiting = wait(waiting, PATIENCE, return_when=FIRST_COMPLETED)
             while not results.empty():
                 yield results.get()
             for future in ready:
                 future.result()
     finally:
-        team.shutdown(wait=True, cancel_futures=True)  # also after Ctrl-C: what has begun is a few series
-
-
-def _check(deadline: float | None) -> None:
-    if deadline is not None and time.monotonic() > deadline:
-        raise BudgetError("The time that was allowed is used up.")
+        stop.now()
+        team.shutdown(wait=True, cancel_futures=True)
 
 
 def _by_joblib(work: Callable[[Any], Any], items: Sequence[Any], workers: int | None, engine: str, deadline: float | None) -> Iterator[tuple[int, Any]]:
@@ -124,13 +130,24 @@ def _by_joblib(work: Callable[[Any], Any], items: Sequence[Any], workers: int | 
         raise MissingExtra(f'engine="{engine}" needs a package that is not installed ({error}). For Dask: pip install "inorder[cluster]".') from None
     except ValueError as error:  # no cluster to speak to
         raise ConfigError(f'engine="{engine}" cannot be used: {error}') from None
+    until = None if deadline is None else time.time() + deadline - time.monotonic()  # processes share no other clock
     i = 0
-    for part in parallel(delayed(_work_on)(work, [items[i] for i in chunk]) for chunk in chunks):
+    for part in parallel(delayed(_work_on)(work, [items[i] for i in chunk], until) for chunk in chunks):
         for result in part:
+            if isinstance(result, BudgetError):
+                raise result
             yield i, result
             i += 1
-        _check(deadline if i < len(items) else None)
 
 
-def _work_on(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    return [work(item) for item in items]
+def _work_on(work: Callable[[Any], Any], items: Sequence[Any], until: float | None) -> list[Any]:
+    """The results of a chunk, the last of them a BudgetError where the time was used up.   until: of time.time()."""
+    results: list[Any] = []
+    with watched(Stop(None if until is None else time.monotonic() + until - time.time())):
+        try:
+            for item in items:
+                check()
+                results.append(work(item))
+        except BudgetError as error:
+            results.append(error)
+    return results

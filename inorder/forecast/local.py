@@ -46,6 +46,7 @@ from inorder.forecast.base import (
 from inorder.forecast.fitting import run_all
 from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
 from inorder.forecast.packing import pack, unpack
+from inorder.kernels.stopping import check
 from inorder.typing import Floats, Values
 
 
@@ -119,6 +120,7 @@ def fit_item(item: tuple[LocalForecaster, Values, str, int, Floats]) -> Model | 
     try:
         return fit_from(forecaster, *observed(y, name, x), season)
     except ForecastError as error:
+        check()  # a part that was cut short says nothing about the series
         return str(error)
 
 

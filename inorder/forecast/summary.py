@@ -37,8 +37,10 @@ def summarise(fitted: Fitted) -> str:
     """
     sentence, equation = in_words(fitted.forecaster)
     lines = [f"{fitted.forecaster.name}: {sentence}", *(f"    {line}" for line in equation), _row("data", fitted.history.describe())]
-    lines += [_row(name, _text(value)) for name, value in changed_settings(fitted.forecaster).items()]
-    lines += list(_panel_parameters(fitted) if fitted.history.panel else _parameters(fitted.describe(0)))
+    described = [fitted.describe(i) for i in range(len(fitted.history) if fitted.history.panel else 1)]
+    said = {name for one in described for name in one}
+    lines += [_row(name, _text(value)) for name, value in changed_settings(fitted.forecaster).items() if name not in said]
+    lines += list(_panel_parameters(fitted, described) if fitted.history.panel else _parameters(described[0], _standard_errors(fitted)))
     lines.append(_row("residuals", _residuals(fitted)))
     lines += [_row("note", note) for note in _few(fitted.notes)]
     lines += [_row("not fitted", sentence) for sentence in _few([f"{name}: {reason}" for name, reason in fitted.errors.items()])]
@@ -70,11 +72,20 @@ def changed_settings(forecaster: Forecaster) -> dict[str, Any]:
     return {name: value for name, value in forecaster.settings.items() if value != usual[name]}
 
 
-def _parameters(described: Mapping[str, Any]) -> Iterable[str]:
+def _standard_errors(fitted: Fitted) -> dict[str, float]:
+    """Those of one series by the names that `describe` gives its parameters; {} where none are known."""
+    errors: dict[str, float] = dict(getattr(fitted, "standard_errors", {}))
+    names = {f"x{i + 1}": name for i, name in enumerate(sorted(fitted.history.future))}
+    return {names.get(name, name): error for name, error in errors.items() if math.isfinite(error)}
+
+
+def _parameters(described: Mapping[str, Any], errors: Mapping[str, float]) -> Iterable[str]:
     for name, value in described.items():
         if isinstance(value, Mapping) and value and all(isinstance(column, Sequence) for column in value.values()):
             yield name
             yield from _table(value)
+        elif errors.get(name, 0) > 0:
+            yield _row(name, f"{_text(value):<12}standard error {_text(errors[name])}, z {value / errors[name]:.2f}")
         else:
             yield _row(name, _text(value))
 
@@ -90,8 +101,7 @@ def _table(columns: Mapping[str, Sequence[Any]], first: int = 12) -> Iterable[st
         yield f"    … {length} rows in all"
 
 
-def _panel_parameters(fitted: Fitted) -> Iterable[str]:
-    described = [fitted.describe(i) for i in range(len(fitted.history))]
+def _panel_parameters(fitted: Fitted, described: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     described = [one for one in described if one]
     yield _row("fitted", f"{len(described):,} of {len(fitted.history):,} series")
     yield " " * 20 + "".join(f"{name:>12}" for name in QUANTILES)
@@ -166,7 +176,7 @@ def summarise_system(
     lines = [f"{fitted.forecaster.name}: {sentence}", *(f"    {line}" for line in equation), _row("data", fitted.history.describe())]
     changed = changed_settings(fitted.forecaster)
     lines += [_row(name, _text(value)) for name, value in changed.items() if name not in described]
-    lines += _parameters({name: described[name] for name in ("order", "largest root", "stable", "criteria")})
+    lines += _parameters({name: described[name] for name in ("order", "largest root", "stable", "criteria")}, {})
     wide = min(max(len(name) for name in coefficients[0]) + 2, 44)
     for name, values, errors in zip(ids, coefficients, standard_errors, strict=True):
         lines.append(f"{name}[t]")

@@ -123,6 +123,7 @@ Objective::Objective(const Columns& columns, bool filtered, Differencing differe
     : columns_(columns), filtered_(filtered), differencing_(differencing), arma_(columns) {}
 
 double Objective::value(const Orders& orders, const double* coefficients) {
+    poll_();
     if (filtered_) {
         orders_ = orders;
         coefficients_.assign(coefficients, coefficients + orders.count());
@@ -196,6 +197,7 @@ double Objective::through_filter(const Orders& orders, const double* coefficient
     std::int64_t count = 0;
     double logarithm = 0;
     for (std::int64_t t = 0; t < n; ++t) {
+        if (t % 256 == 0) poll_();
         double F = 1, expected;
         for (int c = 0; c < columns; ++c) row_[c] = columns_.values[c * n + t];
         if (!filter.step(row_.data(), row_.data() + columns, F, expected)) continue;

@@ -18,6 +18,7 @@
 
 #include "arima_filter.hpp"
 #include "arma.hpp"
+#include "polling.hpp"
 
 namespace inorder {
 
@@ -48,6 +49,7 @@ private:
     Columns columns_;
     bool filtered_;
     Differencing differencing_;
+    Poll poll_;
     Arma arma_;
     Orders orders_;
     std::vector<double> coefficients_, u_, errors_, row_, gram_;

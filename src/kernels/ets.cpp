@@ -34,6 +34,7 @@
 #include "flush.hpp"
 #include "initial_states.hpp"
 #include "least_squares.hpp"
+#include "polling.hpp"
 
 namespace nb = nanobind;
 
@@ -178,6 +179,7 @@ struct Problem {
     double prior;          // 1 / tau^2, of the coordinate of beta; 0: none
     double floor;          // of forecasts, or of levels under a multiplicative season; 0 where nothing need be positive
     std::int64_t observations;
+    Poll* poll = nullptr;  // of a search
     bool seasonal() const { return season_length > 1; }
     bool sought(int i) const {
         return std::isnan(fixed[i]) && (i == ALPHA || (i == BETA && kind.trend != NONE) || (i == GAMMA && seasonal()) || (i == PHI && kind.damped));
@@ -479,6 +481,7 @@ class Search {
     }
 
     double value(const std::vector<double>& z) {
+        if (problem_.poll) (*problem_.poll)();
         double penalty = 0;
         for (int i = 0; i < weights_; ++i) {
             if (kinds_[i] == BETA) penalty = problem_.prior * z[i] * z[i] / static_cast<double>(problem_.observations);
@@ -695,11 +698,12 @@ void ets_search(Array<const double> values, Array<const std::int64_t> kinds, std
     for (std::int64_t t = 0; t < time; ++t) observations += !std::isnan(y[t]);
     const double floor = LOWEST_BASE * smallest_of(y, y + time);
     const Flush flush;
+    Poll poll;
     std::vector<std::pair<Kind, Point>> found;
     for (std::int64_t i = 0; i < models; ++i) {
         const Kind kind = kind_of(kinds.data() + 4 * i);
         const Problem problem{y, time, kind, kind.season == NONE ? 1 : static_cast<int>(m), {given[0], given[1], given[2], given[3]}, phi_lower, phi_upper,
-                              static_cast<Bounds>(bounds), estimate_season, prior, kind.positive() ? floor : 0, observations};
+                              static_cast<Bounds>(bounds), estimate_season, prior, kind.positive() ? floor : 0, observations, &poll};
         std::vector<Point> before;
         for (const auto& [other, point] : found) {
             if (other.season == kind.season && (other.trend == NONE || other.trend == kind.trend)) before.push_back(point);
@@ -774,7 +778,9 @@ void ets_hessian(Array<const double> values, Array<const std::int64_t> kinds, Ar
     Derivatives d(problem.season_length, true);
     std::vector<double> work(point.season.size()), ahead(size), behind(size);
     const Flush flush;
+    Poll poll;
     for (int i = 0; i < size; ++i) {
+        poll();
         double* row = hessian.data() + static_cast<std::size_t>(i) * size;
         const double h = steps.data()[i];
         std::fill(row, row + size, 0.0);

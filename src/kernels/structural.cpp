@@ -28,6 +28,7 @@
 #include "flush.hpp"
 #include "kalman_parts.hpp"
 #include "parallel.hpp"
+#include "polling.hpp"
 
 namespace nb = nanobind;
 
@@ -247,6 +248,7 @@ public:
 
     // The log-likelihood at z: the common factor of the variances at its maximum (concentrated), or 1.   gradient: null where it is not wanted.
     double loglik(const std::vector<double>& z, bool concentrated, std::vector<double>* gradient) {
+        poll_();
         build(kind_, point(z), matrices_);
         const int m = kind_.states();
         System s;
@@ -669,6 +671,7 @@ private:
     Augmented phase_;
     std::vector<double> left_;
     bool by_regression_ = false;
+    Poll poll_;
 };
 
 using Input = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;

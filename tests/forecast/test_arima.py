@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import polars as pl
 import pytest
 
 from inorder.data.series import Series
-from inorder.errors import ConfigError, ForecastError
+from inorder.errors import ConfigError, ForecastError, SeriesError
+from inorder.forecast import arima
 from inorder.forecast.arima import ARIMA, AutoARIMA, loglik
 
 NAN = float("nan")
@@ -172,6 +174,20 @@ def test_paths_from_the_weights_are_paths_from_steps():
     np.testing.assert_allclose(model.psi_weights(4)[:2], [1, 1 + model.coefficients_[0] + model.coefficients_[1]])
 
 
+@pytest.mark.parametrize("end", [NAN, 60.0])
+def test_paths_while_the_filter_still_learns_are_paths_from_steps(end, monkeypatch):
+    """θ at the border: the covariance never settles. They are made for all paths at once, not step by step."""
+    y = np.append(np.tile(np.arange(12.0), 6) + 0.01 * process(72), end)
+    fitted = ours(y, (0, 1, 1), (0, 1, 1), 12, constant=False)
+    model = dataclasses.replace(fitted.models[0], coefficients_=np.array([-0.999, -0.999]))
+    _, state = model.run(y)
+    assert len(state.P)
+    innovations = np.random.default_rng(0).normal(size=(3, 30))
+    slow = super(type(model), model).simulate(state, 30, innovations)
+    monkeypatch.setattr(type(model), "step", None)
+    np.testing.assert_allclose(model.simulate(state, 30, innovations), slow, rtol=1e-9, atol=1e-9)
+
+
 # --- the choice ---
 
 
@@ -188,6 +204,14 @@ def test_the_choice_is_among_what_was_tried(shared_data: Path, file, column, sea
     again = ARIMA(order=(p, d, q), seasonal_order=(P, D, Q), season_length=season, constant=candidates["constant"][0]).fit(Series.of(y, season_length=season))
     assert again.loglik >= fitted.loglik - 1e-6
     assert "candidates" in fitted.summary()
+
+
+@pytest.mark.parametrize("y", [[230.0, 250.0, 240.0], [230.0, 150.0, 240.0, 300.0], [230.0, NAN, 250.0, 240.0]])
+def test_few_values_far_from_zero_are_forecast_near_them(y):
+    """The criterion of so few values is infinite, or so strict that a mean of zero costs less than a mean."""
+    forecast = AutoARIMA().fit(y).predict(2)
+    assert np.nanmin(y) < forecast.mean.min() and forecast.mean.max() < np.nanmax(y)
+    assert (np.isfinite(forecast.upper[0.8]) & (forecast.upper[0.8] > forecast.mean)).all()
 
 
 def test_given_differences_are_kept():
@@ -266,3 +290,58 @@ def test_settings_are_checked():
         loglik([1.0, 2.0, 3.0], (0, 0, 0), (0, 1, 0))
     with pytest.raises(ConfigError, match="more than 3 values"):
         loglik([1.0, 2.0, 3.0], (0, 3, 0))
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+@pytest.mark.parametrize("constant", [False, True, 0.3])
+@pytest.mark.parametrize("missing", [(), (0, 3, 4), tuple(range(5, 50, 2))])
+def test_loglik_follows_the_units(scale, constant, missing):
+    """A density in other units: n·log(scale) less."""
+    y = process(60).cumsum()
+    y[list(missing)] = NAN
+    terms = 59 - len(missing)
+    given = constant if isinstance(constant, bool) else constant * scale
+    expected = loglik(y, (1, 1, 0), coefficients=[0.5], constant=constant) - terms * math.log(scale)
+    assert loglik(y * scale, (1, 1, 0), coefficients=[0.5], constant=given) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("constant", [False, True, 0.3])
+@pytest.mark.parametrize("d, D", [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0)])
+def test_loglik_by_the_filter_is_that_by_pulses(d, D, constant, monkeypatch):
+    y = 5 + process(60).cumsum()
+    y[[0, 3, 4, 20, 21]] = NAN
+    found = []
+    for filtered in (False, True):
+        monkeypatch.setattr(arima.Design, "filtered", lambda self, r, count, answer=filtered: answer)
+        found.append(loglik(y, (1, d, 1), (0, D, 1), coefficients=[0.5, 0.2, 0.3], season_length=4, constant=constant))
+    assert found[0] == pytest.approx(found[1], abs=1e-6)
+
+
+def test_loglik_takes_a_series_and_refuses_the_infinite():
+    y = process(30)
+    assert loglik(Series.of(y), (1, 0, 0), coefficients=[0.5]) == loglik(y, (1, 0, 0), coefficients=[0.5])
+    with pytest.raises(ConfigError, match="one series, not a panel of 2"):
+        loglik(Series.of(np.column_stack([y, y])), (1, 0, 0), coefficients=[0.5])
+    y[4] = math.inf
+    with pytest.raises(SeriesError, match="infinite in row 5"):
+        loglik(y, (1, 0, 0), coefficients=[0.5])
+
+
+@pytest.mark.parametrize("call", ["fit", "loglik"])
+def test_many_gaps_cost_no_column_each(call):
+    """4,000 values, 800 of them missing: a column for each would take 26 MB and more."""
+    y = process(4000).cumsum()
+    y[np.random.default_rng(0).choice(np.arange(1, 4000), 800, replace=False)] = NAN
+    tracemalloc.start()
+    try:
+        ours(y, (0, 1, 1)) if call == "fit" else loglik(y, (0, 1, 1), coefficients=[0.3])
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_constant_that_differencing_leaves_no_room_for_is_refused():
+    with pytest.raises(ConfigError, match="with d . D = 2 differences it would be a parabola"):
+        AutoARIMA(constant=True, d=2)
+    with pytest.raises(ForecastError, match="differenced 2 times by the tests, which leaves no constant"):
+        AutoARIMA(constant=True).fit(process(80).cumsum().cumsum())

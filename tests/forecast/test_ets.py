@@ -277,3 +277,8 @@ def test_twice_the_series_is_twice_the_forecast_and_the_same_model():
     assert one.order == other.order
     np.testing.assert_allclose(3 * one.predict(8).mean, other.predict(8).mean, rtol=1e-6)
     assert other.loglik == pytest.approx(one.loglik - len(y) * math.log(3), abs=1e-6)
+
+
+def test_fixed_weights_that_are_not_admissible_are_named():
+    with pytest.raises(ForecastError, match=r"ETS.A,N,N. is not admissible with alpha = 5: "):
+        ETS(components="ANN", alpha=5.0, bounds="admissible").fit([3.0, 4.0, 3.5, 4.2, 3.9, 4.1, 4.4, 4.0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inorder.data.series import Series
+from inorder.forecast.arima import ARIMA
 from inorder.forecast.autoregressive import AR
 from inorder.forecast.baselines import Drift, Naive
 from inorder.forecast.moving_average import MovingAverage
@@ -90,3 +91,19 @@ def test_words_of_the_docstring():
 def test_one_observation():
     assert row(summarise(Naive().fit(Series.of([5.0]))), "residuals") == "too few one-step errors to judge by"
     assert row(summarise(Naive().fit(Series.of([5.0]))), "sigma") == "unknown"
+
+
+def test_a_given_setting_is_said_once():
+    y = 50 + 5 * np.sin(np.arange(60) / 2) + np.random.default_rng(0).normal(size=60).cumsum()
+    lines = ARIMA(order=(1, 1, 0), seasonal_order=(0, 1, 1), season_length=12).fit(y).summary().splitlines()
+    assert [sum(line.startswith(f"{name} ") for line in lines) for name in ("order", "seasonal_order", "season_length")] == [1, 1, 1]
+    panel = MovingAverage(window=3).fit(Series.of(np.column_stack([y, y]))).summary().splitlines()
+    assert sum(line.startswith("window") for line in panel) == 1
+
+
+def test_standard_errors_stand_beside_estimates():
+    y = np.random.default_rng(0).normal(size=60).cumsum()
+    fitted = ARIMA(order=(1, 0, 0)).fit(y)
+    value, error = fitted.coefficients["ar1"], fitted.standard_errors["ar1"]
+    line = next(line for line in fitted.summary().splitlines() if line.startswith("ar1"))
+    assert line.split() == ["ar1", f"{value:.4g}", "standard", "error", f"{error:.4g},", "z", f"{value / error:.2f}"]
