@@ -347,7 +347,8 @@ def fit_detect(
 ) -> FittedDetector:
     """Fit one detector to the whole of `data`; "best" takes the winner of `compare`, or "combined" where no labels can tell which is the best.
 
-    model: a name of `inorder models detect`, "best", or a detector; "auto" is "best" where there are labels, else "combined".   alarm_rate, settings: changes to its own.   budget: seconds.
+    model: a name of `inorder models detect`, "best", or a detector; "auto" is "best" where there are labels, else "combined".
+    alarm_rate, settings: changes to its own.   budget: seconds.
     Further keywords go to `read_series`.
 
     >>> fit_detect([1.0, 2.0, 1.0, 2.0, 1.0], "mean").detect([1.5]).is_anomaly.tolist()

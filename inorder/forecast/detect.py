@@ -351,7 +351,8 @@ class ForecastDetector(Detector):
 
         S[t] = mean over the forecasters of L(|x|) + L(|drift of x|) + L(spread of x)
 
-    forecasters: any of them, the usual ones being the mean, an autoregression and a level with a season; where one cannot be fitted to a series, the others watch it alone.
+    forecasters: any of them, the usual ones being the mean, an autoregression and a level with a season; where one cannot be
+        fitted to a series, the others watch it alone.
     evidence: "residual" takes errors as they are, x = y − ŷ; "interval" in widths of the forecaster's own 95 % interval, x = (y − ŷ) / (u − l),
         so that wide intervals excuse large errors; it needs a formula for them.
     Raises ConfigError where there is no forecaster, ForecastError where none can be fitted.   Source: `inorder.textbook.detect`.
