@@ -108,7 +108,7 @@ def conformal_radii(errors: Floats, levels: Sequence[float], adaptive: bool = Fa
 
     errors: (origins, horizon), the earliest origin first, NaN = not known.   adaptive: levels learn from hits and misses; the kind is "adaptive".
     A step with fewer than 8 errors borrows the radius of the last step that has as many (the first step, where none has), grown by
-    √steps as in a random walk: "normal".   Raises ForecastError where no error is known for the first step.
+    √steps as in a random walk: "normal".   Raises ForecastError where no error is known for the first step, or a single one of zero.
     """
     sizes = np.sort(np.abs(errors), axis=0)  # NaN last
     counts = np.sum(~np.isnan(sizes), axis=0)
@@ -119,6 +119,8 @@ def conformal_radii(errors: Floats, levels: Sequence[float], adaptive: bool = Fa
     own = lender == steps
     sizes, counts = sizes[:, own], counts[own]
     largest = sizes[counts - 1, np.arange(len(counts))]
+    if counts[0] == 1 and largest[0] == 0:
+        raise ForecastError("One error, of zero, says nothing of the size of errors to come, so no interval is known.")
     root_mean_square = largest * np.sqrt(np.nansum((sizes / np.where(largest > 0, largest, 1.0)) ** 2, axis=0) / counts)
     wanted = adapted_levels(np.abs(errors)[:, own], levels, steps[own]) if adaptive else np.array(levels)[:, None]  # (levels, steps)
     ranks = np.maximum(np.ceil((counts + 1) * wanted - 1e-9), 1).astype(np.int64)  # 20 · 0.55 is 11, not a little more

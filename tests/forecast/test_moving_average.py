@@ -100,3 +100,9 @@ def test_too_short():
         MovingAverage(window=4).fit(Series.of([1.0, NAN, 2.0, 3.0]))
     with pytest.raises(ForecastError, match="with 4 weights needs as many observations; this series has 3"):
         WeightedMovingAverage(weights=(1, 1, 1, 1)).fit(Series.of([1.0, NAN, 2.0, 3.0]))
+
+
+def test_one_error_of_zero_is_no_interval():
+    forecast = MovingAverage().fit(Series.of([230.0, 250.0, 240.0])).predict(2)
+    assert forecast.mean.tolist() == [245.0, 245.0] and np.isnan(forecast.lower[0.8]).all()
+    assert "One error, of zero" in forecast.errors["y"]
