@@ -393,6 +393,41 @@ class Estimates:
         return values if self.history.panel else float(values[0])
 
 
+def check_request(horizon: int, levels: Sequence[float], intervals: str, samples: int) -> tuple[float, ...]:
+    """The levels in order, after a look at all that `Fitted.predict` is asked for.   Raises ConfigError for what is out of range or unknown."""
+    from inorder.forecast.intervals import check_levels
+
+    check_horizon(horizon)
+    levels = check_levels(levels)
+    check_whole("samples", samples, 0)
+    if intervals not in INTERVALS:
+        raise unknown("kind of intervals", intervals, INTERVALS)
+    return levels
+
+
+def made_forecast(
+    fitted: Fitted, mean: Floats, bounds: Floats, levels: tuple[float, ...], index: Index, intervals: str, errors: Mapping[str, str], drawn: Floats
+) -> Forecast:
+    """What `Fitted.predict` returns, from arrays that have a row a series.
+
+    mean: (series, horizon).   bounds: (series, 2 · levels, horizon) lower and upper of each level in turn.   index: (series, horizon).
+    intervals: how they came about.   drawn: (series, paths, horizon), no paths where none were asked for.
+    """
+    panel = fitted.history.panel
+    shape = mean.shape if panel else mean.shape[1:]
+    return Forecast(
+        mean=mean.reshape(shape),
+        lower={level: bounds[:, 2 * k].reshape(shape) for k, level in enumerate(levels)},
+        upper={level: bounds[:, 2 * k + 1].reshape(shape) for k, level in enumerate(levels)},
+        index=index.reshape(shape),
+        history=fitted.history,
+        model=fitted.forecaster.name,
+        intervals=intervals if levels else "none",
+        errors=errors,
+        samples=(drawn if panel else drawn[0]) if drawn.shape[1] else None,
+    )
+
+
 class Session(ABC):
     """A fitted model that takes one observation at a time, in constant memory."""
 

@@ -34,7 +34,6 @@ from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import (
     DEFAULT_LEVELS,
-    INTERVALS,
     Estimates,
     Fitted,
     Forecast,
@@ -42,8 +41,10 @@ from inorder.forecast.base import (
     Progress,
     Session,
     check_horizon,
+    check_request,
     check_whole,
     information_criterion,
+    made_forecast,
 )
 from inorder.forecast.diffusion import Diffusion, diffusion_of, stable_polynomial, steps, system_of
 from inorder.forecast.fitting import run_all
@@ -425,16 +426,12 @@ class ContinuousFitted(Estimates, Fitted):
 
         index: (series, horizon) the stamps themselves, later than those of the series.
         """
-        check_horizon(horizon)
-        levels = check_levels(levels)
-        check_whole("samples", samples, 0)
-        if intervals not in INTERVALS:
-            raise unknown("kind of intervals", intervals, INTERVALS)
+        levels = check_request(horizon, levels, intervals, samples)
         if intervals not in ("auto", "analytic"):
             raise ConfigError(f'The intervals of {self.forecaster.name} are analytic; intervals="{intervals}" is not made. Leave it at "auto".')
         index = next_stamps(self.history, horizon) if index is None else index
         count = len(self.history)
-        mean, bounds = np.full((count, horizon), np.nan), np.full((2 * len(levels), count, horizon), np.nan)
+        mean, bounds = np.full((count, horizon), np.nan), np.full((count, 2 * len(levels), horizon), np.nan)
         drawn = np.full((count, samples, horizon), np.nan)
         errors = dict(self.failures)
         for i, model in enumerate(self.models):
@@ -445,21 +442,10 @@ class ContinuousFitted(Estimates, Fitted):
                 continue
             found = self._at(i, index[i])
             mean[i] = found[0]
-            bounds[:, i] = normal_quantiles(found[0], found[1], tail_probabilities(levels))
+            bounds[i] = normal_quantiles(found[0], found[1], tail_probabilities(levels))
             if samples:
                 drawn[i] = self._draw(i, model, index[i], samples, seed + i)
-        shape = (count, horizon) if self.history.panel else (horizon,)
-        return Forecast(
-            mean=mean.reshape(shape),
-            lower={level: bounds[2 * k].reshape(shape) for k, level in enumerate(levels)},
-            upper={level: bounds[2 * k + 1].reshape(shape) for k, level in enumerate(levels)},
-            index=index.reshape(shape),
-            history=self.history,
-            model=self.forecaster.name,
-            intervals="analytic" if levels else "none",
-            errors=errors,
-            samples=(drawn if self.history.panel else drawn[0]) if samples else None,
-        )
+        return made_forecast(self, mean, bounds, levels, np.asarray(index), "analytic", errors, drawn)
 
     def predict_at(self, times: Any, levels: Sequence[float] = DEFAULT_LEVELS, series: int | str = 0) -> Interpolation:
         """A new observation at each of `times`, given all that was observed before and after: interpolation inside, forecast behind.

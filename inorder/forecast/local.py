@@ -30,7 +30,6 @@ from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError,
 from inorder.forecast import paths
 from inorder.forecast.base import (
     DEFAULT_LEVELS,
-    INTERVALS,
     Estimates,
     Fitted,
     Forecast,
@@ -41,10 +40,11 @@ from inorder.forecast.base import (
     State,
     check_horizon,
     check_regular,
-    check_whole,
+    check_request,
+    made_forecast,
 )
 from inorder.forecast.fitting import run_all
-from inorder.forecast.intervals import check_levels, conformal_radii, tail_probabilities
+from inorder.forecast.intervals import conformal_radii, tail_probabilities
 from inorder.forecast.packing import pack, unpack
 from inorder.kernels.stopping import check
 from inorder.typing import Floats, Values
@@ -217,11 +217,7 @@ class LocalFitted(Estimates, Fitted):
         return model.innovations(y - explained, fitted - explained)
 
     def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
-        check_horizon(horizon)
-        levels = check_levels(levels)
-        check_whole("samples", samples, 0)
-        if intervals not in INTERVALS:
-            raise unknown("kind of intervals", intervals, INTERVALS)
+        levels = check_request(horizon, levels, intervals, samples)
         mean = np.empty((len(self.history), horizon))
         bounds = np.full((len(self.history), 2 * len(levels), horizon), np.nan)  # lower and upper of each level in turn
         drawn = np.full((len(self.history), samples, horizon), np.nan)
@@ -247,18 +243,8 @@ class LocalFitted(Estimates, Fitted):
                 errors[self.history.ids[i]] = str(error)
             mean[i] += explained
             bounds[i] += explained
-        shape = mean.shape if self.history.panel else (horizon,)
-        return Forecast(
-            mean=mean.reshape(shape),
-            lower={level: bounds[:, 2 * k].reshape(shape) for k, level in enumerate(levels)},
-            upper={level: bounds[:, 2 * k + 1].reshape(shape) for k, level in enumerate(levels)},
-            index=self.history.future_index(horizon).reshape(shape),
-            history=self.history,
-            model=self.forecaster.name,
-            intervals=" and ".join(sorted(kinds)) if levels and kinds else "none",
-            errors=errors,
-            samples=(drawn if self.history.panel else drawn[0]) if samples else None,
-        )
+        index = self.history.future_index(horizon)
+        return made_forecast(self, mean, bounds, levels, index, " and ".join(sorted(kinds)) or "none", errors, drawn)
 
     def _ahead(self, horizon: int) -> Floats:
         """(series, horizon, covariates) what is known of the steps to come, where a model needs it."""
