@@ -30,6 +30,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 LOG_2PI = math.log(2 * math.pi)
 FARTHEST = 5.0  # |u| at most: a partial autocorrelation of 0.9999
+AT_ONE = 0.995  # nearer to its limit, a seasonal AR part wants to be a difference, and the model is not chosen
+YEAR = 12  # lags over which a root of the seasonal AR part is kept from one, at most
 
 
 class Orders(NamedTuple):
@@ -206,17 +208,19 @@ def with_gaps(columns: Floats, d: int, D: int, season_length: int) -> tuple[Floa
 def to_coefficients(orders: Orders, u: Floats, modulus: float = 1.0) -> Floats:
     """Coefficients of a stationary and invertible process from any numbers u: tanh u are partial autocorrelations (with MA signs turned).
 
-    modulus: that every root has at least; c[i] is divided by modulusⁱ, which moves all roots of a polynomial outwards by this factor.
+    modulus: that every root has at least; c[i] is divided by modulusⁱ, which moves all roots of a polynomial outwards by this factor. For Φ it is the
+        season's power, the 12th at most: a root nearer to one is a seasonal difference, which a seasonal MA part then takes back.
 
     >>> to_coefficients(Orders(2, 0, 0, 0, 1), np.arctanh([0.5, 0.2])).round(6).tolist()
     [0.4, 0.2]
     """
     parts = []
-    for sign, part in zip((1, -1, 1, -1), split(orders, u), strict=True):
+    powers = (1, 1, min(max(orders.season_length, 1), YEAR), 1)
+    for sign, power, part in zip((1, -1, 1, -1), powers, split(orders, u), strict=True):
         c = np.zeros(0)
         for reflection in np.tanh(part):
             c = np.append(c - reflection * c[::-1], reflection)
-        parts.append(sign * c / modulus ** np.arange(1, len(c) + 1))
+        parts.append(sign * c / modulus ** (power * np.arange(1, len(c) + 1)))
     return np.concatenate(parts)
 
 
@@ -328,7 +332,11 @@ def choose(
             return
         estimate = fit(used, orders, integrated, deadline, modulus)
         value = -2 * estimate.found.loglik + penalty(criterion, sum(orders[:4]) + regressors + 1, max(estimate.found.terms, 1))
-        tried.append(Tried(orders, constant, estimate, value))
+        seasonal = split(orders, estimate.coefficients)[2]
+        wants_difference = (
+            P and np.abs(np.roots(np.append(-seasonal[::-1], 1.0))).min(initial=math.inf) < modulus ** min(max(orders.season_length, 1), YEAR) / AT_ONE
+        )
+        tried.append(Tried(orders, constant, estimate, math.inf if modulus > 1 and wants_difference else value))
 
     def best() -> int:
         return int(np.argmin([math.inf if math.isnan(one.criterion) else one.criterion for one in tried]))

@@ -58,16 +58,24 @@ void up_reverse(int count, const double* reflection, const double* bar, double* 
     }
 }
 
+constexpr double AT_ONE = 0.995;  // partial autocorrelation of a seasonal AR part that wants to be a difference
+constexpr int YEAR = 12;  // lags over which a root of the seasonal AR part is kept from one, at most
+
+// power: of the modulus that all roots have at least, in powers of the block's own lag.
 struct Block {
     int begin, count;
     double sign;
+    int power = 1;
 };
 
-std::vector<Block> blocks(const Orders& o) { return {{0, o.p, 1}, {o.p, o.q, -1}, {o.p + o.q, o.P, 1}, {o.p + o.q + o.P, o.Q, -1}}; }
+std::vector<Block> blocks(const Orders& o) {
+    return {{0, o.p, 1}, {o.p, o.q, -1}, {o.p + o.q, o.P, 1, std::min(std::max(o.s, 1), YEAR)}, {o.p + o.q + o.P, o.Q, -1}};
+}
 
 // Coefficients of one block as u, drawn towards zero until they are safely inside.
 void inside(const Block& block, const double* coefficients, double modulus, double* u) {
     std::vector<double> c(block.count), reflection(block.count);
+    modulus = std::pow(modulus, block.power);
     double shrink = 1;
     for (int trial = 0; trial < 60; ++trial, shrink *= 0.9) {
         double power = 1;
@@ -113,7 +121,8 @@ void to_coefficients(const Orders& orders, const double* u, double modulus, doub
         for (int i = 0; i < block.count; ++i) reflection[i] = std::tanh(u[block.begin + i]);
         up(block.count, reflection.data(), coefficients + block.begin);
         double scale = block.sign;
-        for (int i = 0; i < block.count; ++i) coefficients[block.begin + i] *= scale /= modulus;
+        const double held = std::pow(modulus, block.power);
+        for (int i = 0; i < block.count; ++i) coefficients[block.begin + i] *= scale /= held;
     }
 }
 
@@ -177,9 +186,10 @@ void Objective::slope(std::vector<double>& bar) {
     arma_.gradient(by_coefficient.data());
     for (const Block& block : blocks(orders_)) {
         double scale = block.sign;
+        const double held = std::pow(modulus, block.power);
         for (int i = block.begin; i < block.begin + block.count; ++i) {
             reflection[i] = std::tanh(u_[i]);
-            by_coefficient[i] *= scale /= modulus;
+            by_coefficient[i] *= scale /= held;
         }
         up_reverse(block.count, reflection.data() + block.begin, by_coefficient.data() + block.begin, bar.data() + block.begin);
         for (int i = block.begin; i < block.begin + block.count; ++i) bar[i] *= 1 - reflection[i] * reflection[i];
@@ -487,6 +497,10 @@ void Search::judge(Candidate& candidate, const Limits& limits) {
     if (limits.criterion == Criterion::AICC) penalty = n > k + 1 ? 2 * k * n / (n - k - 1) : INFINITE;
     if (limits.criterion == Criterion::BIC) penalty = std::log(n) * k;
     candidate.criterion = -2 * candidate.loglik + penalty;
+    const bool held = objective(candidate.constant).modulus > 1;
+    for (int i = 0; held && i < candidate.orders.P; ++i) {
+        if (std::abs(std::tanh(candidate.u[candidate.orders.p + candidate.orders.q + i])) > AT_ONE) candidate.criterion = INFINITE;
+    }
     if (std::isnan(candidate.criterion)) candidate.criterion = INFINITE;
 }
 

@@ -22,7 +22,8 @@
 
 namespace inorder {
 
-// From u to coefficients, all four blocks; MA coefficients are those of theta(B) = 1 + theta B + …   No root comes nearer to the origin than `modulus`.
+// From u to coefficients, all four blocks; MA coefficients are those of theta(B) = 1 + theta B + …   No root comes nearer to the origin than `modulus`,
+// and none of the seasonal AR part than its s-th power (the 12th at most): nearer to one it is a difference, which a seasonal MA part then takes back.
 void to_coefficients(const Orders& orders, const double* u, double modulus, double* coefficients);
 
 using Clock = std::chrono::steady_clock;
