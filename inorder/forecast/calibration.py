@@ -1,11 +1,11 @@
 """How far a model's own intervals are widened or narrowed by the errors that it made on a part of the series that was held out.
 
-    bound = median + c·τ(p)·(quantile(p) − median),    log c = (2·log(1 + 2/√n) + windows·log r) / (2 + windows)
+    bound = median + c·τ(p)·(quantile(p) − median),    log c = (log(1 + 2/√n) + windows·log r) / (1 + windows)
 
 A model that was chosen and fitted to the series knows it too well, and its formula takes parameters, states and the model itself for certain, so its
 intervals are too narrow in most series. The same model, fitted to the first part (two thirds, or all but eight horizons), forecasts the rest from
 several origins; r is the 80 % quantile of |error| over half the 80 % interval, windows the number of horizons in the rest, 1 + 2/√n what series
-of n observations ask for in general (worth two windows), and τ(p) gives tails of Student's t with 5 degrees of freedom. The forecast itself is that
+of n observations ask for in general (worth one window), and τ(p) gives tails of Student's t with 5 degrees of freedom. The forecast itself is that
 of the whole series, untouched. The arithmetic is written out in `inorder.textbook.combination`.
 
 Source: too narrow intervals: Makridakis, Hibon, Lusk & Belhadjali 1987, Confidence intervals, International Journal of Forecasting 3.
@@ -27,7 +27,7 @@ from inorder.typing import Floats, Values
 
 SHARE, HORIZONS = 3, 8  # held out: a third of the series, eight horizons at most
 ORIGINS, FEW_ORIGINS = 16, 6  # for several models, and for one, whose fit takes no longer than its forecasts
-PRIOR, WORTH, BOUNDS = 2.0, 2.0, (0.2, 5.0)  # of the scale of intervals: 1 + 2/√n without evidence, worth two windows of it
+PRIOR, BOUNDS = 2.0, (0.2, 5.0)  # of the scale of intervals: 1 + 2/√n without evidence
 LONGEST = 24  # steps ahead that are learnt for unasked
 DEGREES = 5.0
 LARGEST = float(np.finfo(np.float64).max)
@@ -67,7 +67,7 @@ def interval_scale(ratios: Floats, windows: float, rows: int) -> float:
     if not len(known):
         return prior
     ratio = min(max(float(np.quantile(known, 0.8)), BOUNDS[0]), BOUNDS[1])
-    return math.exp((WORTH * math.log(prior) + windows * math.log(ratio)) / (WORTH + windows))
+    return math.exp((math.log(prior) + windows * math.log(ratio)) / (1 + windows))
 
 
 def tails(probabilities: Floats) -> Floats:

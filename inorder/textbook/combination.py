@@ -8,9 +8,9 @@
 Weights are those of a likelihood: if the errors of member i are about as large as error[i], and each of the windows forecast counts as two
 independent errors, its density at what came is proportional to error[i]^(−2·windows).
 
-    log c = (2·log(1 + 2/√n) + windows·log r) / (2 + windows),    r = (80 % quantile of |error| / half the 80 % interval)
+    log c = (log(1 + 2/√n) + windows·log r) / (1 + windows),    r = (80 % quantile of |error| / half the 80 % interval)
 
-c widens the intervals as far as the held-out errors ask for, drawn towards 1 + 2/√n, n the rows, as far as two more windows would.
+c widens the intervals as far as the held-out errors ask for, drawn towards 1 + 2/√n, n the rows, as far as one more window would.
 Tails are those of Student's t with 5 degrees of freedom: the bound at probability p moves from the median by c·τ(p) of its distance,
 τ(p) = (t₅(p)/t₅(0.9)) / (z(p)/z(0.9)).
 
@@ -23,7 +23,6 @@ import math
 from collections.abc import Sequence
 
 PRIOR = 2.0
-WORTH = 2.0
 BOUNDS = (0.2, 5.0)
 
 
@@ -66,7 +65,7 @@ def interval_scale(ratios: Sequence[float], windows: float, rows: int) -> float:
     """c, from the sizes of held-out errors as multiples of half the 80 % interval.
 
     >>> interval_scale([0.5, 1.0, 1.5, 2.0, 4.0], 0.0, 16), round(interval_scale([1.0] * 9, 1.0, 16), 4)
-    (1.5, 1.3104)
+    (1.5, 1.2247)
     """
     ordered = sorted(ratio for ratio in ratios if math.isfinite(ratio))
     prior = 1 + PRIOR / math.sqrt(rows)
@@ -77,4 +76,4 @@ def interval_scale(ratios: Sequence[float], windows: float, rows: int) -> float:
     above = min(below + 1, len(ordered) - 1)
     ratio = ordered[below] + (place - below) * (ordered[above] - ordered[below])
     ratio = min(max(ratio, BOUNDS[0]), BOUNDS[1])
-    return math.exp((WORTH * math.log(prior) + windows * math.log(ratio)) / (WORTH + windows))
+    return math.exp((math.log(prior) + windows * math.log(ratio)) / (1 + windows))
