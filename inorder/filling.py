@@ -8,8 +8,7 @@ choice does not depend on units, though a diffuse start takes d of the n observa
 
     log L(y/g) = log L(y) + (n − d)·log g
 
-A season that is neither named nor known from the stamps is sought in the values. Irregular series are given values at chosen times by
-`ContinuousTime.predict_at` instead.
+Irregular series are given values at chosen times by `ContinuousTime.predict_at` instead.
 
 Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd ed., §4.10; Box & Cox 1964, An analysis of transformations, §3.
 """
@@ -17,7 +16,7 @@ Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 2nd 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,6 @@ import numpy as np
 
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
-from inorder.features.season import find_season
 from inorder.forecast.base import Progress, check_regular
 from inorder.forecast.intervals import check_levels, normal_quantiles, tail_probabilities
 from inorder.forecast.structural import Structural, StructuralModel
@@ -41,8 +39,7 @@ class Filled:
     """A series without gaps.
 
     series: observations as they were, gaps filled.   filled: (rows,) True where a value was missing.   lower, upper: level -> (rows,), equal to the
-    value where it was observed.   errors: series id -> why its gaps stay.   seasons: series id -> the season that was found in its
-    values and used, where none was named.   Rows before the first observation stay missing.
+    value where it was observed.   errors: series id -> why its gaps stay.   Rows before the first observation stay missing.
     """
 
     series: Series
@@ -50,7 +47,6 @@ class Filled:
     lower: Mapping[float, Values]
     upper: Mapping[float, Values]
     errors: Mapping[str, str]
-    seasons: Mapping[str, int] = field(default_factory=dict)
 
     def to_frame(self) -> Any:
         """A frame of the kind that was read: id (for a panel), time, value, lower_80, upper_80, …, filled."""
@@ -88,8 +84,7 @@ def fill(
     data: whatever `read_series` reads; further keywords go to it.   levels: of the bands, each for a new observation there.
     transform: "log", "none", or "auto": the one with the greater likelihood.   model: settings of the structural model; the usual ones by default, and
         without a season where a series is too short for one.
-    season_length: rows of a season; 1 = none; None = as `model` or the stamps say, and where they say nothing the season that `find_season` finds in each
-        series.
+    season_length: rows of a season; 1 = none; None = as `model` or the data say.
     progress: called with (models fitted, all).
     Raises SeriesError for irregular sampling, ConfigError for options out of range.
 
@@ -115,17 +110,14 @@ def fill(
     missing = np.isnan(values)
     bounds = np.repeat(values[None], 2 * len(levels), axis=0)
     errors: dict[str, str] = {}
-    seasons: dict[str, int] = {}
     settings = model or Structural()
-    usual = settings.season_of(history) if season_length is None else history.season_length
-    seek = season_length is None and usual == 1 and settings.season_length is None and settings.seasonal is not None
+    season = settings.season_of(history) if season_length is None else history.season_length
     fits = np.cumsum([0, *(len(_transforms(y, transform)) if np.isnan(y).any() else 0 for y in history)]).tolist()
     for i, name in enumerate(history.ids):
         rows = slice(int(history.offsets[i]), int(history.offsets[i + 1]))
         gaps = missing[rows]
         if not gaps.any():
             continue
-        season = find_season(values[rows]) if seek else usual
         try:
             found = _fill_one(
                 values[rows],
@@ -138,8 +130,6 @@ def fill(
         except ForecastError as error:
             errors[name] = str(error)
             continue
-        if season != usual:
-            seasons[name] = season
         values[rows][gaps], bounds[:, rows][:, gaps] = found[0][gaps], found[1:][:, gaps]
     return Filled(
         series=replace(history, values=values),
@@ -147,7 +137,6 @@ def fill(
         lower={level: bounds[2 * k] for k, level in enumerate(levels)},
         upper={level: bounds[2 * k + 1] for k, level in enumerate(levels)},
         errors=errors,
-        seasons=seasons,
     )
 
 

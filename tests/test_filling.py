@@ -108,8 +108,8 @@ def test_a_season_that_nobody_named_is_found_and_used():
         return float(np.sqrt(np.mean((values[gaps] - truth[gaps]) ** 2)))
 
     found = fill(y, transform="none")
-    assert abs(found.seasons["y"] - 144) <= 1 and error(found.series.values) < 0.9 * error(lines)
-    assert fill(y, transform="none", season_length=1).seasons == {}
+    assert abs(found.series.season_length - 144) <= 1 and error(found.series.values) < 0.9 * error(lines)
+    assert fill(y, transform="none", season_length=1).series.season_length == 1
 
 
 def passengers() -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +139,7 @@ def test_the_settings_of_the_model_hold():
     y = 10.0 + 3 * np.sin(2 * np.pi * t / 6) + np.random.default_rng(0).normal(0, 0.1, 60)
     truth, holes = y, np.where(t % 11 == 5, NAN, y)
     named = fill(Series.of(holes), model=Structural(season_length=6))
-    assert np.abs(named.series.values - truth)[np.isnan(holes)].max() < 0.5 and not named.seasons
+    assert np.abs(named.series.values - truth)[np.isnan(holes)].max() < 0.5
     np.testing.assert_array_equal(named.series.values, fill(holes, season_length=6).series.values)
     assert np.isfinite(fill(Series.of(holes[:9]), model=Structural(season_length=6, harmonics=2)).series.values).all()  # too short for its season
 

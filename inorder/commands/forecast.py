@@ -214,8 +214,8 @@ def fill(data: str, reading: Mapping[str, Any], levels: str, transform: str, out
     frame = as_polars(found.to_frame())
     if not quiet:
         complain(f"{int(found.filled.sum()):,} of {len(found.filled):,} values were missing and are filled.")
-        for name, season in found.seasons.items():
-            complain(f"{name}: no season was named; the values repeat every {season} rows, which is used. Another: --season N; none: --season 1.")
+        for note in found.series.notes:
+            complain(f"  {note}")
         for name, reason in found.errors.items():
             complain(f"{name}: {reason}")
     write_frame(frame, lambda: json.dumps({"rows": json.loads(frame.write_json()), "errors": dict(found.errors)}, ensure_ascii=False), out, as_json)

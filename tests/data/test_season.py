@@ -134,3 +134,13 @@ def test_autocorrelation_by_its_definition(gaps: bool) -> None:
     products = [np.array([centred[t] * centred[t + k] for t in range(40 - k)]) for k in range(11)]
     expected = [np.nanmean(p) / np.nanmean(products[0]) for p in products]
     np.testing.assert_allclose(autocorrelation(x, 10), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("season", [24, 60, 144])
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_a_long_smooth_season_is_found_among_gaps(season: int, missing: float) -> None:
+    rng = np.random.default_rng(season)
+    t = np.arange(10 * season)
+    y = 3 * np.sin(2 * np.pi * t / season) + np.cos(4 * np.pi * t / season) + ar(0.9)(rng, len(t)) * 0.5 + 0.01 * t
+    y[rng.uniform(size=len(y)) < missing] = np.nan
+    assert abs(season_of(y) - season) <= 1

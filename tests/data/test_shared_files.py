@@ -61,7 +61,7 @@ FACTS = {
     "missing/air_quality_valencia.csv.gz": Fact(
         "hour", 1, 24, 10, 43824, "2019-01-01 00:00", "2023-12-31 23:00", 13262, "so2 co no no2 pm10 nox o3 veloc. direc. pm2.5"
     ),
-    "missing/waste_water_nh4.csv": Fact("step", 1, 1, 1, 4552, "1", "4552", 883, "y"),
+    "missing/waste_water_nh4.csv": Fact("step", 1, 144, 1, 4552, "1", "4552", 883, "y"),
     "irregular/agn.csv": Fact(None, 0, 1, 1, 237, "4087.83418999985", "5766.50592999998", 0, "m"),
     "irregular/clcep.csv": Fact(None, 0, 1, 1, 109, "7866.59658", "9015.95703", 0, "m"),
     "irregular/cvnovag.csv": Fact(None, 0, 1, 1, 67, "58290.2326851999", "58795.1093402999", 0, "m"),

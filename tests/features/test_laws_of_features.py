@@ -87,8 +87,6 @@ OTHERS = {
     "window_starts": "row numbers, not values",
     "centred_mean": "looks half a window ahead, and says so",
     "undifference": "an inverse",
-    "find_season": "one number for a whole series",
-    "pairwise_autocorrelation": "by lag, not by row",
     "undifference_ahead": "an inverse",
     "clock": "reads the stamps alone",
     "periodogram": "a summary of the whole series",
