@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import numpy as np
 
-from inorder.errors import unknown
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Figure
@@ -104,7 +102,7 @@ def svg(fig: Figure, prefix: str = "") -> str:
 @styled
 def plot_series(series: Series, which: int | str | None = None) -> Figure:
     """Every series of a panel (at most six) above one another, or the one that is asked for."""
-    shown = [_position(series, which)] if which is not None else list(range(min(len(series), 6)))
+    shown = [series.position(which)] if which is not None else list(range(min(len(series), 6)))
     fig, axes = figure(len(shown), height=2.6 if len(shown) == 1 else 1.6)
     for ax, i in zip(axes, shown, strict=True):
         ax.plot(*_thin(_x(series.stamps(i)), series.y(i)), color=INK)
@@ -123,7 +121,7 @@ def plot_forecast(
     history: rows of it to show; None = four horizons, 60 at least.   truth: (horizon,) what came, if it is known.
     """
     series = forecast.history
-    i = _position(series, which)
+    i = series.position(which)
     keep = history or max(60, 4 * forecast.horizon)
     y, x = series.y(i)[-keep:], _x(series.stamps(i))[-keep:]
     mean, ahead = np.atleast_2d(forecast.mean)[i], _x(np.atleast_2d(forecast.index)[i])
@@ -163,7 +161,7 @@ def plot_interpolation(found: Interpolation) -> Figure:
 @styled
 def plot_filled(found: Filled, which: int | str = 0) -> Figure:
     """What was observed, and the values that were filled in with their bands."""
-    i = _position(found.series, which)
+    i = found.series.position(which)
     rows = slice(int(found.series.offsets[i]), int(found.series.offsets[i + 1]))
     x, y, gap = _x(found.series.stamps(i)), found.series.y(i), found.filled[rows]
     fig, (ax,) = figure()
@@ -286,7 +284,7 @@ def plot_residuals(index: Any, residuals: Any, correlations: np.ndarray[Any, Any
 @styled
 def plot_detections(found: Detections, which: int | str = 0, windows: Sequence[tuple[int, int]] = ()) -> Figure:
     """The series with the band that single errors seldom leave, its alarms, and the scores below.   windows: (first, last) rows to shade."""
-    i = _position(found.rows, which)
+    i = found.rows.position(which)
     at = found.part(i)
     x, y, score, raised = _x(found.rows.stamps(i)), found.rows.y(i), found.score[at], found.is_anomaly[at]
     fig, (above, below) = figure(2, height=1.7, share_x=True)
@@ -345,14 +343,6 @@ def plot_leaderboard(table: Sequence[Mapping[str, Any]], metric: str) -> Figure:
 def _short(name: str) -> str:
     """A title that leaves room for the legend beside it."""
     return name if len(name) <= 24 else f"{name[:23]}…"
-
-
-def _position(series: Series, which: int | str) -> int:
-    if isinstance(which, str):
-        if which not in series.ids:
-            raise unknown("series", which, series.ids[:20])
-        return series.ids.index(which)
-    return range(len(series))[which]
 
 
 def _x(index: Any) -> Any:

@@ -129,6 +129,13 @@ class Series:
         i = self.ids.index(key) if isinstance(key, str) else range(len(self))[key]
         return replace(self.take(np.array([i])), panel=False)
 
+    def position(self, series: int | str) -> int:
+        """Which series is meant, counted from 0, by its id or its position.   Raises ConfigError where there is none."""
+        i = self.ids.index(series) if isinstance(series, str) and series in self.ids else series
+        if not isinstance(i, int | np.integer) or not -len(self) <= i < len(self):
+            raise unknown("series", str(series), self.ids[:20])
+        return int(i) % len(self)
+
     def take(self, which: Any) -> Series:
         """The series at the positions `which`, in that order."""
         which = np.asarray(which, dtype=np.int64)

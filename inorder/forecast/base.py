@@ -360,7 +360,7 @@ class Fitted(ABC):
 
 
 class Estimates:
-    """What maximum likelihood says of the models of a fit: one number for one series, (series,) for a panel, NaN where a series could not be fitted."""
+    """What was estimated, from the models of a fit: one value for one series, (series,) or one a series for a panel, NaN where one could not be fitted."""
 
     forecaster: Forecaster
     history: Series
@@ -385,6 +385,28 @@ class Estimates:
     def bic(self) -> Any:
         """Schwarz's criterion, −2·loglik + k·log n."""
         return self._of_each(lambda model: model.criterion("bic"))
+
+    @property
+    def order(self) -> Any:
+        """The order, as in the `describe` of the model; for a panel a tuple of them."""
+        orders = tuple(None if model is None else model.describe().get("order") for model in self.models)
+        if all(order is None for order in orders):
+            raise ForecastError(f"{self.forecaster.name} has no order.")
+        return orders if self.history.panel else orders[0]
+
+    @property
+    def coefficients(self) -> Any:
+        """Name -> estimate; for a panel a tuple of them, {} where a series could not be fitted."""
+        return self._named("coefficients")
+
+    @property
+    def standard_errors(self) -> Any:
+        """Name -> standard error of the estimate, as far as they are known; for a panel a tuple of them."""
+        return self._named("standard_errors")
+
+    def _named(self, what: str) -> Any:
+        found: tuple[dict[str, float], ...] = tuple({} if model is None else dict(getattr(model, what)()) for model in self.models)
+        return found if self.history.panel else found[0]
 
     def _of_each(self, read: Callable[[Any], float]) -> Any:
         if not all(model is None or hasattr(model, "loglik") for model in self.models):

@@ -216,9 +216,7 @@ class FittedDetector:
 
     def stream(self, series: int | str = 0) -> DetectorSession:
         """A session that takes one observation at a time, in constant memory, from the end of the history on."""
-        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
-            raise unknown("series", str(series), self.history.ids[:20])
+        i = self.history.position(series)
         if self.history.ids[i] in self.errors:
             raise ForecastError(f'Series "{self.history.ids[i]}" cannot be watched: {self.errors[self.history.ids[i]]}')
         sources, along = self.detector.sources(self, int(i))

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from inorder.errors import ForecastError, unknown
+from inorder.errors import ForecastError
 from inorder.forecast.base import Fitted, Model
 from inorder.forecast.diagnostics import FEWEST, SIGNIFICANCE, Check, acf, arch_lm, residual_checks, runs_test
 from inorder.forecast.intervals import normal_quantiles, power_of_two, tail_probabilities
@@ -96,10 +96,7 @@ def diagnose(fitted: Fitted, series: int | str = 0) -> Diagnosis:
     The errors are correlated (Ljung–Box over 10 lags
     """
     history = fitted.history
-    i = history.ids.index(series) if isinstance(series, str) and series in history.ids else series
-    if not isinstance(i, int | np.integer) or not -len(history) <= i < len(history):
-        raise unknown("series", str(series), history.ids[:20])
-    i = int(i) % len(history)
+    i = history.position(series)
     name = history.ids[i]
     if name in fitted.errors:
         raise ForecastError(f'Series "{name}" could not be fitted, so there is nothing to diagnose: {fitted.errors[name]}')

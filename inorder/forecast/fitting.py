@@ -16,7 +16,7 @@ from contextlib import closing
 from queue import SimpleQueue
 from typing import Any
 
-from inorder.errors import BudgetError, ConfigError, MissingExtra
+from inorder.errors import BudgetError, ConfigError, ForecastError, MissingExtra
 from inorder.kernels.stopping import Stop, check, watched
 
 CHUNKS = 8  # a worker, so that none waits long for the last; and a chunk holds LONGEST at most
@@ -46,6 +46,37 @@ def in_chunks(count: int, workers: int) -> Iterator[range]:
     """
     size = min(LONGEST, max(1, -(-count // (CHUNKS * workers))))
     return (range(begin, min(begin + size, count)) for begin in range(0, count, size))
+
+
+def fit_each(
+    name: str,
+    ids: Sequence[str],
+    work: Callable[[Any], Any],
+    items: Sequence[Any],
+    *,
+    seconds: float | None,
+    progress: Callable[[int, int], None] | None,
+    workers: int | None,
+    engine: str,
+) -> tuple[tuple[Any, ...], dict[str, str]]:
+    """The model of each series, None where it has none, and by series why not.
+
+    name: of the forecaster.   work: of an item, the model, or the reason as text.   seconds: for all together.   progress: called with (done, all).
+    Raises ForecastError where no series can be fitted, BudgetError when the time is used up.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    done = None if progress is None else lambda count: progress(count, len(items))
+    try:
+        found = run_all(work, items, workers=workers, engine=engine, deadline=deadline, done=done)
+    except BudgetError as error:
+        raise BudgetError(
+            f"{name} had fitted {error} of {len(ids)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget."
+        ) from None
+    errors = {one: reason for one, reason in zip(ids, found, strict=True) if isinstance(reason, str)}
+    if len(errors) == len(ids):
+        first = next(iter(errors.values()))
+        raise ForecastError(first if len(ids) == 1 else f'{name} fits none of the {len(ids)} series. "{ids[0]}": {first}')
+    return tuple(None if isinstance(one, str) else one for one in found), errors
 
 
 def run_all(

@@ -21,7 +21,6 @@ Computing integrals involving the matrix exponential.
 from __future__ import annotations
 
 import math
-import time as clock
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -47,8 +46,10 @@ from inorder.forecast.base import (
     made_forecast,
 )
 from inorder.forecast.diffusion import Diffusion, diffusion_of, stable_polynomial, steps, system_of
-from inorder.forecast.fitting import run_all
+from inorder.forecast.fitting import fit_each
 from inorder.forecast.intervals import check_levels, normal_quantiles, power_of_two, tail_probabilities
+from inorder.forecast.paths import seed_of
+from inorder.kernels.stopping import check
 from inorder.typing import Floats, Index, Values
 
 KINDS = ("level", "trend", "car")
@@ -65,6 +66,7 @@ class ContinuousModel:
     kind: position in KINDS.   variances: noise, and those of level and slope per unit of time, or that of x.   polynomial: (p,) a₁ … aₚ.
     scale: what one unit of y is.   unit: what one unit of time is, in the units of the index (microseconds where stamps are dates).
     error: of a new observation, known beside the noise: the median of those given.   loglik, estimated, observations: of the fit.
+    deviations: standard errors of the variances and of the polynomial; NaN where not known, as where a variance is zero.
     """
 
     kind: int
@@ -76,21 +78,34 @@ class ContinuousModel:
     loglik: float
     estimated: int
     observations: int
+    deviations: Floats
 
     def diffusion(self) -> Diffusion:
         return diffusion_of(KINDS[self.kind], self.variances, self.polynomial)
 
     def describe(self) -> dict[str, Any]:
-        names = {"level": ("noise", "level"), "trend": ("noise", "level", "slope"), "car": ("noise", "variance")}[KINDS[self.kind]]
-        labels = (name if name == "variance" else f"{name} variance" for name in names)
-        found: dict[str, Any] = {label: min(value * self.scale * self.scale, LARGEST) for label, value in zip(labels, self.variances.tolist(), strict=True)}
-        found["unit of time"] = self.unit
+        found: dict[str, Any] = {**self._named(self.variances), "unit of time": self.unit}
         if KINDS[self.kind] == "car":
             roots = np.roots(np.concatenate([[1.0], self.polynomial]))
             found |= {"order": len(self.polynomial), "polynomial": self.polynomial, "slowest decay": float(-1 / roots.real.max())}
             if (turning := roots[roots.imag > 0]).size:
                 found["period"] = float(2 * math.pi / turning.imag.min())
         return {**found, "loglik": self.loglik}
+
+    def coefficients(self) -> dict[str, float]:
+        """The variances, per unit of time where something wanders, and a₁ … aₚ."""
+        return self._named(np.concatenate([self.variances, self.polynomial]))
+
+    def standard_errors(self) -> dict[str, float]:
+        """Of the coefficients, from the curvature of the likelihood, as far as they are known."""
+        return {name: value for name, value in self._named(self.deviations).items() if math.isfinite(value)}
+
+    def _named(self, values: Floats) -> dict[str, float]:
+        """Variances, in units of the series, and coefficients of the polynomial by name."""
+        names = {"level": ("noise", "level"), "trend": ("noise", "level", "slope"), "car": ("noise", "variance")}[KINDS[self.kind]]
+        labels = [name if name == "variance" else f"{name} variance" for name in names]
+        found = {label: min(value * self.scale * self.scale, LARGEST) for label, value in zip(labels, values.tolist(), strict=False)}
+        return found | {f"a{k + 1}": value for k, value in enumerate(values[len(labels) :].tolist())}
 
     def criterion(self, name: str) -> float:
         """ "aic", "aicc" or "bic"."""
@@ -140,26 +155,14 @@ class ContinuousTime(Forecaster):
         workers, engine: as in `LocalForecaster.fit`.
         """
         history = as_series(series)
-        deadline = None if seconds is None else clock.monotonic() + seconds
         if self.errors is not None and self.errors not in history.past:
             raise ConfigError(f'`errors` = "{self.errors}" is no past covariate of {history.source}; take the column in with --past {self.errors}, or `past=`.')
-        items = [(self, _readable(history, i, self.errors), name, deadline) for i, name in enumerate(history.ids)]
-        try:
-            found = run_all(
-                fit_item, items, workers=workers, engine=engine, deadline=deadline, done=None if progress is None else lambda count: progress(count, len(items))
-            )
-        except BudgetError as error:
-            raise BudgetError(
-                f"{self.name} had fitted {error} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget."
-            ) from None
-        failures = {name: one for name, one in zip(history.ids, found, strict=True) if isinstance(one, str)}
-        if len(failures) == len(history):
-            first = next(iter(failures.values()))
-            raise ForecastError(first if len(history) == 1 else f'{self.name} fits none of the {len(history)} series. "{history.ids[0]}": {first}')
-        return ContinuousFitted(self, history, tuple(None if isinstance(one, str) else one for one in found), failures)
+        items = [(self, _readable(history, i, self.errors), name) for i, name in enumerate(history.ids)]
+        models, errors = fit_each(self.name, history.ids, fit_item, items, seconds=seconds, progress=progress, workers=workers, engine=engine)
+        return ContinuousFitted(self, history, models, errors)
 
-    def fit_one(self, data: Observations, name: str, deadline: float | None = None) -> ContinuousModel:
-        """The parameters of one series.   Raises ForecastError, saying what is missing, and BudgetError after `deadline`, of time.monotonic()."""
+    def fit_one(self, data: Observations, name: str) -> ContinuousModel:
+        """The parameters of one series.   Raises ForecastError, saying what is missing."""
         known = ~np.isnan(data.y)
         count = int(known.sum())
         if count == 0:
@@ -169,12 +172,12 @@ class ContinuousTime(Forecaster):
         for order in orders:
             needed = 4 + (order or 0) + (self.kind == "trend")
             if count >= needed:
-                found.append(self._search(data.take(np.flatnonzero(known)), order or 0, deadline))
+                found.append(self._search(data.take(np.flatnonzero(known)), order or 0))
         if not found:
             raise ForecastError(f'This continuous-time model needs {needed} observations; this series has {count}. Use kind="level", or a simpler model.')
         return min(found, key=lambda model: (model.criterion("aicc"), len(model.polynomial)))
 
-    def _search(self, data: Observations, order: int, deadline: float | None) -> ContinuousModel:
+    def _search(self, data: Observations, order: int) -> ContinuousModel:
         """Maximum likelihood, in units of the series' own spread and of its median gap."""
         from scipy.optimize import minimize
 
@@ -191,8 +194,7 @@ class ContinuousTime(Forecaster):
             return (variances if self.noise else np.concatenate([[0.0], variances])), stable_polynomial(np.clip(free[len(free) - order :], -12.0, 8.0))
 
         def loss(free: Floats) -> float:
-            if deadline is not None and clock.monotonic() > deadline:
-                raise BudgetError("The time that was allowed is used up.")
+            check()
             variances, polynomial = diffusion(free)
             value = -loglik(diffusion_of(self.kind, variances, polynomial), z, gaps, known)
             return value if math.isfinite(value) else 1e10
@@ -217,7 +219,27 @@ class ContinuousTime(Forecaster):
             -float(best.fun) - (len(z) - diffuse) * size,
             len(best.x) + diffuse,
             len(z),
+            self._deviations(variances, polynomial, z, gaps, known),
         )
+
+    def _deviations(self, variances: Floats, polynomial: Floats, z: Values, gaps: Floats, known: Floats) -> Floats:
+        """Standard errors of what was estimated and is not zero; NaN for the rest."""
+        from inorder.forecast.kalman import standard_errors
+
+        best = np.concatenate([variances, polynomial])
+        free = best > 0
+
+        def cost(shares: Floats) -> float:
+            at = best.copy()
+            at[free] *= shares
+            lower, upper = at[: len(variances)], at[len(variances) :]
+            if (at < 0).any() or (len(upper) and not np.roots(np.append(1.0, upper)).real.max() < 0):
+                return math.inf
+            return -loglik(diffusion_of(self.kind, lower, upper), z, gaps, known)
+
+        found = np.full(len(best), np.nan)
+        found[free] = standard_errors(cost, np.ones(int(free.sum()))) * best[free]
+        return found
 
     def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> ContinuousFitted:
         from inorder.forecast.packing import unpack
@@ -244,13 +266,13 @@ class Observations(NamedTuple):
         return Observations(self.y[which], np.diff(times, prepend=times[0]), self.errors[which])
 
 
-def fit_item(item: tuple[ContinuousTime, Observations | str, str, float | None]) -> ContinuousModel | str:
+def fit_item(item: tuple[ContinuousTime, Observations | str, str]) -> ContinuousModel | str:
     """The model of one series, or why there is none."""
-    forecaster, data, name, deadline = item
+    forecaster, data, name = item
     if isinstance(data, str):
         return data
     try:
-        return forecaster.fit_one(data, name, deadline)
+        return forecaster.fit_one(data, name)
     except BudgetError:
         raise
     except ForecastError as error:
@@ -304,6 +326,16 @@ def next_stamps(history: Series, horizon: int) -> Any:
         ahead = float(stamps[-1:].astype(np.float64)[0]) + gap * np.arange(1, horizon + 1)
         rows.append(ahead.round().astype(np.int64).astype(stamps.dtype) if stamps.dtype.kind in "Mi" else ahead)
     return np.stack(rows)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(3970.99), duration(0.5), duration(900_000.0)
+    ('1.103 hours', '0.5 seconds', '10.42 days')
+    """
+    size, unit = next((size, unit) for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (0, "seconds")) if seconds >= size)
+    return f"{seconds / (size or 1):.4g} {unit}"
 
 
 def starts(kind: str, order: int, noise: bool, gaps: Floats) -> list[Floats]:
@@ -444,7 +476,7 @@ class ContinuousFitted(Estimates, Fitted):
             mean[i] = found[0]
             bounds[i] = normal_quantiles(found[0], found[1], tail_probabilities(levels))
             if samples:
-                drawn[i] = self._draw(i, model, index[i], samples, seed + i)
+                drawn[i] = self._draw(i, model, index[i], samples, seed_of(seed, self.history.ids[i]))
         return made_forecast(self, mean, bounds, levels, np.asarray(index), "analytic", errors, drawn)
 
     def predict_at(self, times: Any, levels: Sequence[float] = DEFAULT_LEVELS, series: int | str = 0) -> Interpolation:
@@ -454,7 +486,7 @@ class ContinuousFitted(Estimates, Fitted):
         Raises ForecastError where the series could not be fitted, SeriesError for times of another kind.
         """
         levels = check_levels(levels)
-        i = self._position(series)
+        i = self.history.position(series)
         stamps = self._stamps(times)
         mean, deviation = self._at(i, stamps)
         bounds = normal_quantiles(mean, deviation, tail_probabilities(levels))
@@ -533,17 +565,11 @@ class ContinuousFitted(Estimates, Fitted):
         counted[after] = len(own) - 1 + steps_between(self.history.frequency, own[-1], stamps[after])
         return np.asarray(counted)
 
-    def _position(self, series: int | str) -> int:
-        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
-            raise unknown("series", str(series), self.history.ids[:20])
-        return int(i) % len(self.history)
-
     def update(self, new: Any) -> ContinuousFitted:
         return replace(self, history=self._new_rows(new))
 
     def stream(self, series: int | str = 0) -> ContinuousSession:
-        i = self._position(series)
+        i = self.history.position(series)
         model, done = self.models[i], self._filtered[i]
         if model is None:
             raise ForecastError(f'Series "{self.history.ids[i]}" could not be fitted: {self.failures[self.history.ids[i]]}')
@@ -555,8 +581,15 @@ class ContinuousFitted(Estimates, Fitted):
         return ContinuousSession(model, done.filtered[-1], done.filtered_covariance[-1], gap, self.history.stamps(i)[-1])
 
     def describe(self, series: int = 0) -> dict[str, Any]:
+        """As the model has it; times are in units of time, and said as durations where stamps are dates."""
         model = self.models[series]
-        return {} if model is None else model.describe()
+        if model is None:
+            return {}
+        found = model.describe()
+        if self.history.index.dtype.kind == "M":
+            spoken = {"slowest decay": model.unit, "period": model.unit, "unit of time": 1.0}
+            found |= {name: duration(found[name] * size / 1e6) for name, size in spoken.items() if name in found}
+        return found
 
     def weights(self) -> dict[str, Any]:
         from inorder.forecast.packing import pack

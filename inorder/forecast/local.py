@@ -14,8 +14,6 @@ so a `Model` itself only ever sees n.
 from __future__ import annotations
 
 import math
-import time
-import zlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +24,7 @@ import numpy as np
 
 from inorder.data.covariates import future_ahead, future_columns
 from inorder.data.series import Series, as_series
-from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
+from inorder.errors import BundleError, ConfigError, ForecastError, SeriesError
 from inorder.forecast import paths
 from inorder.forecast.base import (
     DEFAULT_LEVELS,
@@ -43,7 +41,7 @@ from inorder.forecast.base import (
     check_request,
     made_forecast,
 )
-from inorder.forecast.fitting import run_all
+from inorder.forecast.fitting import fit_each
 from inorder.forecast.intervals import conformal_radii, tail_probabilities
 from inorder.forecast.packing import pack, unpack
 from inorder.kernels.stopping import check
@@ -82,22 +80,9 @@ class LocalForecaster(Forecaster):
         """
         history = as_series(series)
         check_regular(history)
-        deadline = None if seconds is None else time.monotonic() + seconds
         season = self.season_of(history)
         items = [(self, y, history.ids[i], season, x) for i, (y, x) in enumerate(zip(history, self.regressors(history), strict=True))]
-        try:
-            found = run_all(
-                fit_item, items, workers=workers, engine=engine, deadline=deadline, done=None if progress is None else lambda count: progress(count, len(items))
-            )
-        except BudgetError as error:
-            raise BudgetError(
-                f"{self.name} had fitted {error} of {len(history)} series when its {seconds:.1f} seconds were used up. Give it more time, with --budget."
-            ) from None
-        models = tuple(None if isinstance(one, str) else one for one in found)
-        errors = {name: one for name, one in zip(history.ids, found, strict=True) if isinstance(one, str)}
-        if len(errors) == len(history):
-            first = next(iter(errors.values()))
-            raise ForecastError(first if len(history) == 1 else f'{self.name} fits none of the {len(history)} series. "{history.ids[0]}": {first}')
+        models, errors = fit_each(self.name, history.ids, fit_item, items, seconds=seconds, progress=progress, workers=workers, engine=engine)
         return LocalFitted(self, history, models, errors)
 
     def regressors(self, history: Series) -> list[Floats]:
@@ -237,7 +222,13 @@ class LocalFitted(Estimates, Fitted):
                 bounds[i], kind = self._bounds(i, model, run.state, mean[i], levels, intervals, seed)
                 kinds.update(kind.split(" and "))
                 if samples:
-                    draws = paths.draw(self._innovations(i), "bootstrap" if intervals == "bootstrap" else "simulated", samples, horizon, self._seed(i, seed))
+                    draws = paths.draw(
+                        self._innovations(i),
+                        "bootstrap" if intervals == "bootstrap" else "simulated",
+                        samples,
+                        horizon,
+                        paths.seed_of(seed, self.history.ids[i]),
+                    )
                     drawn[i] = model.simulate(run.state, horizon, draws) + explained
             except ForecastError as error:
                 errors[self.history.ids[i]] = str(error)
@@ -264,15 +255,11 @@ class LocalFitted(Estimates, Fitted):
         if intervals == "analytic":
             raise ConfigError(f'No formula is known for the intervals of {self.forecaster.name} with these settings. Use intervals="conformal".')
         if intervals in paths.DRAWS:
-            draws = paths.draw(self._innovations(i), intervals, paths.PATHS, horizon, self._seed(i, seed))
+            draws = paths.draw(self._innovations(i), intervals, paths.PATHS, horizon, paths.seed_of(seed, self.history.ids[i]))
             return _finite(paths.quantiles(model.simulate(state, horizon, draws), probabilities)), intervals
         radii, kind = conformal_radii(self._errors_ahead(i, horizon), levels, adaptive=intervals == "adaptive")
         with np.errstate(over="ignore"):
             return _finite(mean + radii), kind
-
-    def _seed(self, i: int, seed: int) -> list[int]:
-        """The seed of the draws for series `i`: its own, whichever series stand beside it."""
-        return [seed, zlib.crc32(self.history.ids[i].encode())]
 
     def _errors_ahead(self, i: int, horizon: int) -> Floats:
         """(origins, horizon) errors of forecasts made inside the last part of series `i` by a model fitted to what came before; NaN where not known."""
@@ -303,9 +290,7 @@ class LocalFitted(Estimates, Fitted):
         return replace(self, history=self._new_rows(new))
 
     def stream(self, series: int | str = 0) -> LocalSession:
-        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
-            raise unknown("series", str(series), self.history.ids[:20])
+        i = self.history.position(series)
         model, name = self.models[i], self.history.ids[i]
         if model is None or self._runs[i].error:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.errors[name]}')
@@ -334,33 +319,6 @@ class LocalFitted(Estimates, Fitted):
         if not models:
             raise ForecastError(next(iter(errors.values())))
         return pack(models)
-
-    # --- what was estimated: one value for one series, (series,) or one a series for a panel ---
-
-    @property
-    def order(self) -> Any:
-        """The order, as in the `describe` of the model; for a panel a tuple of them."""
-        orders = tuple(None if model is None else model.describe().get("order") for model in self.models)
-        if all(order is None for order in orders):
-            raise ForecastError(f"{self.forecaster.name} has no order.")
-        return orders if self.history.panel else orders[0]
-
-    @property
-    def coefficients(self) -> Any:
-        """Name -> estimate; for a panel a tuple of them, {} where a series could not be fitted."""
-        return self._named("coefficients")
-
-    @property
-    def standard_errors(self) -> Any:
-        """Name -> standard error of the estimate, as far as they are known; for a panel a tuple of them."""
-        return self._named("standard_errors")
-
-    def _named(self, what: str) -> Any:
-        found: list[dict[str, float]] = []
-        for model in self.models:
-            values = {} if model is None else dict(getattr(model, what)())
-            found.append(values)
-        return tuple(found) if self.history.panel else found[0]
 
 
 class LocalSession(Session):

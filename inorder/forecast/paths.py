@@ -13,7 +13,7 @@ Source: Hyndman, Koehler, Ord & Snyder 2008, Forecasting with Exponential Smooth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ PATHS = 2000  # from which a quantile is read
 FEWEST = 8  # innovations that may be drawn from
 
 
-def draw(innovations: Floats, kind: str, paths: int, horizon: int, seed: int | Sequence[int]) -> Floats:
+def draw(innovations: Floats, kind: str, paths: int, horizon: int, seed: int) -> Floats:
     """(paths, horizon) innovations to come.   innovations: (time,) those of the history, NaN = not known.
 
     Raises ForecastError where fewer than 8 are known.
@@ -45,6 +45,11 @@ def draw(innovations: Floats, kind: str, paths: int, horizon: int, seed: int | S
     unit = power_of_two(known)
     spread = unit * float(np.sqrt(np.mean((known / unit) ** 2)))
     return np.asarray(spread * rng.standard_normal((horizon, paths)).T)
+
+
+def seed_of(seed: int, name: str) -> int:
+    """The seed of the draws for the series of that name: its own, whichever series stand beside it."""
+    return zlib.crc32(f"{seed} {name}".encode())
 
 
 def quantiles(paths: Floats, probabilities: Floats) -> Floats:

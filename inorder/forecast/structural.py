@@ -544,10 +544,8 @@ class StructuralFitted(LocalFitted):
 
         Raises ForecastError where the series was not fitted, ConfigError for levels outside 0–1.
         """
-        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
-            raise unknown("series", str(series), self.history.ids[:20])
-        model, y, x = self.models[i], self.history.y(int(i)), self._regressors[i]
+        i = self.history.position(series)
+        model, y, x = self.models[i], self.history.y(i), self._regressors[i]
         if model is None:
             raise ForecastError(f'Series "{self.history.ids[i]}" could not be fitted: {self.errors[self.history.ids[i]]}')
         assert isinstance(model, StructuralModel)
@@ -555,7 +553,7 @@ class StructuralFitted(LocalFitted):
         means, deviations = parts(model, (y - (x @ model.beta if len(model.beta) else 0.0))[begin:])
         if len(model.beta):
             means["regression"], deviations["regression"] = x[begin:] @ model.beta, model.deviation(x[begin:], 0)
-        return Components(self.history, int(i), begin, y[begin:], means, deviations, check_levels(levels))
+        return Components(self.history, i, begin, y[begin:], means, deviations, check_levels(levels))
 
 
 def parts(model: StructuralModel, y: Values) -> tuple[dict[str, Values], dict[str, Values]]:

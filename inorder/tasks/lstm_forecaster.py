@@ -337,10 +337,7 @@ class LSTMFitted(Fitted):
         return replace(self, history=self._new_rows(new))
 
     def stream(self, series: int | str = 0) -> LSTMSession:
-        i = self.history.ids.index(series) if isinstance(series, str) and series in self.history.ids else series
-        if not isinstance(i, int | np.integer) or not -len(self.history) <= i < len(self.history):
-            raise unknown("series", str(series), self.history.ids[:20])
-        i = int(i) % len(self.history)
+        i = self.history.position(series)
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')

@@ -17,6 +17,7 @@ from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
 from inorder.forecast.diffusion import Diffusion, autoregression, by_exponential, level_or_trend, lyapunov, steps
 from inorder.forecast.diffusion import stable_polynomial as polynomial_of
 from inorder.forecast.irregular import ContinuousModel, ContinuousTime, loglik, steps_between
+from inorder.forecast.structural import Structural
 from inorder.textbook import irregular as textbook
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -37,7 +38,7 @@ def uneven(count: int = 25, seed: int = 0) -> np.ndarray:
 
 def model_of(name: str) -> ContinuousModel:
     variances, polynomial = MODELS[name]
-    return ContinuousModel(("level", "trend", "car").index(name.split(" ")[0]), variances, polynomial, 1.0, 1.0, 0.0, 0.0, 0, 0)
+    return ContinuousModel(("level", "trend", "car").index(name.split(" ")[0]), variances, polynomial, 1.0, 1.0, 0.0, 0.0, 0, 0, np.zeros(0))
 
 
 @each
@@ -320,3 +321,29 @@ def test_the_astronomical_series_are_filtered_interpolated_and_forecast(name):
 
 def test_levels_of_variances():
     assert level_or_trend([1.0, 2.0]).diffuse.tolist() == [True]
+
+
+def test_estimates_and_their_errors_are_those_of_the_structural_model_on_an_even_grid():
+    rng = np.random.default_rng(5)
+    walk = Series.of(np.cumsum(rng.normal(size=200)) + rng.normal(size=200))
+    ours, theirs = ContinuousTime("level").fit(walk), Structural(trend=None).fit(walk)
+    for what in ("coefficients", "standard_errors"):
+        np.testing.assert_allclose(list(getattr(ours, what).values()), list(getattr(theirs, what).values()), rtol=1e-3)
+    with pytest.raises(ForecastError, match="has no order"):
+        _ = ours.order
+    autoregression = ContinuousTime("car", order=2).fit(walk)
+    assert autoregression.order == 2 and list(autoregression.coefficients) == ["noise variance", "variance", "a1", "a2"]
+
+
+def test_times_of_dated_series_are_said_as_durations():
+    rng = np.random.default_rng(0)
+    times = np.datetime64("2024-01-01", "us") + (np.cumsum(rng.exponential(size=60)) * 3.6e9).astype("timedelta64[us]")
+    found = ContinuousTime("car", order=1).fit(Series.of(rng.normal(size=60), index=times)).describe()
+    assert all(found[name].split()[1] in ("seconds", "minutes", "hours", "days") for name in ("unit of time", "slowest decay"))
+
+
+def test_draws_belong_to_a_series_not_to_its_place():
+    values = np.cumsum(np.random.default_rng(1).normal(size=(40, 3)), axis=0)
+    panel = Series.of(values)
+    together, alone = (ContinuousTime("level").fit(one).predict(4, samples=5, seed=3) for one in (panel, panel[2]))
+    np.testing.assert_array_equal(together.samples[2], alone.samples)
