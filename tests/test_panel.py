@@ -245,10 +245,13 @@ def test_a_forecast_that_fails_leaves_the_old_file(tmp_path):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets of the worker that is killed
 def test_a_dask_cluster_loses_a_worker_and_the_result_is_equal(tmp_path):
     distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    dask = pytest.importorskip("dask")
     many = Series.of(np.tile(VALUES, (1, 12)), season_length=12)
     expected = forecast_panel(many, "holt-winters", horizon=HORIZON, chunk=4)
+    patient = {"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}  # the usual 30 s may pass on a busy machine
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        dask.config.set(patient),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, death_timeout=120) as cluster,
         distributed.Client(cluster) as client,
     ):
         first = next(iter(client.run(os.getpid).values()))
