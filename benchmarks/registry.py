@@ -20,6 +20,7 @@ BENCHMARKS = {
     "baselines_panel": "benchmarks.panel:baselines",
     "kalman_smoother": "benchmarks.kalman:smoother",
     "structural_fit": "benchmarks.kalman:structural",
+    "irregular": "benchmarks.irregular:irregular",
     "var": "benchmarks.var:var",
     "ar_exact": "benchmarks.var:ar",
     "decomposition": "benchmarks.decomposition:decomposition",

@@ -70,8 +70,9 @@ def lyapunov(drift: Floats, diffusion: Floats) -> Floats:
     [[3.0]]
     """
     p = len(drift)
-    both = np.kron(drift, np.eye(p)) + np.kron(np.eye(p), drift)
-    covariance = np.linalg.solve(both, -diffusion.reshape(-1)).reshape(p, p)
+    one = np.eye(p)
+    both = drift[:, None, :, None] * one[None, :, None, :] + one[:, None, :, None] * drift[None, :, None, :]  # Kronecker products
+    covariance = np.linalg.solve(both.reshape(p * p, p * p), -diffusion.reshape(-1)).reshape(p, p)
     return np.asarray((covariance + covariance.T) / 2)
 
 
@@ -91,9 +92,12 @@ def steps(model: Diffusion, gaps: Floats) -> tuple[Floats, Floats]:
         covariance = delta * spread + delta**2 / 2 * (cross + cross.T) + delta**3 / 3 * (cross @ A.T)
         return np.eye(len(A)) + delta * A, covariance
     values, vectors = np.linalg.eig(A)
-    if not np.linalg.cond(vectors) < MOST_UNEVEN:
+    try:
+        inverse = np.linalg.inv(vectors)
+    except np.linalg.LinAlgError:
         return by_exponential(model, gaps)
-    inverse = np.linalg.inv(vectors)
+    if not np.linalg.norm(vectors) * np.linalg.norm(inverse) < MOST_UNEVEN:  # no less than the condition number
+        return by_exponential(model, gaps)
     transition = (vectors * np.exp(gaps[:, None] * values)[:, None, :]) @ inverse
     sums = values[:, None] + values[None, :]
     growth = np.where(sums == 0, delta, np.expm1(sums * delta) / np.where(sums == 0, 1.0, sums))
