@@ -12,6 +12,7 @@ Sources: one product for all inputs: Appleyard, Kočiský & Blunsom 2016, Optimi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -102,26 +103,32 @@ def available(kind: torch.dtype, device: torch.device) -> bool:
     return extension is not None and device.type == "cpu" and kind in KINDS
 
 
-def space(m: Inputs, gates: int, kept: int) -> Kept:
-    """Tensors, not yet filled, for what comes out of a cell with `gates` gates that keeps `kept` numbers of each unit."""
+def covered(m: Inputs) -> bool:
+    """Whether every row belongs to a sequence. Where some do not, they have to be zeros: they count in the products for the gradients."""
+    return int(m.lengths.sum()) == m.pre.shape[0]
+
+
+def space(m: Inputs, gates: int, kept: int, whole: bool = True) -> Kept:
+    """Tensors for what comes out of a cell with `gates` gates that keeps `kept` numbers of each unit; zeros unless `whole`."""
     rows, output, hidden = m.pre.shape[0], m.hidden.shape[1], m.pre.shape[1] // gates
     normed = (rows, gates * hidden) if m.scale is not None else (0, 0)
     spread = (rows, gates) if m.scale is not None else (0, 0)
     shapes = ((rows, output), (m.hidden.shape[0], output), (rows, output), (rows, kept * hidden), normed, spread)
-    return Kept(*(m.pre.new_empty(shape) for shape in shapes))
+    return Kept(*(_room(m, shape, whole) for shape in shapes))
 
 
-def lstm_space(m: Inputs, own: LSTMInputs) -> LSTMKept:
-    """Tensors, not yet filled, for what an LSTM keeps beside `Kept`."""
+def lstm_space(m: Inputs, own: LSTMInputs, whole: bool = True) -> LSTMKept:
+    """Tensors for what an LSTM keeps beside `Kept`; zeros unless `whole`."""
     rows, (batch, hidden), norm = m.pre.shape[0], own.cell.shape, own.cell_scale is not None
     shapes = ((batch, hidden), (rows, hidden), (rows, hidden), (rows, hidden) if norm else (0, 0), (rows,) if norm else (0,))
-    return LSTMKept(*(m.pre.new_empty(shape) for shape in shapes))
+    return LSTMKept(*(_room(m, shape, whole) for shape in shapes))
 
 
 def lstm_forward(m: Inputs, own: LSTMInputs) -> tuple[Kept, LSTMKept]:
     """All steps of an LSTM."""
     gates = 3 if own.coupled else 4
-    kept, kept_cell = space(m, gates, gates), lstm_space(m, own)
+    whole = covered(m)
+    kept, kept_cell = space(m, gates, gates, whole), lstm_space(m, own, whole)
     _lstm(False, m, own, kept, kept_cell, _none(6), _none(6))
     return kept, kept_cell
 
@@ -132,11 +139,12 @@ def lstm_backward(
     """The gradients of an LSTM, given those of the output at every row and of the last state."""
     (batch, output), hidden, rows = m.hidden.shape, own.cell.shape[1], m.pre.shape[0]
     none = m.pre.new_zeros(0)
-    d_pre, d_hidden, d_first = torch.empty_like(m.pre), torch.empty_like(m.hidden), torch.empty_like(own.cell)
+    whole = covered(m)
+    d_pre, d_hidden, d_first = _room(m, m.pre.shape, whole), torch.empty_like(m.hidden), torch.empty_like(own.cell)
     scales, shifts = _sums(m, m.scale), _sums(m, m.scale)
     cell_scales, cell_shifts = _sums(m, own.cell_scale), _sums(m, own.cell_scale)
     peepholes = none if own.peepholes is None else m.pre.new_zeros(batch, own.peepholes.numel())
-    projected = none if own.projection is None else m.pre.new_empty(rows, output)
+    projected = none if own.projection is None else _room(m, (rows, output), whole)
     _lstm(
         True,
         m,
@@ -159,16 +167,16 @@ def lstm_backward(
 
 def gru_forward(m: Inputs, bias: Tensor, reset_after: bool) -> Kept:
     """All steps of a GRU.   bias: (hidden,) of the candidate's recurrent product, where the reset comes after it."""
-    kept = space(m, 3, 4 if reset_after else 3)
+    kept = space(m, 3, 4 if reset_after else 3, covered(m))
     _call("gru", m, False, m.pre.shape[1] // 3, m.reverse, m.hold_always, reset_after, _shared(m, kept, _none(6)), _at(bias), 0, _at(m.weight))
     return kept
 
 
 def gru_backward(m: Inputs, bias: Tensor, reset_after: bool, kept: Kept, d_output: Tensor | None, d_last: Tensor | None) -> tuple[Gradients, Tensor]:
     """The gradients of a GRU, and that of `bias`."""
-    size = m.hidden.shape[1]
-    d_pre, d_hidden, scales, shifts = torch.empty_like(m.pre), torch.empty_like(m.hidden), _sums(m, m.scale), _sums(m, m.scale)
-    product = m.pre.new_empty((m.pre.shape[0], size) if reset_after else (0, 0))
+    size, whole = m.hidden.shape[1], covered(m)
+    d_pre, d_hidden, scales, shifts = _room(m, m.pre.shape, whole), torch.empty_like(m.hidden), _sums(m, m.scale), _sums(m, m.scale)
+    product = _room(m, (m.pre.shape[0], size) if reset_after else (0, 0), whole)
     shared = _shared(m, kept, [d_output, d_last, d_pre, d_hidden, scales, shifts])
     _call("gru", m, True, size, m.reverse, m.hold_always, reset_after, shared, _at(bias), _at(product), _at(m.weight))
     entered = kept.before if reset_after else kept.before * kept.gates[:, :size]
@@ -179,14 +187,14 @@ def gru_backward(m: Inputs, bias: Tensor, reset_after: bool, kept: Kept, d_outpu
 
 def rnn_forward(m: Inputs, relu: bool) -> Kept:
     """All steps of a plain recurrent layer."""
-    kept = space(m, 1, 1)
+    kept = space(m, 1, 1, covered(m))
     _call("rnn", m, False, m.hidden.shape[1], m.reverse, m.hold_always, relu, _shared(m, kept, _none(6)), _at(m.weight))
     return kept
 
 
 def rnn_backward(m: Inputs, relu: bool, kept: Kept, d_output: Tensor | None, d_last: Tensor | None) -> Gradients:
     """The gradients of a plain recurrent layer."""
-    d_pre, d_hidden, scales, shifts = torch.empty_like(m.pre), torch.empty_like(m.hidden), _sums(m, m.scale), _sums(m, m.scale)
+    d_pre, d_hidden, scales, shifts = _room(m, m.pre.shape, covered(m)), torch.empty_like(m.hidden), _sums(m, m.scale), _sums(m, m.scale)
     shared = _shared(m, kept, [d_output, d_last, d_pre, d_hidden, scales, shifts])
     _call("rnn", m, True, m.hidden.shape[1], m.reverse, m.hold_always, relu, shared, _at(m.weight))
     return Gradients(d_pre, d_hidden, d_pre.T @ kept.before, scales.sum(0), shifts.sum(0))
@@ -208,6 +216,10 @@ def _call(name: str, m: Inputs, backward: bool, *arguments: Any) -> None:
 def _shared(m: Inputs, kept: Kept, flow: list[Tensor | None]) -> list[int]:
     """Addresses in the order of `fill` in src/kernels/recurrent.cpp.   flow: d_output, d_last, d_pre, d_hidden, d_scale, d_shift."""
     return [_at(tensor) for tensor in (m.starts, m.lengths, m.pre, m.hidden, m.scale, m.shift, m.drop, m.hold, *kept, *flow)]
+
+
+def _room(m: Inputs, shape: Sequence[int], whole: bool) -> Tensor:
+    return m.pre.new_empty(shape) if whole else m.pre.new_zeros(shape)
 
 
 def _sums(m: Inputs, scale: Tensor | None) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inorder.kernels import recurrent as kernels
 from inorder.kernels.recurrent import Inputs, Kept, LSTMInputs, LSTMKept
-from inorder.nn.cells import Cell, State, run
+from inorder.nn.cells import Cell, Gates, State, run
 
 Found = list[Tensor]
 
@@ -26,19 +26,43 @@ def cell_over(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: 
     if not kernels.available(pre.dtype, pre.device):
         output, last, _ = run(pre, starts, lengths, state, cell, reverse)
         return output, last
-    hidden = state[0].contiguous()
-    masks = (cell.scale, cell.shift, cell.drop, cell.hold, cell.hold_always)
-    shared = (pre.contiguous(), starts, lengths, hidden, cell.weight.contiguous())
+    made = _operate(pre, starts, lengths, state, cell, reverse)
+    return made[0], tuple(made[1 : 1 + len(state)])
+
+
+def gates_over(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: Cell, reverse: bool) -> tuple[Tensor, State, Gates]:
+    """As `cell_over`, and every gate and the cell by name, (rows, hidden) each."""
+    if not kernels.available(pre.dtype, pre.device):
+        return run(pre, starts, lengths, state, cell, reverse)
+    made = _operate(pre, starts, lengths, state, cell, reverse)
+    last = tuple(made[1 : 1 + len(state)])
     if cell.kind == "lstm":
-        own = (state[1].contiguous(), cell.projection, cell.peepholes, cell.cell_scale, cell.cell_shift, cell.hold_cell, cell.hold_cell_always, cell.coupled)
-        made = torch.ops.inorder.lstm(*shared, *masks, reverse, *own)
-        return made[0], (made[1], made[2])
+        kept = made[4].chunk(cell.gates, 1)
+        i = 1 - kept[0] if cell.coupled else kept[0]
+        return made[0], last, {"input_gate": i, "forget_gate": kept[-3], "candidate": kept[-2], "output_gate": kept[-1], "cell": made[7]}
     if cell.kind == "gru":
-        bias = hidden.new_zeros(hidden.shape[1]) if cell.bias is None else cell.bias
+        kept = made[3].chunk(4 if cell.reset_after else 3, 1)
+        return made[0], last, dict(zip(("reset_gate", "update_gate", "candidate"), kept, strict=False))
+    return made[0], last, {}
+
+
+def _operate(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: Cell, reverse: bool) -> Found:
+    shared = (pre.contiguous(), starts, lengths, state[0].contiguous(), cell.weight.contiguous())
+    masks = (_dense(cell.scale), _dense(cell.shift), cell.drop, cell.hold, cell.hold_always)
+    if cell.kind == "lstm":
+        options = (cell.projection, cell.peepholes, cell.cell_scale, cell.cell_shift, cell.hold_cell)
+        own = (state[1].contiguous(), *(_dense(option) for option in options), cell.hold_cell_always, cell.coupled)
+        made: Found = torch.ops.inorder.lstm(*shared, *masks, reverse, *own)
+    elif cell.kind == "gru":
+        bias = state[0].new_zeros(state[0].shape[1]) if cell.bias is None else cell.bias.contiguous()
         made = torch.ops.inorder.gru(*shared, *masks, reverse, bias, cell.reset_after)
     else:
         made = torch.ops.inorder.rnn(*shared, *masks, reverse, cell.kind == "relu")
-    return made[0], (made[1],)
+    return made
+
+
+def _dense(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.contiguous()
 
 
 SHARED = (
