@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from inorder.nn import TCN, Conv1d
+from inorder.nn import TCN, Conv1d, LearntPosition, RotaryPosition, SinusoidalPosition
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,7 @@ LAYERS = {
     "TCN": Member(lambda: TCN(3, 4, levels=3, width=2)),
     "TCN with every option": Member(lambda: TCN(3, 4, 2, growth=3, dropout=0.4, weight_norm=True, layer_norm=True), dropout=True),
     "centred TCN": Member(lambda: TCN(3, 4, 2, padding="same", layer_norm=True, dropout=0.2), causal=False, dropout=True),
+    "sinusoidal position": Member(lambda: SinusoidalPosition(4), inputs=4),
+    "learnt position": Member(lambda: LearntPosition(30, 3)),
+    "rotary position": Member(lambda: RotaryPosition(4), inputs=4),
 }

@@ -192,7 +192,7 @@ def test_the_layer_is_exported_with_any_batch_and_time(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_layer_compiles_as_one_graph(name):
     member = LAYERS[name]
-    layer, x, lengths = drawn(member), numbers(3, 7, member.inputs), torch.tensor([7, 4, 0])
+    layer, x, lengths = drawn(member), numbers(3, 7, member.inputs).requires_grad_(), torch.tensor([7, 4, 0])
     torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="aot_eager")  # graph and derivatives, without minutes of code generation
     for batch in (3, 2):
