@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from inorder.nn import TCN, Conv1d, LearntPosition, RotaryPosition, SinusoidalPosition
+from inorder.nn import TCN, Conv1d, LearntPosition, MultiHeadAttention, RotaryPosition, SinusoidalPosition
 
 
 @dataclass(frozen=True)
@@ -33,4 +33,9 @@ LAYERS = {
     "sinusoidal position": Member(lambda: SinusoidalPosition(4), inputs=4),
     "learnt position": Member(lambda: LearntPosition(30, 3)),
     "rotary position": Member(lambda: RotaryPosition(4), inputs=4),
+    "attention to itself": Member(lambda: MultiHeadAttention(6, 2), inputs=6, causal=False),
+    "causal attention": Member(lambda: MultiHeadAttention(6, 3, causal=True), inputs=6),
+    "causal attention with every option": Member(
+        lambda: MultiHeadAttention(8, 4, key_value_heads=2, causal=True, rotary=True, dropout=0.3), inputs=8, dropout=True
+    ),
 }
