@@ -194,7 +194,7 @@ def test_the_layer_compiles_as_one_graph(name):
     member = LAYERS[name]
     layer = drawn(member)
     torch._dynamo.reset()
-    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="aot_eager")  # graph and derivatives, without minutes of code generation
+    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="eager")  # the graph, without minutes of code generation
     for lengths in ([7, 4, 0], [3, 7]):
         results = []
         for run in (compiled, layer):
