@@ -179,6 +179,20 @@ def test_wrong_lengths_and_axes_are_named(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
+def test_everything_is_made_on_the_device_of_the_layer(name, monkeypatch):
+    """The device "meta" has shapes but no numbers, and refuses a tensor of another device."""
+    member = LAYERS[name]
+    layer, x = drawn(member).to("meta"), numbers(2, 4, member.inputs).to("meta")
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)  # so that nobody looks at the lengths, which have no numbers either
+    output, state = layer(x, torch.tensor([4, 2]).to("meta"))
+    assert output.device.type == "meta"
+    if member.causal:
+        for before in (layer.init(2), state):
+            assert layer.step(x[:, 0], before)[0].device.type == "meta"
+            assert layer(x, state=before)[0].device.type == "meta"
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_the_layer_is_exported_with_any_batch_and_time(name):
     member = LAYERS[name]
     layer = drawn(member)
