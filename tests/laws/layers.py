@@ -8,7 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from inorder.nn import TCN, Conv1d, LearntPosition, MultiHeadAttention, RotaryPosition, SinusoidalPosition, TransformerDecoder, TransformerEncoder
+from inorder.nn import (
+    TCN,
+    Conv1d,
+    LearntPosition,
+    MultiHeadAttention,
+    RotaryPosition,
+    Sequential,
+    SinusoidalPosition,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 
 
 @dataclass(frozen=True)
@@ -68,4 +78,6 @@ LAYERS = {
     "decoder with every option": Member(
         lambda: OverOneMemory(TransformerDecoder(4, 2, 1, activation="relu", dropout=0.2, rotary=True, key_value_heads=1), 4), inputs=4, dropout=True
     ),
+    "hybrid": Member(lambda: Sequential(Conv1d(3, 4, 3), nn.ReLU(), nn.LayerNorm(4), TCN(4, 3, 1), nn.Dropout(0.3), nn.Linear(3, 2)), dropout=True),
+    "centred hybrid": Member(lambda: Sequential(Conv1d(3, 4, 3, padding="same"), nn.Tanh(), TCN(4, 3, 1)), causal=False),
 }
