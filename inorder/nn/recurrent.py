@@ -243,7 +243,7 @@ class _Recurrent(nn.Module):
     def check_causal(self, what: str) -> None:
         """Raises ConfigError where the layer runs in both directions."""
         if self.directions == 2:
-            raise ConfigError(f"A bidirectional {type(self).__name__} cannot {what}: its output at each step depends on all later ones. Use one direction.")
+            raise ConfigError(f"A bidirectional {type(self).__name__} cannot {what}: its output at each step depends on all later inputs. Use one direction.")
 
     # --- views ---
 

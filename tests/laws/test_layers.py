@@ -123,8 +123,9 @@ def test_what_sees_later_inputs_does_not_go_step_by_step(name):
     _, state = layer(x)
     with pytest.raises(ConfigError, match=r"later inputs|both directions"):
         layer.step(x[:, 0], state)
-    with pytest.raises(ConfigError, match=r"later inputs|both directions"):
-        layer(x, state=state)
+    if not member.begins:
+        with pytest.raises(ConfigError, match=r"later inputs|both directions"):
+            layer(x, state=state)
 
 
 @pytest.mark.parametrize("name", LAYERS)
