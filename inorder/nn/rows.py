@@ -46,10 +46,10 @@ class Rows:
         if lengths is None:
             return cls(every, torch.full((batch,), time, dtype=torch.int64, device=x.device), batch * time, batch, time)
         if torch.compiler.is_compiling():
-            lengths = lengths.to(x.device, torch.int64)
+            lengths = lengths.to(x.device, torch.int64).contiguous()
             return cls(every, lengths, batch * time, batch, time, valid=valid_mask(lengths, time))
         check_lengths(lengths, batch, time)
-        lengths = lengths.to(x.device, torch.int64)
+        lengths = lengths.to(x.device, torch.int64).contiguous()
         count = int(lengths.sum())
         if count == batch * time:
             return cls(every, lengths, count, batch, time)
