@@ -69,7 +69,7 @@ def _header(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "training": asdict(run.training),
-        "position": {name: getattr(run, name) for name in POSITION},
+        "position": {name: getattr(run, name) for name in POSITION} | ({"stopped": None} if run.stopped == "time" else {}),  # with more time it goes on
         "seconds": run.seconds,
         "epochs": [list(asdict(epoch).values()) for epoch in run.epochs],
         "schedule": [run.schedule.share, run.schedule.best, run.schedule.since],
@@ -106,7 +106,7 @@ def _fill(run: Run, header: Mapping[str, Any], tensors: Weights) -> None:
     random = _part(tensors, "random.")
     if len(random["torch"]) != distributed.world():
         raise ValueError(f"it was written by {len(random['torch'])} processes, and {distributed.world()} train now.")
-    set_random_state({name: value[own] for name, value in random.items()})
+    set_random_state({name: value[own].clone() for name, value in random.items()})  # torch reads a row of a larger tensor from its first
     leaves = _part(tensors, "state.")
     run.leaves = [leaves[str(k)][own].to(device) for k in range(len(leaves))]
 
