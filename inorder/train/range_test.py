@@ -109,12 +109,16 @@ def find_learning_rate(
 
 
 def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
-    """The rate at which the loss falls most steeply per unit of log(rate), among those before its least; NaN where it never falls."""
-    if len(rates) < 3:
+    """The rate at which the loss falls most steeply per unit of log(rate), among those before its least; NaN where it never falls.
+
+    The first tenth is left out: there the mean is of few batches, and what falls is their noise.
+    """
+    begin, end = len(rates) // 10, int(np.argmin(losses)) + 1 if len(losses) else 0
+    if len(rates) < 3 or end <= begin:
         return math.nan
-    slope = np.gradient(losses, np.log(rates))[: int(np.argmin(losses)) + 1]
+    slope = np.gradient(losses, np.log(rates))[begin:end]
     k = int(np.argmin(slope))
-    return float(rates[k]) if slope[k] < 0 else math.nan
+    return float(rates[begin + k]) if slope[k] < 0 else math.nan
 
 
 def _endless(batches: Batches) -> Iterator[Any]:

@@ -239,6 +239,12 @@ def test_bf16_trains_on_the_cpu_and_fp16_is_refused_there():
     with pytest.raises(ConfigError, match='"fp16" needs a CUDA device, and the model is on "cpu"'):
         fit(model, small.bucketed(), noting, Training(precision="fp16"))
 
+    def impossible(model, batch):
+        raise RuntimeError("could not create a primitive descriptor for the LSTM forward propagation primitive. Run workload with …")  # as oneDNN says it
+
+    with pytest.raises(ConfigError, match=r'cannot compute in "bf16" on this cpu: could not create .* primitive\. Use precision="float32"'):
+        fit(model, small.bucketed(), impossible, Training(precision="bf16"))
+
 
 def test_layer_norms_are_those_of_each_gradient():
     seen, model = [], small.Small()
