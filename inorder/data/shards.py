@@ -13,6 +13,7 @@ processes each reads its own shards.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,8 @@ Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]  # inputs, targets
 @dataclass(frozen=True, eq=False)
 class Shards:
     """folder: with the shards.   batch_size: examples in a batch.   window: examples that are shuffled together, and held in memory beside one shard.
-    make: inputs and targets of some examples -> their batch.   seed: of the order.   rank, world: which of how many processes reads here.
+    make: inputs and targets of some examples -> their batch.   seed: of the order.   rank, world: which of how many processes reads here;
+    None = as `torchrun` says, else the only one.
 
     With several processes all have the same number of batches, the whole part of examples / (world · batch_size): one whose shards hold fewer examples
     begins with them again, one with more leaves some for other epochs. With one, every example comes once an epoch.
@@ -47,8 +49,8 @@ class Shards:
     window: int = 10_000
     make: Callable[[Sequence[Tensor], Sequence[Tensor]], Any] = Batch.of
     seed: int = 0
-    rank: int = 0
-    world: int = 1
+    rank: int | None = None
+    world: int | None = None
     files: tuple[Path, ...] = field(init=False)
     counts: NDArray[np.int64] = field(init=False, repr=False)
 
@@ -57,7 +59,10 @@ class Shards:
         files = tuple(sorted(file for file in folder.glob("*") if file.suffix in KINDS and not file.name.startswith(".")))
         if not files:
             raise InputError(f"{folder} has no shards: files that end in {', '.join(KINDS)} were expected.")
-        if not 0 <= self.rank < self.world or len(files) < self.world:
+        for name, variable, alone in (("rank", "RANK", "0"), ("world", "WORLD_SIZE", "1")):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, int(os.environ.get(variable, alone)))
+        if not 0 <= self._rank < self._world or len(files) < self._world:
             raise ConfigError(f"{len(files)} shards cannot be shared by {self.world} processes, this one number {self.rank}. Write more, smaller shards.")
         for name in ("batch_size", "window"):
             if getattr(self, name) < 1:
@@ -68,13 +73,21 @@ class Shards:
             raise InputError(f"The shards in {folder} hold no examples.")
 
     @property
+    def _rank(self) -> int:
+        return self.rank or 0
+
+    @property
+    def _world(self) -> int:
+        return self.world or 1
+
+    @property
     def divided(self) -> bool:
         """Each process has its own batches."""
-        return self.world > 1
+        return self._world > 1
 
     def __len__(self) -> int:
         total = int(self.counts.sum())
-        return -(-total // self.batch_size) if self.world == 1 else max(1, total // (self.world * self.batch_size))
+        return -(-total // self.batch_size) if self._world == 1 else max(1, total // (self._world * self.batch_size))
 
     def epoch(self, k: int) -> Iterator[Any]:
         """The batches of epoch k, counted from 0."""
@@ -85,7 +98,7 @@ class Shards:
         import torch
 
         last = len(self) * self.batch_size
-        examples = self._examples(k, done * self.batch_size, last if self.world > 1 else int(self.counts.sum()))
+        examples = self._examples(k, done * self.batch_size, last if self._world > 1 else int(self.counts.sum()))
         inputs: list[Tensor] = []
         targets: list[Tensor] = []
         for x, y in examples:
@@ -99,7 +112,7 @@ class Shards:
 
     def _examples(self, k: int, begin: int, end: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Examples `begin` to `end` of epoch k, window by window; where `end` is beyond the last, they come again."""
-        shards = np.random.default_rng([self.seed, k]).permutation(len(self.files))[self.rank :: self.world]
+        shards = np.random.default_rng([self.seed, k]).permutation(len(self.files))[self._rank :: self._world]
         edges = np.concatenate([[0], np.cumsum(self.counts[shards])])  # where each shard begins in the row of all
         here = int(edges[-1])
         if here == 0:

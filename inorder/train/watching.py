@@ -65,7 +65,9 @@ class JsonLines:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if after is not None and self.path.exists():
             lines = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= after]
-            self.path.write_text("".join(lines), encoding="utf-8")
+            fresh = self.path.with_name(f".{self.path.name}.new")
+            fresh.write_text("".join(lines), encoding="utf-8")
+            fresh.replace(self.path)
         self.file = self.path.open("a", encoding="utf-8")
 
     def __enter__(self) -> JsonLines:

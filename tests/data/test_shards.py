@@ -59,7 +59,7 @@ def test_only_what_is_needed_is_read(tmp_path, monkeypatch):
     assert len(read) == 1, "what comes before is not read"
 
 
-def test_each_process_has_its_own_shards_and_all_have_as_many_batches(tmp_path):
+def test_each_process_has_its_own_shards_and_all_have_as_many_batches(tmp_path, monkeypatch):
     count = shards(tmp_path / "shards", ".npz")
     for k in range(3):
         seen = []
@@ -71,6 +71,9 @@ def test_each_process_has_its_own_shards_and_all_have_as_many_batches(tmp_path):
             assert numbers(batches.epoch_from(k, 3)) == epoch[3:]
             seen.append(set(itertools.chain(*epoch)))
         assert not seen[0] & seen[1]
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert numbers(Shards(tmp_path / "shards", batch_size=2, window=3).epoch(2)) == epoch, "as torchrun says"
     with pytest.raises(ConfigError, match="4 shards cannot be shared by 5 processes"):
         Shards(tmp_path / "shards", batch_size=2, world=5)
 

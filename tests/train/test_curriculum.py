@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+import small
 import torch
 
 from inorder.data.bucketing import Bucketed
@@ -15,10 +13,6 @@ from inorder.textbook.training import curriculum_share
 from inorder.train.curriculum import Curriculum, sequence_losses
 from inorder.train.loop import fit
 from inorder.train.settings import Training
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import small
 
 LENGTHS = np.random.default_rng(0).permutation(50) + 1
 PLAIN = Bucketed(LENGTHS, make=lambda which: which, batch_size=6, seed=2)

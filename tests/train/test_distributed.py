@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+import workers
 from safetensors.torch import load_file
 
+from inorder.errors import TrainingError
+from inorder.train.reproducible import reproducible
+from inorder.train.torchrun import SETTINGS, launch, main
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import workers  # noqa: E402
-
-from inorder.errors import TrainingError  # noqa: E402
-from inorder.train.reproducible import reproducible  # noqa: E402
-from inorder.train.torchrun import SETTINGS, launch, main  # noqa: E402
-
-HARD = 180.0  # seconds, after which a run of two processes is stopped
+HARD = 240.0  # seconds, after which a run of two processes is stopped
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with what two processes have come to, one of which was killed in its first run."""
+    folder = tmp_path_factory.mktemp("trained")
+    main(["--processes", "2", "--timeout", str(HARD), str(HERE / "workers.py"), str(folder)])
+    return folder
+
+
+@pytest.mark.parametrize("kind", workers.SETTINGS)
+def test_two_processes_are_one_with_the_doubled_batch(kind, trained):
+    found, other = (load_file(trained / f"weights-{rank}.safetensors")[kind] for rank in range(2))
     with reproducible(0, threads=1):
-        yield
+        expected, begin = workers.train(kind), workers.small.flat(workers.small.Small())
+    assert (found - expected).abs().max() < 1e-6
+    assert (expected - begin).abs().max() > 1e-2, "it has learnt something"
+    assert torch.equal(found, other)
 
 
-def test_two_processes_are_one_with_the_doubled_batch(tmp_path):
-    launch(HERE / "workers.py", [str(tmp_path)], processes=2, restarts=0, timeout=HARD)
-    found, others = load_file(tmp_path / "weights.safetensors"), load_file(tmp_path / "others.safetensors")
-    for kind in workers.SETTINGS:
-        expected = workers.train(kind)
-        assert (found[kind] - expected).abs().max() < 1e-6, kind
-        assert (expected - workers.small.flat(workers.small.Small())).abs().max() > 1e-2, "it has learnt something"
-        assert torch.equal(found[kind], others[kind]), kind
-
-
-def test_a_killed_worker_comes_back_and_the_result_is_that_of_an_undisturbed_run(tmp_path):
+def test_a_killed_worker_comes_back_and_the_result_is_that_of_an_undisturbed_run(trained):
     assert SETTINGS == {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-    main(["--timeout", str(HARD), str(HERE / "workers.py"), str(tmp_path), "kill"])
-    assert (tmp_path / "killed").exists()
-    weights = load_file(tmp_path / "weights.safetensors")["plain"]
-    assert (weights - workers.train("plain")).abs().max() < 1e-6
+    assert (trained / "killed").exists() and (trained / "checkpoint.safetensors").exists()
+    weights = load_file(trained / "weights-0.safetensors")["plain"]
+    with reproducible(0, threads=1):
+        assert (weights - workers.train("plain")).abs().max() < 1e-6
 
 
 def test_a_run_that_hangs_or_fails_is_ended(tmp_path):

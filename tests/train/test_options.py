@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+import small
 import torch
 from torch import nn
 
@@ -19,10 +18,6 @@ from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible
 from inorder.train.schedules import SCHEDULES, Schedule
 from inorder.train.settings import Training
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import small
 
 PLAIN = Training(max_epochs=1, schedule="constant", warmup_steps=0, clip_norm=None, weight_decay=0.0, learning_rate=0.05)
 

@@ -9,20 +9,18 @@ import sys
 import time
 from pathlib import Path
 
+import killed
 import pytest
+import small
 import torch
 from safetensors.torch import load_file
 
+from inorder.errors import ConfigError, TrainingError
+from inorder.train.loop import fit
+from inorder.train.reproducible import reproducible
+from inorder.train.settings import Training
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import killed  # noqa: E402
-import small  # noqa: E402
-
-from inorder.errors import ConfigError, TrainingError  # noqa: E402
-from inorder.train.loop import fit  # noqa: E402
-from inorder.train.reproducible import reproducible  # noqa: E402
-from inorder.train.settings import Training  # noqa: E402
 
 
 @pytest.mark.parametrize(("kind", "seed"), [("plateau", 0), ("sgd", 1), ("streams", 2)])
@@ -94,8 +92,10 @@ def test_a_run_whose_time_was_up_goes_on_when_there_is_more(tmp_path):
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     fit(small.Small(), small.bucketed(), small.squared, Training(max_epochs=1), directory=tmp_path)
-    with pytest.raises(ConfigError, match=r"learning_rate=0\.001, and this one has 0\.5"):
+    with pytest.raises(ConfigError, match=r"learning_rate=0\.001; this one has 0\.5"):
         fit(small.Small(), small.bucketed(), small.squared, Training(max_epochs=1, learning_rate=0.5), directory=tmp_path)
+    with pytest.raises(ConfigError, match="batches=6; this one has 3"):
+        fit(small.Small(), small.bucketed(12), small.squared, Training(max_epochs=1), directory=tmp_path)
     with pytest.raises(TrainingError, match=r"checkpoint\.safetensors does not belong to this model"):
         fit(torch.nn.Linear(2, 3), small.bucketed(), small.squared, Training(max_epochs=1), directory=tmp_path)
 

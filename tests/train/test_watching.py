@@ -7,10 +7,10 @@ import io
 import json
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from inorder.errors import ConfigError, MissingExtra
@@ -19,10 +19,6 @@ from inorder.train.loop import fit
 from inorder.train.range_test import find_learning_rate, steepest
 from inorder.train.settings import Training
 from inorder.train.watching import JsonLines, TensorBoard
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import small
 
 
 def test_the_log_of_a_directory_has_every_tenth_step_and_every_epoch(tmp_path):
