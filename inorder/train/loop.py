@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from inorder.data.nested import map_tensors, tensors_in
-from inorder.errors import ConfigError
+from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
 from inorder.train.checkpoint import load_checkpoint, save_checkpoint
 from inorder.train.history import History, Step
@@ -161,6 +161,8 @@ class _Loop:
         """The validation loss after an epoch, and what follows from it. An epoch in which no step was made is none."""
         run = self.run
         if epoch and not run.batch:
+            if run.stopped is None:
+                raise TrainingError(f"Epoch {epoch} has no batches, so there is nothing to learn from.")
             return
         with run.averaged():
             validation = math.nan if self.valid is None else self._validation_loss()

@@ -13,7 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from inorder.data.nested import map_tensors
-from inorder.errors import TrainingError
+from inorder.errors import ConfigError, TrainingError
+from inorder.losses.sums import Sum
 from inorder.train import distributed
 from inorder.train.precision import autocast
 from inorder.train.run import Run, device_of
@@ -27,7 +28,12 @@ class Objective(nn.Module):
         self.model, self.loss = model, loss
 
     def forward(self, batch: Any, *state: Any) -> Any:
-        return self.loss(self.model, batch, *state)
+        value = self.loss(self.model, batch, *state)
+        found = value[0] if state and isinstance(value, tuple) and value else value
+        if not isinstance(found, Sum):
+            form = "(Sum(total, count), state), since state is carried" if state else "Sum(total, count): the summed loss and the count of its targets"
+            raise ConfigError(f"`loss` returns {form}; this one returned {type(value).__name__}. Sum is in inorder.losses.sums.")
+        return value
 
 
 def placed(batch: Any, model: nn.Module, *, divided: bool) -> tuple[Any, bool]:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from inorder.data.batch import Batch, Listed
-from inorder.errors import ConfigError
+from inorder.errors import ConfigError, TrainingError
 from inorder.losses.sums import Sum
 from inorder.textbook import training as textbook
 from inorder.train.loop import fit
@@ -277,6 +277,18 @@ def test_layer_norms_are_those_of_each_gradient():
 def test_settings_out_of_range_are_refused(options, match):
     with pytest.raises(ConfigError, match=match):
         Training(**options)
+
+
+def test_a_loss_that_is_no_sum_is_told_what_it_should_be():
+    with pytest.raises(ConfigError, match=r"`loss` returns Sum\(total, count\): .* this one returned Tensor"):
+        fit(Dot(), Listed(rows(1)), lambda model, batch: squares(model, batch).mean, PLAIN)
+    with pytest.raises(ConfigError, match=r"`loss` returns \(Sum\(total, count\), state\), since state is carried; this one returned Sum"):
+        fit(small.Small(), small.streams(), lambda model, batch, state: small.squared(model, batch), PLAIN)
+
+
+def test_no_batches_are_refused():
+    with pytest.raises(TrainingError, match="Epoch 1 has no batches"):
+        fit(Dot(), Listed([]), squares, PLAIN)
 
 
 def test_a_model_without_parameters_is_refused():
