@@ -241,6 +241,19 @@ def test_bf16_trains_on_the_cpu_and_fp16_is_refused_there():
         fit(model, small.bucketed(), impossible, Training(precision="bf16"))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+@pytest.mark.parametrize("precision", ["float32", "bf16", "fp16"])
+def test_a_model_on_a_gpu_trains_and_resumes_there(precision, tmp_path):
+    losses = []
+    for _ in range(2):
+        model = small.Small(dropout=0.0).cuda()
+        training = Training(max_epochs=6, learning_rate=0.03, precision=precision)
+        record = fit(model, small.bucketed(), small.squared, training, valid=small.bucketed(8), directory=tmp_path)
+        losses.append([epoch.train_loss for epoch in record.epochs[1:]])
+    assert losses[0] == losses[1] and losses[0][-1] < losses[0][0]
+    assert next(model.parameters()).is_cuda
+
+
 def test_layer_norms_are_those_of_each_gradient():
     seen, model = [], small.Small()
     fit(model, small.bucketed(), small.squared, Training(max_epochs=1, layer_norms=True), watch=[seen.append])
