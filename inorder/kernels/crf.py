@@ -55,9 +55,7 @@ def tag_marginals(emissions: Tensor, transitions: Tensor, start: Tensor, end: Te
     return gradient
 
 
-def best_paths(
-    emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, count: int = 1, lengths: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def best_paths(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, count: int = 1, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The `count` best paths (batch, count, time), −1 beyond the lengths, and their scores (batch, count), best first.
 
     Where a sequence has fewer paths, the rest are −1 with a score of −∞. Of equal ones the one that came from the smaller tag is first.
@@ -141,10 +139,10 @@ def _keep_all(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
 
 def _differentiate_twice(ctx: Any, *given: Tensor) -> tuple[Any, ...]:
     """The gradient of the gradient, from the sums written in torch."""
-    weight, *scores, targets, lengths = ctx.saved_tensors
+    *sources, targets, lengths = ctx.saved_tensors
     with torch.enable_grad():
-        sources = [tensor.detach().requires_grad_() for tensor in (weight, *scores)]
-        total = (sources[0] * stepwise(*sources[1:], targets, lengths)).sum()
+        weight, emissions, transitions, start, end = sources = [tensor.detach().requires_grad_() for tensor in sources]
+        total = (weight * stepwise(emissions, transitions, start, end, targets, lengths)).sum()
         gradients = torch.autograd.grad(total, sources[1:], create_graph=True)
         seconds = torch.autograd.grad(gradients, sources, given, allow_unused=True)
     return (*seconds, None, None)
@@ -201,10 +199,10 @@ def _best_paths(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tens
         origins = []
         for row in rows[1:]:
             reached = (ways.T[:, :, None] + transitions.double()[:, None, :]).flatten(0, 1)  # (tags · count, tags), from the smaller tag first
-            ways, origin = reached.sort(0, descending=True, stable=True)
+            ways, origin = reached.sort(dim=0, descending=True, stable=True)
             ways, origin = ways[:count] + row, origin[:count]
             origins.append(origin)
-        ended, place = (ways + end.double()).T.flatten().sort(descending=True, stable=True)
+        ended, place = (ways + end.double()).T.flatten().sort(dim=0, descending=True, stable=True)
         for k in range(min(count, len(ended))):
             if ended[k] == -torch.inf:
                 break

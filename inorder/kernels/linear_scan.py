@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inorder.data.batch import valid_mask
 from inorder.errors import ConfigError
 from inorder.kernels import extension
 
@@ -154,7 +153,7 @@ def by_doubling(pre: Tensor, fresh: Tensor | None, first: Tensor, lengths: Tenso
     keep, fresh = _gates(pre, fresh, kind)
     time, valid = keep.shape[1], None
     if lengths is not None:
-        valid = valid_mask(lengths, time)[:, :, None]
+        valid = (torch.arange(time, device=lengths.device) < lengths[:, None])[:, :, None]
         keep, fresh = keep.masked_fill(~valid, 1.0), fresh.masked_fill(~valid, 0.0)  # a padded step changes nothing
     if reverse:
         keep, fresh = keep.flip(1), fresh.flip(1)

@@ -64,7 +64,7 @@ class _Minimal(nn.Module):
             for k in range(self.layers):
                 for suffix in self.suffixes:
                     weight, bias = self._weights(k, suffix)
-                    for rows in weight.split(self.hidden):
+                    for rows in weight.chunk(self.gates):
                         nn.init.xavier_uniform_(rows)
                     bias.zero_()
                     bias[: self.hidden] = self.forget_bias if self.cell == "lstm" else -self.forget_bias

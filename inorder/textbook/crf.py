@@ -90,8 +90,8 @@ def backward(emission: Array, weights: CRFWeights) -> Array:
 def log_partition(emission: Array, weights: CRFWeights) -> float:
     """ln Z.   emission: (time, tags).   0 for an empty sequence, whose only path is the empty one.
 
-    >>> round(log_partition(np.zeros((3, 2)), CRFWeights(np.zeros((2, 2)), np.zeros(2), np.zeros(2))), 12) == round(np.log(2**3), 12)
-    True
+    >>> round(log_partition(np.zeros((3, 2)), CRFWeights(np.zeros((2, 2)), np.zeros(2), np.zeros(2))), 6)
+    2.079442
     """
     return float(log_sum_exp(forward(emission, weights)[-1] + weights.end)) if len(emission) else 0.0
 
@@ -99,8 +99,8 @@ def log_partition(emission: Array, weights: CRFWeights) -> float:
 def loss(emission: Array, path: Path, weights: CRFWeights) -> float:
     """−ln P(path), in nats.
 
-    >>> round(loss(np.zeros((3, 2)), (0, 1, 0), CRFWeights(np.zeros((2, 2)), np.zeros(2), np.zeros(2))), 12) == round(np.log(8), 12)
-    True
+    >>> round(loss(np.zeros((3, 2)), (0, 1, 0), CRFWeights(np.zeros((2, 2)), np.zeros(2), np.zeros(2))), 6)
+    2.079442
     """
     return log_partition(emission, weights) - path_score(emission, path, weights)
 
