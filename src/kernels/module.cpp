@@ -14,6 +14,7 @@ void bind_state_space(nanobind::module_& m);
 void bind_structural(nanobind::module_& m);
 void bind_linear_scan(nanobind::module_& m);
 void bind_crf(nanobind::module_& m);
+void bind_recurrent(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
@@ -29,4 +30,5 @@ NB_MODULE(_compiled, m) {
     inorder::bind_structural(m);
     inorder::bind_linear_scan(m);
     inorder::bind_crf(m);
+    inorder::bind_recurrent(m);
 }
