@@ -12,6 +12,7 @@ _HOME = {
     "Curriculum": "curriculum",
     "EarlyStopping": "early_stopping",
     "Epoch": "history",
+    "Flows": "watching",
     "History": "history",
     "JsonLines": "watching",
     "Schedule": "schedules",

@@ -14,11 +14,12 @@ import small
 import torch
 
 from inorder.errors import ConfigError, MissingExtra
+from inorder.nn.gradient_flow import gradient_flow
 from inorder.train.history import Epoch, Step
 from inorder.train.loop import fit
 from inorder.train.range_test import find_learning_rate, steepest
 from inorder.train.settings import Training
-from inorder.train.watching import JsonLines, TensorBoard
+from inorder.train.watching import Flows, JsonLines, TensorBoard
 
 
 def test_the_log_of_a_directory_has_every_tenth_step_and_every_epoch(tmp_path):
@@ -45,6 +46,20 @@ def test_a_log_that_was_cut_off_loses_what_comes_after_the_checkpoint(tmp_path):
     with JsonLines(path, after=3) as log:
         log(Step(**{**vars(step), "step": 4}))
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3, 4]
+
+
+def test_gradients_by_time_lag_are_measured_after_epochs_and_change_nothing(tmp_path):
+    plain = small.Small()
+    fit(plain, small.bucketed(), small.squared, Training(max_epochs=4))
+    model, x = small.Small(), small.bucketed().make(np.arange(3)).inputs
+    flows = Flows(model, x, every=2, path=tmp_path / "flows.jsonl")
+    fit(model, small.bucketed(), small.squared, Training(max_epochs=4), watch=[flows])
+    assert torch.equal(small.flat(model), small.flat(plain))
+    assert list(flows.flows) == [2, 4]
+    np.testing.assert_allclose(flows.flows[4].norms, gradient_flow(model, x).norms)
+    lines = [json.loads(line) for line in (tmp_path / "flows.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [2, 4]
+    assert lines[1]["median"] == flows.flows[4].median.tolist()
 
 
 class Terminal(io.StringIO):
