@@ -84,7 +84,7 @@ def own_rows(batch: Any) -> tuple[Any, bool]:
         return batch, True
     rows = len(tensors_in(batch)[0])
     counts = rank() < rows
-    return map_tensors(lambda one: one[rank() :: world()] if counts else one[:1], batch), counts
+    return map_tensors(lambda one: (one[rank() :: world()] if counts else one[:1]).contiguous(), batch), counts
 
 
 def parallel(objective: nn.Module) -> nn.Module:
