@@ -47,6 +47,7 @@ BENCHMARKS = {
     "ragged": "benchmarks.recurrent:ragged",
     "recurrent_step": "benchmarks.recurrent:streaming",
     "lstm_trace": "benchmarks.recurrent:traces",
+    "training": "benchmarks.training:training",
 }
 THREADS = {"gru": 2, "lstm": 2, "rnn": 2, "lstm_layer_norm": 2, "ragged": 2, "lstm_trace": 2, "compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 
