@@ -40,6 +40,8 @@ BENCHMARKS = {
     "auto_panel": "benchmarks.auto_panel:auto_panel",
     "tcn_step": "benchmarks.layers:tcn",
     "attention": "benchmarks.layers:attention",
+    "min_gru": "benchmarks.minimal:min_gru",
+    "crf": "benchmarks.minimal:crf",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 
