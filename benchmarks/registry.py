@@ -42,6 +42,8 @@ BENCHMARKS = {
     "attention": "benchmarks.layers:attention",
     "min_gru": "benchmarks.minimal:min_gru",
     "crf": "benchmarks.minimal:crf",
+    "adding_problem": "benchmarks.memory_tasks:adding",
+    "copy_task": "benchmarks.memory_tasks:copy",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 
