@@ -5,6 +5,8 @@ Tests compare every fast function with its namesake here; the lecture and the ex
     file                 what                                                     fast twin
     recurrent            RNN, LSTM, GRU: gates, step, whole sequence, sizes       nn/recurrent
     backpropagation      their gradients through time                             nn/recurrent
+    minimal              minGRU, minLSTM: gates, scan, its gradient               nn/minimal, kernels/linear_scan
+    crf                  conditional random field: Z, marginals, best paths       nn/crf, kernels/crf
     convolution          1-D convolution, its gradient, receptive field           nn/convolution
     attention            dot-product and additive (Bahdanau) attention            nn/attention
     encoder_decoder      fixed context or attention, over tokens                  models/encoder_decoder
