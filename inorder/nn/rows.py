@@ -72,5 +72,5 @@ class Rows:
         """(batch, time, features) of (rows, features): zeros where nothing is real."""
         if self.index is not None:
             rows = rows.new_zeros(self.batch * self.time, rows.shape[1]).index_copy(0, self.index, rows)
-        whole = rows.unflatten(0, (self.batch, self.time)) if self.batch * self.time else rows.reshape(self.batch, self.time, rows.shape[1])
+        whole = rows.reshape(self.batch, self.time, rows.shape[1])
         return whole if self.valid is None else torch.where(self.valid[:, :, None], whole, 0.0)
