@@ -193,6 +193,22 @@ def test_everything_is_made_on_the_device_of_the_layer(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", LAYERS)
+def test_mixed_precision_keeps_its_digits(name):
+    """bfloat16 has eight bits, an error of 0.4 % in each product; a mask or a state of the wrong type would show as an error or as NaN."""
+    member = LAYERS[name]
+    layer, x, lengths = drawn(member).float(), numbers(3, 7, member.inputs).float().requires_grad_(), torch.tensor([7, 4, 0])
+    exact, _ = layer(x, lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, state = layer(x, lengths)
+        output.float().square().sum().backward()
+        if member.causal:
+            assert not stepped(layer, x, layer.init(3))[0].isnan().any()
+            assert not layer.step(x[:, 0], state)[0].isnan().any()
+    assert (output - exact).abs().max() < 0.05 * exact.abs().max()
+    assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_the_layer_is_exported_with_any_batch_and_time(name):
     member = LAYERS[name]
     layer = drawn(member)
