@@ -83,7 +83,8 @@ class Conv1d(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run over a whole batch.
 
-        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = zeros.
+        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = zeros.
         Returns output (batch, time, outputs), zero beyond the lengths, and the state after the last real step of each sequence.
         """
         check_axes(x, "batch time inputs", self.inputs)
@@ -105,7 +106,7 @@ class Conv1d(nn.Module):
         if lengths is None:
             latest = seen[:, :, time:].clone()  # a view would keep all of `seen` in memory
         else:
-            places = lengths[:, None] + torch.arange(self.span, device=x.device)  # column n of `seen` stands span steps before step n
+            places = lengths.to(x.device)[:, None] + torch.arange(self.span, device=x.device)  # column n of `seen` stands span steps before step n
             latest = seen.gather(2, places[:, None].expand(-1, self.inputs, -1))
         return self._convolve(seen, time), latest.transpose(1, 2)
 
@@ -188,7 +189,8 @@ class TCN(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: TCNState | None = None) -> tuple[Tensor, TCNState]:
         """Run over a whole batch.
 
-        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = zeros.
+        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = zeros.
         Returns output (batch, time, hidden), zero beyond the lengths, and the state after the last real step of each sequence.
         """
         check_axes(x, "batch time inputs", self.inputs)

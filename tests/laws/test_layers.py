@@ -184,8 +184,9 @@ def test_everything_is_made_on_the_device_of_the_layer(name, monkeypatch):
     member = LAYERS[name]
     layer, x = drawn(member).to("meta"), numbers(2, 4, member.inputs).to("meta")
     monkeypatch.setattr(torch.compiler, "_is_compiling_flag", True)  # so that nobody looks at the lengths, which have no numbers either
-    output, state = layer(x, torch.tensor([4, 2]).to("meta"))
-    assert output.device.type == "meta"
+    for lengths in (torch.tensor([4, 2]), torch.tensor([4, 2]).to("meta")):  # lengths may lie on any device
+        output, state = layer(x, lengths)
+        assert output.device.type == "meta"
     if member.causal:
         for before in (layer.init(2), state):
             assert layer.step(x[:, 0], before)[0].device.type == "meta"
