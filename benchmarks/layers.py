@@ -14,20 +14,21 @@ from inorder.nn.multi_head import MultiHeadAttention
 
 def tcn(quick: bool) -> list[Case]:
     """One step of a TCN by its buffers, beside running it over its receptive field again."""
-    return [stepping(f"TCN, {levels} levels", TCN(8, 64, levels).eval(), TCN(8, 64, levels).receptive_field, 8, 3.0) for levels in (6, 8)]
+    layers = {levels: TCN(8, 64, levels).eval() for levels in (6, 8)}
+    return [stepping(f"TCN, {levels} levels", layer, layer.receptive_field, features=8) for levels, layer in layers.items()]
 
 
 def attention(quick: bool) -> list[Case]:
     """One step of a causal Transformer by its cache, beside running it over everything so far again; and whole batches beside torch.nn."""
     steps = [
-        stepping(f"causal Transformer, step {length}", TransformerEncoder(128, 4, 4, causal=True, rotary=True).eval(), length, 128, 3.0)
+        stepping(f"causal Transformer, step {length}", TransformerEncoder(128, 4, 4, causal=True, rotary=True).eval(), length, features=128)
         for length in (64, 256, 1024)
     ]
     return [*steps, beside_torch(batch=16, time=128, features=128, heads=4, layers=2)]
 
 
-def stepping(name: str, layer: nn.Module, length: int, features: int, target: float) -> Case:
-    """The step after `length` − 1 others."""
+def stepping(name: str, layer: nn.Module, length: int, features: int) -> Case:
+    """The step after `length` − 1 others; beyond a thousand of them it should cost a fifth at most."""
     x = torch.randn(1, length, features, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         _, state = layer(x[:, :-1])
@@ -48,7 +49,8 @@ def stepping(name: str, layer: nn.Module, length: int, features: int, target: fl
         return {"largest difference": worst}
 
     programs = {"step": timed(step), "the whole sequence again": timed(again)}
-    return Case(name, {"length": length, "batch": 1}, programs, check, [Target("time", target, "the whole sequence again", at_least=True)])
+    targets = [Target("time", 5.0, "the whole sequence again", at_least=True)] if length > 1000 else []
+    return Case(name, {"length": length, "batch": 1}, programs, check, targets)
 
 
 def beside_torch(batch: int, time: int, features: int, heads: int, layers: int) -> Case:

@@ -91,30 +91,32 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Cache | None = None, *, mask: Tensor | None = None) -> tuple[Tensor, Cache]:
         """Attend to itself.
 
-        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = nothing.
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = nothing.
         mask: as in `attend`; its source has what came before and x.
         Returns output (batch, time, features), zero beyond the lengths, and the cache after x (of a layer that is not causal nothing).
         """
-        output, state, _ = self.run(x, lengths, state, mask=mask)
+        output, state, _ = self._whole(x, lengths, state, mask, weights=False)
         return output, state
 
-    def run(
-        self, x: Tensor, lengths: Tensor | None, state: Cache | None, *, mask: Tensor | None = None, turn: Turn | None = None, weights: bool = False
-    ) -> tuple[Tensor, Cache, Tensor | None]:
-        """As `forward`, with the attention (batch, heads, time, source) as a third part, or None where `weights` are not asked for.
+    def trace(self, x: Tensor, lengths: Tensor | None = None, state: Cache | None = None, *, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As `forward`, with what each step looked at: (batch, heads, time, source), zero beyond the lengths, in the place of the state."""
+        output, _, attention = self._whole(x, lengths, state, mask, weights=True)
+        assert attention is not None
+        return output, attention
 
-        turn: that of the steps of x, where another layer has computed it already.
+    def run(
+        self, x: Tensor, valid: Tensor | None, state: Cache | None, *, turn: Turn | None, mask: Tensor | None = None, weights: bool = False
+    ) -> tuple[Tensor, Cache, Tensor | None]:
+        """As `forward` or, with `weights`, as both, for an `x` that was looked at; what lies beyond the lengths is left as it comes.
+
+        valid: (batch, time, 1) True where a step is real; None = all.   turn: that of the steps of x, from `turn`.
         """
-        check_axes(x, "batch time features", self.features)
         if state is not None and not self.causal:
             raise ConfigError("An attention that is not causal sees later inputs, so it carries no state; use causal=True.")
-        valid = valid_steps(lengths, x.shape[0], x.shape[1])
-        x = zero_padding(x, valid)
-        turn = self.turn(x, state) if turn is None else turn
-        cache = self.remember(x, lengths, state, turn=turn)
+        cache = self._extended(state, x, valid, turn)
         output, attention = self.attend(x, cache, turn=turn, causal=self.causal, mask=mask, weights=weights)
-        attention = None if attention is None else zero_padding(attention, None if valid is None else valid[:, None])
-        return zero_padding(output, valid), cache if self.causal else self.init(x.shape[0]), attention
+        return output, cache if self.causal else self.init(x.shape[0]), attention
 
     def step(self, x: Tensor, state: Cache) -> tuple[Tensor, Cache]:
         """One step.   x: (batch, features).   Returns output (batch, features) and the next state.   Raises ConfigError unless causal."""
@@ -132,15 +134,11 @@ class MultiHeadAttention(nn.Module):
         positions = positions if cache is None else (cache.seen()[:, None] + positions)[:, None]  # (batch, 1, time), alike for all heads
         return turning(positions, self.width, like=x)
 
-    def remember(self, memory: Tensor, lengths: Tensor | None = None, cache: Cache | None = None, *, turn: Turn | None = None) -> Cache:
-        """Keys and values of a memory, (batch, source, memory) with lengths (batch,), after those of `cache`.   turn: as in `run`."""
+    def remember(self, memory: Tensor, lengths: Tensor | None = None) -> Cache:
+        """Keys and values of a memory, (batch, source, memory) with lengths (batch,)."""
         check_axes(memory, "batch source memory", self.memory, name="memory")
         valid = valid_steps(lengths, memory.shape[0], memory.shape[1])
-        memory = zero_padding(memory, valid)
-        keys, values = self._split(self.key(memory), self.key_value_heads), self._split(self.value(memory), self.key_value_heads)
-        turn = self.turn(memory, cache) if turn is None else turn
-        new = Cache(keys if turn is None else rotate(keys, turn), values, None if valid is None else valid[:, :, 0])
-        return new if cache is None else _joined(cache, new)
+        return self._extended(None, zero_padding(memory, valid), valid, self.turn(memory))
 
     def attend(
         self,
@@ -183,6 +181,20 @@ class MultiHeadAttention(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.features}, heads={self.heads}, key_value_heads={self.key_value_heads}, causal={self.causal}, rotary={self.rotary}"
+
+    def _whole(self, x: Tensor, lengths: Tensor | None, state: Cache | None, mask: Tensor | None, weights: bool) -> tuple[Tensor, Cache, Tensor | None]:
+        check_axes(x, "batch time features", self.features)
+        valid = valid_steps(lengths, x.shape[0], x.shape[1])
+        output, state, attention = self.run(zero_padding(x, valid), valid, state, turn=self.turn(x, state), mask=mask, weights=weights)
+        if attention is not None and valid is not None:
+            attention = zero_padding(attention, valid[:, None])
+        return zero_padding(output, valid), state, attention
+
+    def _extended(self, cache: Cache | None, x: Tensor, valid: Tensor | None, turn: Turn | None) -> Cache:
+        """The cache with the keys and values of x behind its own."""
+        keys, values = self._split(self.key(x), self.key_value_heads), self._split(self.value(x), self.key_value_heads)
+        new = Cache(keys if turn is None else rotate(keys, turn), values, None if valid is None else valid[:, :, 0].to(x.device))
+        return new if cache is None else _joined(cache, new)
 
     def _split(self, x: Tensor, heads: int) -> Tensor:
         """(batch, time, heads·width) -> (batch, heads, time, width)."""

@@ -46,20 +46,26 @@ class Position(nn.Module, ABC):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run over a whole batch.
 
-        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: (batch,) steps gone by; None = none.
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: (batch,) steps gone by; None = none.
         Returns output (batch, time, features), zero beyond the lengths, and the steps gone by then.
         """
         check_axes(x, "batch time features", self.features)
         batch, time = x.shape[:2]
         valid = valid_steps(lengths, batch, time)
-        positions = torch.arange(time, device=x.device)
+        output = zero_padding(self.run(zero_padding(x, valid), valid, state), valid)
+        gone = self.init(batch) if state is None else state
+        return output, gone + (time if lengths is None else lengths.to(gone.device))
+
+    def run(self, x: Tensor, valid: Tensor | None, state: Tensor | None) -> Tensor:
+        """The output of `forward` for an `x` that was looked at; what lies beyond the lengths is left as it comes.   valid: (batch, time, 1)."""
+        positions = torch.arange(x.shape[1], device=x.device)
         if state is not None:
-            check_state(state, (batch,), "batch")
+            check_state(state, (x.shape[0],), "batch")
             positions = state[:, None] + positions
         if valid is not None:  # padding stands nowhere in particular; 0 exists in every table
-            positions = positions.masked_fill(~valid[:, :, 0], 0)
-        output = zero_padding(self.place(zero_padding(x, valid), positions), valid)
-        return output, (self.init(batch) if state is None else state) + (time if lengths is None else lengths)
+            positions = positions.masked_fill(~valid[:, :, 0].to(x.device), 0)
+        return self.place(x, positions)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step.   x: (batch, features).   Returns output (batch, features) and the next state."""

@@ -112,9 +112,9 @@ class _Block(nn.Module):
         self.feed_forward = FeedForward(features, hidden, activation=activation, dropout=dropout)
 
     def forward(
-        self, x: Tensor, lengths: Tensor | None, cache: Cache | None, memory: Cache | None, turn: Turn | None, weights: bool
+        self, x: Tensor, valid: Tensor | None, cache: Cache | None, memory: Cache | None, turn: Turn | None, weights: bool
     ) -> tuple[Tensor, Cache, Tensor | None, Tensor | None]:
-        branch, cache, attention = self.attention.run(self.attention_norm(x), lengths, cache, turn=turn, weights=weights)
+        branch, cache, attention = self.attention.run(self.attention_norm(x), valid, cache, turn=turn, weights=weights)
         x = x + self._drop(branch)
         memory_attention = None
         if self.memory_norm is not None and self.memory_attention is not None and memory is not None:
@@ -155,7 +155,7 @@ class _Stack(nn.Module, ABC):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: TransformerState | None = None) -> tuple[Tensor, TransformerState]:
         """Run over a whole batch.
 
-        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
         state: what came before, which a decoder always has from `init`; None = nothing.
         Returns output (batch, time, features), zero beyond the lengths, and the state after x.
         """
@@ -178,18 +178,18 @@ class _Stack(nn.Module, ABC):
         valid = valid_steps(lengths, x.shape[0], x.shape[1])
         x = zero_padding(x, valid)
         if self.position is not None:
-            x, _ = self.position(x, lengths, None if state is None else state.caches[0].seen())
+            x = self.position.run(x, valid, None if state is None else state.caches[0].seen())
         x = functional.dropout(x, self.dropout, self.training)
         turn = self._layers()[0].attention.turn(x, None if state is None else state.caches[0])  # the same in every block
         caches, attentions, memory_attentions = [], [], []
         for k, block in enumerate(self._layers()):
             before = None if state is None else state.caches[k]
             memory = None if state is None or not state.memories else state.memories[k]
-            x, cache, attention, memory_attention = block(x, lengths, before, memory, turn, weights)
+            x, cache, attention, memory_attention = block(x, valid, before, memory, turn, weights)
             caches.append(cache)
             attentions.append(attention)
             memory_attentions.append(memory_attention)
-        trace = TransformerTrace(zero_padding(self.norm(x), valid), _present(attentions), _present(memory_attentions))
+        trace = TransformerTrace(zero_padding(self.norm(x), valid), _looked(attentions, valid), _looked(memory_attentions, valid))
         return trace, TransformerState(tuple(caches), () if state is None else state.memories)
 
     def _nothing_seen(self, batch: int) -> tuple[Cache, ...]:
@@ -295,5 +295,6 @@ class TransformerDecoder(_Stack):
         return state
 
 
-def _present(parts: list[Tensor | None]) -> tuple[Tensor, ...]:
-    return tuple(part for part in parts if part is not None)
+def _looked(parts: list[Tensor | None], valid: Tensor | None) -> tuple[Tensor, ...]:
+    """What there is of attentions (batch, heads, time, source), zero where a step is not real."""
+    return tuple(zero_padding(part, None if valid is None else valid[:, None]) for part in parts if part is not None)
