@@ -200,7 +200,10 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
     labels, classes = to_labels(names, "regression" if training.regression else "classification", classes, training.source)
     marks = np.concatenate([np.zeros(len(training), dtype=bool), np.ones(len(test), dtype=bool)])
     notes = tuple(dict.fromkeys([*training.notes, *test.notes]))
-    return Sequences(training.values + test.values, training.channels, labels, classes, marks, training.ids + test.ids, training.source, notes=notes)
+    ids = (training.ids, test.ids)
+    if set(training.ids) & set(test.ids):  # both are counted from 0, say
+        ids = (tuple(f"train/{one}" for one in training.ids), tuple(f"test/{one}" for one in test.ids))
+    return Sequences(training.values + test.values, training.channels, labels, classes, marks, ids[0] + ids[1], training.source, notes=notes)
 
 
 def filled(values: Floats) -> Floats:

@@ -10,7 +10,7 @@ Two sets are made:
                   training examples; every second filter is padded; each filter and dilation takes a few channels
     rocket        7, 9 or 11 taps from a normal distribution, centred; dilation, padding, channels at random; bias uniform in −1 … 1; max too
 
-Sources: Dempster, Petitjean & Webb 2020, ROCKET, §3.1, and 2021, MiniRocket, §3; several channels and unequal lengths as in the authors' programs.
+Sources: Dempster, Petitjean & Webb 2020, ROCKET, §3.1; Dempster, Schmidt & Webb 2021, MiniRocket, §3; several channels and unequal lengths as in the authors' programs.
 """
 
 from __future__ import annotations
@@ -122,13 +122,18 @@ def random_kernels(values: Sequence[Floats], *, kind: str = "minirocket", featur
     values: training examples, (time, channels) each, standardised.   kind: "minirocket" or "rocket".   features: how many, about.
     Raises ConfigError for what is out of range.
     """
+    check_features(kind, features)
+    rng = np.random.default_rng(seed)
+    return minirocket(values, features, rng) if kind == "minirocket" else rocket(values, features, rng)
+
+
+def check_features(kind: str, features: int) -> None:
+    """Raises ConfigError for an unknown kind of kernels, or too few features."""
     if kind not in KINDS:
         raise ConfigError(f'`kind` of random kernels is "minirocket" or "rocket", not "{kind}".')
     least = 84 if kind == "minirocket" else 2
     if isinstance(features, bool) or not isinstance(features, int) or features < least:
         raise ConfigError(f"`features` of {kind} is a whole number, {least} or more, not {features!r}.")
-    rng = np.random.default_rng(seed)
-    return minirocket(values, features, rng) if kind == "minirocket" else rocket(values, features, rng)
 
 
 # --- MiniRocket ---
