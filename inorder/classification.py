@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inorder.backtest import Clock
-from inorder.data.labelled import Sequences
+from inorder.data.labelled import Sequences, fold_of
 from inorder.data.labelled_reading import read_sequences
 from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
 from inorder.leaderboard import OnRow, Table, plain, reason, told
@@ -228,21 +228,6 @@ def plan_folds(training: Sequences, folds: int | None, seed: int) -> list[NDArra
     return [place == k for k in range(wanted) if (place == k).any() and not (place == k).all()]
 
 
-def fold_of(data: Sequences, folds: int, seed: int) -> NDArray[np.int64]:
-    """(examples,) the fold of each: every class (or, of numbers, every stretch of the sorted ones) is dealt out evenly."""
-    assert data.labels is not None, "checked by `ranking_of`"
-    folds = min(folds, len(data))
-    shuffled = np.random.default_rng(seed).permutation(len(data))
-    order = shuffled[np.argsort(data.labels[shuffled], kind="stable")]
-    if data.regression:  # the folds of each stretch in an order of their own
-        deal = np.random.default_rng(seed).permuted(np.tile(np.arange(folds), (-(-len(data) // folds), 1)), axis=1).reshape(-1)[: len(data)]
-    else:
-        deal = np.arange(len(data)) % folds
-    place = np.empty(len(data), dtype=np.int64)
-    place[order] = deal
-    return place
-
-
 def cross_validated(
     name: str, model: SequenceModel, training: Sequences, plan: Sequence[NDArray[np.bool_]], clock: Clock, on_progress: OnProgress | None
 ) -> dict[str, Score]:
@@ -250,7 +235,7 @@ def cross_validated(
     judged, said = [], []
     for k, fold in enumerate(plan):
         seconds = clock.share(len(plan) + 1 - k)
-        found = model.fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
+        found = model.lighter().fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
         said.append(found.outputs(training[fold].values))
         judged.append(np.flatnonzero(fold))
     return scores_of(training[np.concatenate(judged)], np.concatenate(said))

@@ -252,6 +252,25 @@ class Scaler:
         return np.nan_to_num((filled(values) - self.mean) / self.deviation, nan=0.0)
 
 
+def fold_of(data: Sequences, folds: int, seed: int) -> NDArray[np.int64]:
+    """(examples,) the fold of each: every class (or, of numbers, every stretch of the sorted ones) is dealt out evenly.
+
+    >>> fold_of(Sequences.of(np.zeros((6, 3)), list("aabbbb")), 2, seed=0).sum()
+    np.int64(3)
+    """
+    assert data.labels is not None, "only labelled sequences are dealt out"
+    folds = min(folds, len(data))
+    shuffled = np.random.default_rng(seed).permutation(len(data))
+    order = shuffled[np.argsort(data.labels[shuffled], kind="stable")]
+    if data.regression:  # the folds of each stretch in an order of their own
+        deal = np.random.default_rng(seed).permuted(np.tile(np.arange(folds), (-(-len(data) // folds), 1)), axis=1).reshape(-1)[: len(data)]
+    else:
+        deal = np.arange(len(data)) % folds
+    place = np.empty(len(data), dtype=np.int64)
+    place[order] = deal
+    return place
+
+
 def padded(values: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64]]:
     """(examples, time, channels) with zeros beyond each length, and the lengths."""
     lengths = np.array([len(one) for one in values], dtype=np.int64)

@@ -10,7 +10,8 @@ Two sets are made:
                   training examples; every second filter is padded; each filter and dilation takes a few channels
     rocket        7, 9 or 11 taps from a normal distribution, centred; dilation, padding, channels at random; bias uniform in −1 … 1; max too
 
-Sources: Dempster, Petitjean & Webb 2020, ROCKET, §3.1; Dempster, Schmidt & Webb 2021, MiniRocket, §3; several channels and unequal lengths as in the authors' programs.
+Sources: Dempster, Petitjean & Webb 2020, ROCKET, §3.1; Dempster, Schmidt & Webb 2021, MiniRocket, §3; several
+channels and unequal lengths as in the authors' programs.
 """
 
 from __future__ import annotations

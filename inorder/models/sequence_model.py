@@ -85,6 +85,10 @@ class SequenceModel(ABC):
             raise SeriesError(f"{training.source} has no labels, so there is nothing to learn.")
         return self.fit_training(training, seconds, progress)
 
+    def lighter(self) -> SequenceModel:
+        """The same at less cost, for the folds of a comparison: a network is not trained a second time."""
+        return self
+
     @abstractmethod
     def fit_training(self, training: Sequences, seconds: float | None, progress: Progress | None) -> FittedSequenceModel:
         """Fit to sequences that all have a label."""

@@ -31,7 +31,7 @@ class Candidate:
         return made.with_settings({**self.settings, **settings})
 
 
-NEAREST, KERNELS = "models.nearest:NearestNeighbour", "models.random_kernel_ridge:RandomKernelRidge"
+NEAREST, KERNELS, NETWORK = "models.nearest:NearestNeighbour", "models.random_kernel_ridge:RandomKernelRidge", "tasks.neural_classifier:NeuralClassifier"
 
 # In the order in which `compare` runs them.
 CANDIDATES: dict[str, Candidate] = {
@@ -56,6 +56,33 @@ CANDIDATES: dict[str, Candidate] = {
         "Sakoe & Chiba 1978",
         NEAREST,
         {"distance": "dtw"},
+    ),
+    "cnn": Candidate(
+        "A network of residual convolutions, pooled over time.",
+        "scores = W · [mean h, max h] + b,  h = relu(x + norm(conv(relu(norm(conv(…))))))",
+        "Wang, Yan & Oates 2017",
+        NETWORK,
+    ),
+    "tcn": Candidate(
+        "A network of causal convolutions whose dilation doubles, pooled over time.",
+        "scores = W · [mean h, max h] + b,  h = TCN(x)",
+        "Bai, Kolter & Koltun 2018",
+        NETWORK,
+        {"encoder": "tcn", "hidden": 16},
+    ),
+    "bilstm": Candidate(
+        "An LSTM forwards and one backwards, pooled over time.",
+        "scores = W · [mean h, max h] + b,  h = [LSTM(x), LSTM(reversed x)]",
+        "Graves & Schmidhuber 2005",
+        NETWORK,
+        {"encoder": "bilstm"},
+    ),
+    "cnn-lstm": Candidate(
+        "Convolutions, a quarter of the steps, and an LSTM over them.",
+        "scores = W · [mean h, max h] + b,  h = LSTM(max of every 4 of conv(x))",
+        "Ordóñez & Roggen 2016",
+        NETWORK,
+        {"encoder": "cnn-lstm"},
     ),
     "majority": Candidate(
         "The most frequent class, whatever comes; the mean of numbers.", "p[k] = examples of class k / examples", "–", "models.majority:Majority"
