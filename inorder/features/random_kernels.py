@@ -35,6 +35,7 @@ KINDS = ("minirocket", "rocket")
 MOST_DILATIONS = 32
 MOST_CHANNELS = 9  # that one filter of minirocket takes
 GOLDEN = (math.sqrt(5) + 1) / 2
+NUDGE = 1e-4  # raises a quantile above outputs that are equal to it but for rounding, such as those of a flat stretch
 BLOCK = 1 << 22  # outputs of filters that are held at a time
 
 
@@ -191,7 +192,7 @@ def _quantiles(values: Sequence[Floats], group: Group, shares: Floats, rng: np.r
         for k in np.flatnonzero(drawn == i):
             z = outputs[k][everywhere if group.padded[k] else valid]
             if len(z):
-                biases[k] = np.quantile(z, shares[k])
+                biases[k] = np.quantile(z, shares[k]) + NUDGE
     return biases
 
 

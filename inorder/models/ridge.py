@@ -112,4 +112,5 @@ def temperature(scores: Floats, labels: NDArray[np.int64]) -> float:
 def softmax(scores: Floats) -> Floats:
     """Rows to probabilities."""
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    probabilities: Floats = raised / raised.sum(axis=1, keepdims=True)
+    return probabilities

@@ -24,6 +24,7 @@ from inorder.data.labelled import Scaler, Sequences, fold_of, padded
 from inorder.errors import BudgetError, ConfigError
 from inorder.losses.sums import Sum
 from inorder.models.classifier import ENCODERS, SequenceClassifier
+from inorder.models.ridge import softmax
 from inorder.models.sequence_model import About, FittedSequenceModel, Progress, SequenceModel, check_choice, expect
 from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible, using_threads
@@ -32,6 +33,7 @@ from inorder.typing import Floats
 
 FEWEST = 10  # training examples of which some are held back
 PREDICTED = 256  # sequences at a time
+STEPS, SMALLEST_BATCH = 8, 4  # of an epoch; few examples are taken in smaller batches, else they would be seen but a few hundred times
 FIRST_SHARE = 0.6  # of the time allowed goes to training with a part held back
 
 
@@ -43,7 +45,8 @@ class NeuralClassifier(SequenceModel):
 
     encoder: "cnn" (residual convolutions), "tcn" (dilated), "bilstm" (both directions) or "cnn-lstm".   hidden: channels or units per layer.
     layers: blocks of a cnn, layers of an LSTM, least levels of a tcn.   dropout: share of values dropped before the output and between layers.
-    learning_rate, weight_decay, batch_size, max_epochs, patience (epochs without a better loss on the part held back): of training.
+    learning_rate, weight_decay, max_epochs, patience (epochs without a better loss on the part held back): of training.
+    batch_size: at most; of few examples an eighth, four at least.
     validation_share: of the training examples, held back to find the number of epochs; refit: train once more on all, for that many.
     class_weights: classes weigh the same, however many examples they have.   label_smoothing: ε.
     noise: deviation of normal noise that is added to each value anew in every epoch, in deviations of its channel; 0 = none.
@@ -121,7 +124,8 @@ class NeuralClassifier(SequenceModel):
         with reproducible(self.seed, threads=1):
             network = self.network(len(training.channels), max(len(training.classes), 1), longest)
             loss = Loss(_weights(part) if self.class_weights and part.classes else None, self.label_smoothing)
-            batches = Batches.of(part, scaler, target, self.batch_size, self.seed, self.noise)
+            size = min(self.batch_size, max(SMALLEST_BATCH, len(part) // STEPS))
+            batches = Batches.of(part, scaler, target, size, self.seed, self.noise)
             valid = None if held is None or not held.any() else Batches.of(training[held], scaler, target, PREDICTED, self.seed, 0.0)
             record = fit(network, batches, loss, self.training, valid=valid, follow=follow, deadline=deadline, progress=progress)
         fitted = FittedNetwork(model=self, about=About.of(training), scaler=scaler, target=target, network=network, longest=longest, epochs=record.best_epoch)
@@ -160,10 +164,8 @@ class FittedNetwork(FittedSequenceModel):
                 x, lengths = padded([self.scaler.apply(values[i]) for i in rows])
                 scores[rows] = self.network(torch.from_numpy(x).float(), torch.from_numpy(lengths)).double().numpy()
         if not self.about.classes:
-            return scores[:, 0] * self.target[1] + self.target[0]
-        raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-        probabilities: Floats = raised / raised.sum(axis=1, keepdims=True)
-        return probabilities
+            return np.asarray(scores[:, 0] * self.target[1] + self.target[0])
+        return softmax(scores)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         weights = {f"network.{name}": value.numpy() for name, value in self.network.state_dict().items()}
