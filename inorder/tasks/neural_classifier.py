@@ -31,7 +31,7 @@ from inorder.train.reproducible import reproducible, using_threads
 from inorder.train.settings import Training
 from inorder.typing import Floats
 
-FEWEST = 10  # training examples of which some are held back
+FEWEST = 100  # training examples of which some are held back: a handful says little of when to stop
 PREDICTED = 256  # sequences at a time
 STEPS, SMALLEST_BATCH = 8, 4  # of an epoch; few examples are taken in smaller batches, else they would be seen but a few hundred times
 FIRST_SHARE = 0.6  # of the time allowed goes to training with a part held back
@@ -47,7 +47,8 @@ class NeuralClassifier(SequenceModel):
     layers: blocks of a cnn, layers of an LSTM, least levels of a tcn.   dropout: share of values dropped before the output and between layers.
     learning_rate, weight_decay, max_epochs, patience (epochs without a better loss on the part held back): of training.
     batch_size: at most; of few examples an eighth, four at least.
-    validation_share: of the training examples, held back to find the number of epochs; refit: train once more on all, for that many.
+    validation_share: of the training examples, held back to find the number of epochs; refit: train once more on all, for that many. Fewer than 100 examples
+    are all trained on, for max_epochs.
     class_weights: classes weigh the same, however many examples they have.   label_smoothing: ε.
     noise: deviation of normal noise that is added to each value anew in every epoch, in deviations of its channel; 0 = none.
     seed: of all random numbers.
