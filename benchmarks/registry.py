@@ -38,6 +38,8 @@ BENCHMARKS = {
     "accuracy_m4_weekly": "benchmarks.accuracy:m4_weekly",
     "accuracy_m4_hourly": "benchmarks.accuracy:m4_hourly",
     "auto_panel": "benchmarks.auto_panel:auto_panel",
+    "tcn_step": "benchmarks.layers:tcn",
+    "attention": "benchmarks.layers:attention",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 

@@ -6,7 +6,7 @@ What deep learning calls convolution is correlation: the kernel is not flipped. 
 sees (width − 1)·dilation + 1 inputs. A temporal convolutional network stacks residual blocks of two convolutions, `tcn`.
 
 Sources: Waibel et al. 1989 (time-delay networks); van den Oord et al. 2016 (causal, dilated); output lengths: Dumoulin & Visin 2016;
-Bai, Kolter & Koltun 2018, §3 (TCN); Salimans & Kingma 2016, eq. 2 (weight norm); Ba, Kiros & Hinton 2016, eq. 4 (layer norm).
+Bai, Kolter & Koltun 2018, §3 (TCN).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inorder.textbook.normalization import layer_norm, weight_norm
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -137,29 +139,6 @@ def receptive_field(layers: Sequence[tuple[int, int, int]]) -> int:
         field += (width - 1) * dilation * apart
         apart *= stride
     return field
-
-
-def weight_norm(kernel: Array, scale: Array) -> Array:
-    """A kernel whose length is learnt apart from its direction:  scale · kernel / ‖kernel‖, one length an output.
-
-    >>> weight_norm(np.array([[[3.0, 4.0]]]), np.array([10.0])).ravel().tolist()
-    [6.0, 8.0]
-    """
-    length = np.sqrt((kernel**2).sum(axis=(1, 2)))
-    return np.asarray(kernel * (scale / length)[:, None, None])
-
-
-def layer_norm(x: Array, gain: Array, shift: Array, epsilon: float = 1e-5) -> Array:
-    """The features of each step brought to mean 0 and variance 1.
-
-        gain · (x − mean) / √(variance + epsilon) + shift        both over the last axis; the variance divides by the number of features
-
-    >>> layer_norm(np.array([1.0, 3.0]), np.array([1.0, 1.0]), np.array([0.0, 5.0]), epsilon=0.0).tolist()
-    [-1.0, 6.0]
-    """
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = (centred**2).mean(axis=-1, keepdims=True)
-    return np.asarray(gain * centred / np.sqrt(variance + epsilon) + shift)
 
 
 def tcn(x: Array, blocks: Sequence[TCNBlock], padding: str = "causal") -> Array:

@@ -123,8 +123,9 @@ def test_what_sees_later_inputs_does_not_go_step_by_step(name):
     _, state = layer(x)
     with pytest.raises(ConfigError, match=r"later inputs|both directions"):
         layer.step(x[:, 0], state)
-    with pytest.raises(ConfigError, match=r"later inputs|both directions"):
-        layer(x, state=state)
+    if not member.begins:
+        with pytest.raises(ConfigError, match=r"later inputs|both directions"):
+            layer(x, state=state)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -179,6 +180,20 @@ def test_wrong_lengths_and_axes_are_named(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
+def test_everything_is_made_on_the_device_of_the_layer(name, monkeypatch):
+    """The device "meta" has shapes but no numbers, and refuses a tensor of another device."""
+    member = LAYERS[name]
+    layer, x = drawn(member).to("meta"), numbers(2, 4, member.inputs).to("meta")
+    monkeypatch.setattr(torch.compiler, "_is_compiling_flag", True)  # so that nobody looks at the lengths, which have no numbers either
+    output, state = layer(x, torch.tensor([4, 2]).to("meta"))
+    assert output.device.type == "meta"
+    if member.causal:
+        for before in (layer.init(2), state):
+            assert layer.step(x[:, 0], before)[0].device.type == "meta"
+            assert layer(x, state=before)[0].device.type == "meta"
+
+
+@pytest.mark.parametrize("name", LAYERS)
 def test_the_layer_is_exported_with_any_batch_and_time(name):
     member = LAYERS[name]
     layer = drawn(member)
@@ -194,7 +209,7 @@ def test_the_layer_compiles_as_one_graph(name):
     member = LAYERS[name]
     layer = drawn(member)
     torch._dynamo.reset()
-    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="aot_eager")  # graph and derivatives, without minutes of code generation
+    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="eager")  # the graph, without minutes of code generation
     for lengths in ([7, 4, 0], [3, 7]):
         results = []
         for run in (compiled, layer):
