@@ -133,28 +133,15 @@ class Dilated(nn.Module):
         return self.tcn(x, lengths)[0], lengths
 
 
-class Bidirectional(nn.Module):
+class Recurrent(nn.Module):
     """An LSTM over the sequence and one over its reverse, side by side."""
 
     def __init__(self, inputs: int, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()
-        self.forwards = LSTM(inputs, hidden, layers, dropout=dropout)
-        self.backwards = LSTM(inputs, hidden, layers, dropout=dropout)
+        self.lstm = LSTM(inputs, hidden, layers, dropout=dropout, bidirectional=True)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        back = reversed_steps(self.backwards(reversed_steps(x, lengths), lengths)[0], lengths)
-        return torch.cat([self.forwards(x, lengths)[0], back], dim=2), lengths
-
-
-def reversed_steps(x: Tensor, lengths: Tensor) -> Tensor:
-    """Each sequence back to front; padding stays at the end.   x: (batch, time, features).
-
-    >>> reversed_steps(torch.tensor([[[1.0], [2.0], [0.0]]]), torch.tensor([2]))[0, :, 0].tolist()
-    [2.0, 1.0, 0.0]
-    """
-    t = torch.arange(x.shape[1], device=x.device)
-    place = torch.where(t < lengths[:, None], lengths[:, None] - 1 - t, t)
-    return x.gather(1, place[:, :, None].expand(-1, -1, x.shape[2]))
+        return self.lstm(x, lengths)[0], lengths
 
 
 class Hybrid(nn.Module):
@@ -180,6 +167,6 @@ class Hybrid(nn.Module):
 ENCODERS: dict[str, Callable[[int, int, int, int, float], tuple[nn.Module, int]]] = {
     "cnn": lambda inputs, hidden, layers, longest, dropout: (Convolutions(inputs, hidden, layers), hidden),
     "tcn": lambda inputs, hidden, layers, longest, dropout: (Dilated(inputs, hidden, layers, longest, dropout), hidden),
-    "bilstm": lambda inputs, hidden, layers, longest, dropout: (Bidirectional(inputs, hidden, layers, dropout), 2 * hidden),
+    "bilstm": lambda inputs, hidden, layers, longest, dropout: (Recurrent(inputs, hidden, layers, dropout), 2 * hidden),
     "cnn-lstm": lambda inputs, hidden, layers, longest, dropout: (Hybrid(inputs, hidden, layers, dropout), hidden),
 }

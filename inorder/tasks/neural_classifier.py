@@ -8,11 +8,10 @@ Source: label smoothing: Szegedy et al. 2016, §7; the number of epochs from a h
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +19,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inorder.data.bucketing import Bucketed
 from inorder.data.labelled import Scaler, Sequences, fold_of, padded
-from inorder.errors import BudgetError, ConfigError
+from inorder.errors import BudgetError, ConfigError, unknown
+from inorder.features.augmentation import Augmented, ChannelMask, Noise, TimeMask, TimeWarp
 from inorder.losses.sums import Sum
 from inorder.models.classifier import ENCODERS, SequenceClassifier
 from inorder.models.ridge import softmax
 from inorder.models.sequence_model import About, FittedSequenceModel, Progress, SequenceModel, check_choice, expect
-from inorder.train.loop import fit
+from inorder.train.loop import Batches, fit
 from inorder.train.reproducible import reproducible, using_threads
 from inorder.train.settings import Training
 from inorder.typing import Floats
 
+AUGMENTATIONS: dict[str, Any] = {"noise": Noise(0.1), "warp": TimeWarp(), "mask": TimeMask(), "channels": ChannelMask()}
 FEWEST = 100  # training examples of which some are held back: a handful says little of when to stop
 PREDICTED = 256  # sequences at a time
 STEPS, SMALLEST_BATCH = 8, 4  # of an epoch; few examples are taken in smaller batches, else they would be seen but a few hundred times
@@ -50,7 +52,8 @@ class NeuralClassifier(SequenceModel):
     validation_share: of the training examples, held back to find the number of epochs; refit: train once more on all, for that many. Fewer than 100 examples
     are all trained on, for max_epochs.
     class_weights: classes weigh the same, however many examples they have.   label_smoothing: ε.
-    noise: deviation of normal noise that is added to each value anew in every epoch, in deviations of its channel; 0 = none.
+    augmentation: changes to the training sequences, drawn anew in every epoch: "noise" (a tenth of a channel's deviation), "warp" (time runs faster
+    here and slower there), "mask" (a stretch of ten steps at most at its mean), "channels" (a tenth of the channels at their mean); several in order.
     seed: of all random numbers.
 
     Sources: Wang, Yan & Oates 2017; Bai, Kolter & Koltun 2018; Graves & Schmidhuber 2005.
@@ -76,16 +79,20 @@ class NeuralClassifier(SequenceModel):
     refit: bool = True
     class_weights: bool = False
     label_smoothing: float = 0.0
-    noise: float = 0.0
+    augmentation: Sequence[str] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_choice("encoder", self.encoder, tuple(ENCODERS))
+        object.__setattr__(self, "augmentation", (self.augmentation,) if isinstance(self.augmentation, str) else tuple(self.augmentation))
+        for name in self.augmentation:
+            if name not in AUGMENTATIONS:
+                raise unknown("augmentation", str(name), AUGMENTATIONS)
         for name, least in (("hidden", 1), ("layers", 1), ("batch_size", 1), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(f"`{name}` is a whole number, {least} or more, not {value!r}.")
-        for name, most in (("dropout", 1.0), ("label_smoothing", 1.0), ("validation_share", 0.5), ("noise", math.inf)):
+        for name, most in (("dropout", 1.0), ("label_smoothing", 1.0), ("validation_share", 0.5)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < most:
                 raise ConfigError(f"`{name}` is a number from 0 up to {most:g}, not {value!r}.")
@@ -126,8 +133,8 @@ class NeuralClassifier(SequenceModel):
             network = self.network(len(training.channels), max(len(training.classes), 1), longest)
             loss = Loss(_weights(part) if self.class_weights and part.classes else None, self.label_smoothing)
             size = min(self.batch_size, max(SMALLEST_BATCH, len(part) // STEPS))
-            batches = Batches.of(part, scaler, target, size, self.seed, self.noise)
-            valid = None if held is None or not held.any() else Batches.of(training[held], scaler, target, PREDICTED, self.seed, 0.0)
+            batches = batches_of(part, scaler, target, size, self.seed, self.augmentation)
+            valid = None if held is None or not held.any() else batches_of(training[held], scaler, target, PREDICTED, self.seed)
             record = fit(network, batches, loss, self.training, valid=valid, follow=follow, deadline=deadline, progress=progress)
         fitted = FittedNetwork(model=self, about=About.of(training), scaler=scaler, target=target, network=network, longest=longest, epochs=record.best_epoch)
         return fitted, record
@@ -178,43 +185,27 @@ class FittedNetwork(FittedSequenceModel):
         return [f"{count:,} weights, trained for {self.epochs} epoch{'s' * (self.epochs != 1)}"]
 
 
-class LabelledBatch(NamedTuple):
-    """inputs: (batch, time, channels).   lengths: (batch,).   labels: (batch,) classes or standardised numbers."""
+@dataclass(frozen=True, eq=False)
+class LabelledBatch:
+    """inputs: (batch, time, channels).   lengths: (batch,).   targets: (batch,) classes or standardised numbers."""
 
     inputs: Tensor
     lengths: Tensor
-    labels: Tensor
+    targets: Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """Sequences in batches of nearly equal size; the order of epoch k, and its noise, depend on the seed and k alone."""
+def batches_of(data: Sequences, scaler: Scaler, target: Floats, size: int, seed: int, augmentation: Sequence[str] = ()) -> Batches:
+    """Sequences of like length together, `size` at most; changed a little at random where that is asked for."""
+    assert data.labels is not None, "checked by `fit`"
+    values = [scaler.apply(one) for one in data.values]
+    targets = torch.as_tensor((data.labels - target[0]) / target[1], dtype=torch.float32) if data.regression else torch.as_tensor(data.labels)
 
-    inputs: Sequence[Floats]
-    labels: Tensor
-    size: int
-    seed: int
-    noise: float
+    def make(which: NDArray[np.int64]) -> LabelledBatch:
+        x, lengths = padded([values[i] for i in which])
+        return LabelledBatch(torch.from_numpy(x).float(), torch.from_numpy(lengths), targets[torch.from_numpy(which)])
 
-    @classmethod
-    def of(cls, data: Sequences, scaler: Scaler, target: Floats, size: int, seed: int, noise: float) -> Batches:
-        assert data.labels is not None, "checked by `fit`"
-        labels = (data.labels - target[0]) / target[1] if data.regression else data.labels
-        return cls(
-            [scaler.apply(one) for one in data.values], torch.as_tensor(labels, dtype=torch.float32 if data.regression else torch.int64), size, seed, noise
-        )
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.inputs) / self.size)
-
-    def epoch(self, k: int) -> Iterator[LabelledBatch]:
-        rng = np.random.default_rng([self.seed, k])
-        for rows in np.array_split(rng.permutation(len(self.inputs)), len(self)):
-            own = [self.inputs[i] for i in rows]
-            if self.noise:
-                own = [one + rng.normal(0, self.noise, one.shape) for one in own]
-            x, lengths = padded(own)
-            yield LabelledBatch(torch.from_numpy(x).float(), torch.from_numpy(lengths), self.labels[torch.from_numpy(rows)])
+    plain = Bucketed(data.lengths, make, batch_size=size, seed=seed)
+    return Augmented(plain, [AUGMENTATIONS[name] for name in augmentation], seed=seed) if augmentation else plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,10 +217,10 @@ class Loss:
 
     def __call__(self, network: nn.Module, batch: LabelledBatch) -> Sum:
         scores = network(batch.inputs, batch.lengths)
-        if batch.labels.is_floating_point():
-            return Sum(((scores[:, 0] - batch.labels) ** 2).sum(), torch.tensor(float(len(batch.labels))))
-        own = functional.cross_entropy(scores, batch.labels, reduction="none", label_smoothing=self.smoothing)
-        weight = torch.ones_like(own) if self.weights is None else self.weights[batch.labels]
+        if batch.targets.is_floating_point():
+            return Sum(((scores[:, 0] - batch.targets) ** 2).sum(), torch.tensor(float(len(batch.targets))))
+        own = functional.cross_entropy(scores, batch.targets, reduction="none", label_smoothing=self.smoothing)
+        weight = torch.ones_like(own) if self.weights is None else self.weights[batch.targets]
         return Sum((weight * own).sum(), weight.sum())
 
 
