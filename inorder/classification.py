@@ -208,7 +208,7 @@ def ranking_of(data: Sequences, by: str | None) -> str:
 
 def split_off(data: Sequences, seed: int) -> tuple[Sequences, list[str]]:
     """The data with a test part: their own, or a fifth drawn at random; and what to know of it."""
-    if len(data.training) == 0:
+    if data.test.all():
         raise SeriesError(f"{data.source} has a test part alone; nothing is left to learn from.")
     if data.test.any():
         return data, []

@@ -227,6 +227,8 @@ def _part(found: Mapping[str, Any], ending: str, source: str, options: Mapping[s
 def read_npz(content: bytes, source: str, options: Mapping[str, Any]) -> Sequences:
     """The sequences of a file of NumPy arrays; arrays of objects are refused, since reading them would run code."""
     arrays: dict[str, NDArray[Any]] = {}
+    if not content.startswith(b"PK"):
+        raise SeriesError(f"{source} is a damaged NPZ file: it is no archive of arrays.")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             for name in file.files:
