@@ -294,7 +294,8 @@ def fit_classify(
 def name_of(model: SequenceModel) -> str:
     """The candidate that has these settings, whatever its seed; the model's own name where none has."""
     bare = {"seed": 0} if "seed" in model.settings else {}
-    return next((name for name, one in CANDIDATES.items() if one.make() == model.with_settings(bare)), model.name)
+    same = {name: one for name, one in CANDIDATES.items() if one.home.endswith(f":{type(model).__name__}")}  # none of the others is loaded
+    return next((name for name, one in same.items() if one.make() == model.with_settings(bare)), model.name)
 
 
 def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) -> dict[str, Score]:

@@ -5,8 +5,8 @@
                                                                             |i − j| at most `window` of the longer one
                  D[i, j]  = ‖a[i] − b[j]‖² + min(D[i−1, j], D[i, j−1], D[i−1, j−1])
 
-The window is chosen by leaving one out. The probability of the neighbour's class is the share of the training examples whose own neighbour is right,
-by Laplace's rule (right + 1)/(n + classes); the others share the rest.
+The window is chosen by leaving one out, of a hundred training examples at most. The probability of the neighbour's class is the share of these whose own
+neighbour is right, by Laplace's rule (right + 1)/(n + classes); the others share the rest.
 
 Sources: Sakoe & Chiba 1978, §II; as the usual baseline of this field: Bagnall et al. 2017, §3.1.
 """
@@ -28,6 +28,7 @@ from inorder.typing import Floats
 
 DISTANCES = ("euclidean", "dtw")
 WINDOWS = (0.0, 0.02, 0.05, 0.1, 0.2)  # shares of the longer length
+LEFT_OUT = 100  # training examples that look for a neighbour among the others, at most
 BLOCK = 1 << 21  # cells that are held at a time
 Padded = tuple[Floats, NDArray[np.int64]]  # (examples, time, channels), (examples,) lengths
 
@@ -65,10 +66,11 @@ class NearestNeighbour(SequenceModel):
         width = len(training.channels)
         scaler = Scaler.of(training.values) if self.standardise else Scaler(np.zeros(width), np.ones(width))
         stored = padded([scaler.apply(one) for one in training.values])
+        rows = np.unique(np.linspace(0, len(training) - 1, min(LEFT_OUT, len(training))).astype(np.int64))
         best: tuple[float, float] | None = None
         tried = (0.0,) if self.distance == "euclidean" else WINDOWS if self.window is None else (float(self.window),)
         for k, window in enumerate(tried):
-            errors = _left_out_errors(_distances(self.distance, stored, stored, window), training)
+            errors = _left_out_errors(_distances(self.distance, (stored[0][rows], stored[1][rows]), stored, window), rows, training)
             if best is None or errors < best[0]:
                 best = (errors, window)
             if progress:
@@ -76,7 +78,7 @@ class NearestNeighbour(SequenceModel):
         assert best is not None, "one window at least"
         right = math.nan
         if classes := len(training.classes):  # never so low that another class would be more probable
-            right = max((len(training) - best[0] + 1) / (len(training) + classes), 1.01 / classes)
+            right = max((len(rows) - best[0] + 1) / (len(rows) + classes), 1.01 / classes)
         return FittedNearest(model=self, about=About.of(training), scaler=scaler, stored=stored, labels=training.labels, window=best[1], right=right)
 
     def restore(self, about: About, arrays: Mapping[str, NDArray[Any]]) -> FittedNearest:
@@ -119,14 +121,14 @@ class FittedNearest(FittedSequenceModel):
         return [*window, *([f"neighbours of the training examples that are right: {self.right:.1%}"] if self.about.classes else [])]
 
 
-def _left_out_errors(distances: Floats, training: Sequences) -> float:
-    """How many classes are wrong, or the sum of squared errors, when each example may not be its own neighbour."""
+def _left_out_errors(distances: Floats, rows: NDArray[np.int64], training: Sequences) -> float:
+    """How many classes of these examples are wrong, or the sum of squared errors, when none may be its own neighbour."""
     if len(training) < 2:
         return 0.0
     assert training.labels is not None
-    np.fill_diagonal(distances, np.inf)
-    found = training.labels[distances.argmin(axis=1)]
-    return float((found != training.labels).sum()) if training.classes else float(((found - training.labels) ** 2).sum())
+    distances[np.arange(len(rows)), rows] = np.inf
+    found, true = training.labels[distances.argmin(axis=1)], training.labels[rows]
+    return float((found != true).sum()) if training.classes else float(((found - true) ** 2).sum())
 
 
 def _distances(distance: str, asked: Padded, stored: Padded, window: float) -> Floats:
@@ -165,6 +167,7 @@ def _dtw_block(a: Floats, a_lengths: NDArray[np.int64], b: Floats, b_lengths: ND
     reach = np.maximum(np.ceil(window * longer - 1e-9), np.abs(a_lengths[:, None] - b_lengths)).astype(np.int64)  # (a, b)
     widest, even = int(reach.max(initial=0)), bool((reach == reach.flat[0]).all())
     n, m = a.shape[1], b.shape[1]
+    squares_a, squares_b = (a**2).sum(axis=2), (b**2).sum(axis=2)
     result = np.where((a_lengths[:, None] == 0) & (b_lengths == 0), 0.0, np.inf)
     ends = a_lengths[:, None] + b_lengths - 2
     before, last = (np.full((len(a), len(b), n + 1), np.inf) for _ in range(2))  # place 0 stands for i = −1
@@ -173,7 +176,7 @@ def _dtw_block(a: Floats, a_lengths: NDArray[np.int64], b: Floats, b_lengths: ND
         now = np.full_like(last, np.inf)
         if low <= high:
             i = np.arange(low, high + 1)
-            cost = ((a[:, None, i] - b[None, :, k - i]) ** 2).sum(axis=3)
+            cost = _costs(a[:, i], b[:, k - i], squares_a[:, i], squares_b[:, k - i])
             if k == 0:
                 now[..., 1] = cost[..., 0]
             else:
@@ -187,3 +190,11 @@ def _dtw_block(a: Floats, a_lengths: NDArray[np.int64], b: Floats, b_lengths: ND
             result[rows, columns] = now[rows, columns, a_lengths[rows]]
         before, last = last, now
     return result
+
+
+def _costs(a: Floats, b: Floats, squares_a: Floats, squares_b: Floats) -> Floats:
+    """(asked, stored, steps) ‖a − b‖² of steps that lie opposite.   a: (asked, steps, channels).   squares_a: (asked, steps) ‖a‖²; b alike."""
+    if a.shape[2] <= 2:
+        return np.asarray(sum((a[:, None, :, c] - b[None, :, :, c]) ** 2 for c in range(a.shape[2])))
+    products = np.matmul(a.transpose(1, 0, 2), b.transpose(1, 2, 0)).transpose(1, 2, 0)  # of many channels far quicker than their differences
+    return np.maximum(squares_a[:, None] + squares_b[None] - 2 * products, 0.0)

@@ -26,12 +26,14 @@ class Candidate:
 
     def make(self, **settings: Any) -> SequenceModel:
         """The model with these settings on top of the candidate's own."""
-        module, name = self.home.split(":")
-        made: SequenceModel = getattr(import_module(f"inorder.{module}"), name)()
+        made: SequenceModel = _loaded(self.home)()
         return made.with_settings({**self.settings, **settings})
 
 
 NEAREST, KERNELS, NETWORK = "models.nearest:NearestNeighbour", "models.random_kernel_ridge:RandomKernelRidge", "tasks.neural_classifier:NeuralClassifier"
+
+MAJORITY = "models.majority:Majority"
+HOMES = {"nearest-neighbour": NEAREST, "random-kernels": KERNELS, "network": NETWORK, "majority": MAJORITY}  # the name of each class in a bundle
 
 # In the order in which `compare` runs them.
 CANDIDATES: dict[str, Candidate] = {
@@ -90,6 +92,12 @@ CANDIDATES: dict[str, Candidate] = {
 }
 
 
+def _loaded(home: str) -> Any:
+    """The class "module:class"."""
+    module, name = home.split(":")
+    return getattr(import_module(f"inorder.{module}"), name)
+
+
 def candidate(name: str) -> Candidate:
     """The candidate of that name; ConfigError with the nearest name otherwise."""
     if name not in CANDIDATES:
@@ -109,18 +117,13 @@ def restore(bundle: Bundle) -> FittedSequenceModel:
 
     header = bundle.model
     where = f"The bundle {bundle.path}" if bundle.path else "The bundle"
-    homes = {made.name: made for made in (one.make() for one in _kinds().values())}
-    if header["model"] not in homes:
+    if header["model"] not in HOMES:
         raise BundleError(f'{where} holds the model "{header["model"]}", which this version of inorder does not know.')
     settings, about = header.get("settings"), header.get("about")
     if not isinstance(settings, dict) or not isinstance(about, dict):
         raise BundleError(f'{where} is damaged: model.json needs the objects "settings" and "about".')
     try:
-        return homes[header["model"]].with_settings(settings).restore(About.from_json(about), bundle.weights)
+        made: SequenceModel = _loaded(HOMES[header["model"]])(**settings)
+        return made.restore(About.from_json(about), bundle.weights)
     except (BundleError, ConfigError, TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
         raise BundleError(f"{where} is damaged: {error}") from None
-
-
-def _kinds() -> dict[str, Candidate]:
-    """One candidate of each class."""
-    return {one.home: one for one in CANDIDATES.values()}
