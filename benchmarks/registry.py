@@ -40,6 +40,7 @@ BENCHMARKS = {
     "auto_panel": "benchmarks.auto_panel:auto_panel",
     "tcn_step": "benchmarks.layers:tcn",
     "attention": "benchmarks.layers:attention",
+    "classification": "benchmarks.classification:classification",
 }
 THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 

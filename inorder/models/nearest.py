@@ -197,4 +197,4 @@ def _costs(a: Floats, b: Floats, squares_a: Floats, squares_b: Floats) -> Floats
     if a.shape[2] <= 2:
         return np.asarray(sum((a[:, None, :, c] - b[None, :, :, c]) ** 2 for c in range(a.shape[2])))
     products = np.matmul(a.transpose(1, 0, 2), b.transpose(1, 2, 0)).transpose(1, 2, 0)  # of many channels far quicker than their differences
-    return np.maximum(squares_a[:, None] + squares_b[None] - 2 * products, 0.0)
+    return np.asarray(np.maximum(squares_a[:, None] + squares_b[None] - 2 * products, 0.0))
