@@ -134,13 +134,14 @@ def compare_classify(
     signatures: dict[str, str] = {}
     scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
     ties: dict[str, float] = {}
-    for name in names:
+    for m, name in enumerate(names):
+        later = (len(names) - 1 - m) * (len(plan) + 1)  # fits of the models that come after
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None}
         try:
             model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
-            chosen = cross_validated(name, model, training, plan, clock, on_progress)
+            chosen = cross_validated(name, model, training, plan, clock, on_progress, later)
             ties[name] = float(chosen["log_loss" if "log_loss" in chosen else by])
-            fitted[name] = model.fit(training, seconds=clock.share(1), progress=progress_of(name, len(plan), len(plan), on_progress))
+            fitted[name] = model.fit(training, seconds=clock.share(1 + later), progress=progress_of(name, len(plan), len(plan), on_progress))
             outputs[name] = fitted[name].outputs(held.values)
             scores = scores_of(held, outputs[name])
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
@@ -229,12 +230,12 @@ def plan_folds(training: Sequences, folds: int | None, seed: int) -> list[NDArra
 
 
 def cross_validated(
-    name: str, model: SequenceModel, training: Sequences, plan: Sequence[NDArray[np.bool_]], clock: Clock, on_progress: OnProgress | None
+    name: str, model: SequenceModel, training: Sequences, plan: Sequence[NDArray[np.bool_]], clock: Clock, on_progress: OnProgress | None, later: int = 0
 ) -> dict[str, Score]:
-    """Scores on the folds together: each example is judged once at most, by a model that did not see it."""
+    """Scores on the folds together: each example is judged once at most, by a model that did not see it.   later: fits that the budget has to last for too."""
     judged, said = [], []
     for k, fold in enumerate(plan):
-        seconds = clock.share(len(plan) + 1 - k)
+        seconds = clock.share(len(plan) + 1 - k + later)
         found = model.lighter().fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
         said.append(found.outputs(training[fold].values))
         judged.append(np.flatnonzero(fold))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,6 @@ def restore(bundle: Bundle) -> FittedSequenceModel:
         raise BundleError(f'{where} is damaged: model.json needs the objects "settings" and "about".')
     try:
         made: SequenceModel = _loaded(HOMES[header["model"]])(**settings)
-        return made.restore(About.from_json(about), bundle.weights)
+        return replace(made.restore(About.from_json(about), bundle.weights), notes=tuple(map(str, header["notes"])))
     except (BundleError, ConfigError, TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
         raise BundleError(f"{where} is damaged: {error}") from None

@@ -120,7 +120,9 @@ class NeuralClassifier(SequenceModel):
             fitted, _ = self._train(training, None, None, None if progress is None else lambda done, of: progress(self.max_epochs + done, total), follow=record)
         if progress:
             progress(total, total)
-        return fitted
+        done = record.epochs[-1].epoch
+        notes = (f"Training stopped after {done} of {self.max_epochs} epochs, when its time was used up.",) if record.stopped == "time" else ()
+        return replace(fitted, notes=notes)
 
     def _train(
         self, training: Sequences, held: NDArray[np.bool_] | None, deadline: float | None, progress: Progress | None, follow: Any = None

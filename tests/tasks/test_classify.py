@@ -174,6 +174,12 @@ def test_progress_ends_at_the_end_and_no_time_is_told():
         NeuralClassifier(hidden=4, max_epochs=3).fit(waves(20), seconds=0.0)
 
 
+def test_a_fit_that_time_cut_short_says_so_from_its_bundle_too(tmp_path):
+    fitted = NeuralClassifier(hidden=4, max_epochs=100_000).fit(waves(20), seconds=1.5)
+    (note,) = inorder.load(fitted.save(tmp_path / "m")).notes
+    assert note == f"Training stopped after {fitted.epochs} of 100000 epochs, when its time was used up." and fitted.epochs > 0
+
+
 @pytest.mark.parametrize(
     ("settings", "shown"),
     [
