@@ -90,7 +90,13 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 
 # what several commands take, written once
 Task = Annotated[str, typer.Argument(help="forecast, detect or classify", show_default=False)]
-Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample.', show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(
+        help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample; classify: also .ts, ARFF, NPZ, a folder, a zip.',
+        show_default=False,
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
 Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead; if not given, what was compared, or one season, or a tenth of the data.")]
 Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]

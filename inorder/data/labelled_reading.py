@@ -21,8 +21,20 @@ import numpy as np
 
 from inorder.data.files import find, read_bytes, to_text
 from inorder.data.labelled import Sequences, joined
-from inorder.data.labelled_tables import check_layout, read_arrays, read_frame, read_npz
-from inorder.data.labelled_texts import is_rows, read_arff, read_rows, read_ts
+from inorder.data.labelled_tables import (
+    SPLITS,
+    TIMES,
+    channel_names,
+    check_layout,
+    column_numbers,
+    column_of,
+    is_test,
+    read_arrays,
+    read_frame,
+    read_npz,
+    table_of,
+)
+from inorder.data.labelled_texts import LABELS, has_names, is_rows, read_arff, read_rows, read_ts
 from inorder.errors import ConfigError, SeriesError, unknown
 
 ENDINGS = (".ts", ".arff", ".npz", ".parquet", ".pq", ".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".ts.gz", ".txt.gz")
@@ -120,9 +132,10 @@ def _file(content: bytes, name: str, options: Mapping[str, Any]) -> Sequences:
         return read_arff(text, name, kind) if "@data" in text.lower() else read_rows(text, name, kind, label=-1)
     if not lower.endswith(TABLES) and "@data" in text.lower():
         return (read_arff if "@attribute" in text.lower() else read_ts)(text, name, kind)
-    if not options.get("header") and is_rows(text):
+    names = options.get("header") or (options.get("header") is None and has_names(text))
+    if not names and is_rows(text):
         return read_rows(text, name, kind, label=None if options.get("label") == "none" else 0)
-    return read_frame(content, name, options)
+    return read_frame(content, name, {**options, "header": True} if names else options)
 
 
 # --- several files ---
@@ -200,25 +213,21 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
 
 def _one(content: bytes, name: str, options: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """(time, channels) of one file, and the names of its channels."""
-    from inorder.data.labelled_tables import TIMES, _channels, _column, _column_numbers, _table
-
-    frame, _, row = _table(content, name, options)
-    time = _column(frame.columns, options.get("time"), TIMES, "time", name)
-    channels = _channels(frame.columns, options.get("value"), {time}, name)
-    return np.stack([_column_numbers(frame, channel, name, row) for channel in channels], axis=1), tuple(channels)
+    frame, _, row = table_of(content, name, options)
+    time = column_of(frame.columns, options.get("time"), TIMES, "time", name)
+    channels = channel_names(frame.columns, options.get("value"), {time}, name)
+    return np.stack([column_numbers(frame, channel, name, row) for channel in channels], axis=1), tuple(channels)
 
 
 def _labels_of(content: bytes, name: str, options: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
     """file -> label and whether it is in the test part."""
-    from inorder.data.labelled_tables import LABELS, SPLITS, _column, _is_test, _table
-
-    frame, _, _ = _table(content, name, {})
-    label = _column(frame.columns, options.get("label"), LABELS, "label", name)
+    frame, _, _ = table_of(content, name, {})
+    label = column_of(frame.columns, options.get("label"), LABELS, "label", name)
     file = next((column for column in frame.columns if column.lower() in ("file", "name", "filename", "path", "id")), None)
-    split = _column(frame.columns, None, SPLITS, "split", name)
+    split = column_of(frame.columns, None, SPLITS, "split", name)
     if label is None or file is None:
         raise SeriesError(f'{name} has the columns {", ".join(frame.columns)}; "file" and "label" were expected.')
-    marks = [False] * len(frame) if split is None else [_is_test(one, name) for one in frame[split].to_list()]
+    marks = [False] * len(frame) if split is None else [is_test(one, name) for one in frame[split].to_list()]
     return {str(one): (str(own), mark) for one, own, mark in zip(frame[file].to_list(), frame[label].to_list(), marks, strict=True)}
 
 

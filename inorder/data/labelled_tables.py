@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from inorder.data.files import PARQUET
 from inorder.data.labelled import Sequences, joined
-from inorder.data.labelled_texts import trimmed
+from inorder.data.labelled_texts import LABELS, trimmed
 from inorder.data.numerals import BadCell, to_numbers
 from inorder.data.options import Options
 from inorder.errors import ConfigError, SeriesError
@@ -28,7 +28,6 @@ from inorder.typing import Floats
 if TYPE_CHECKING:
     import polars as pl
 
-LABELS = ("label", "class", "target", "y", "category", "activity")
 IDS = ("id", "unique_id", "series", "series_id", "sample", "example", "case", "case_id", "instance", "sequence", "sequence_id")
 TIMES = ("time", "t", "timestamp", "ds", "date", "step", "index", "frame")
 SPLITS = ("split", "part", "set")
@@ -40,23 +39,23 @@ def read_frame(data: Any, source: str, options: Mapping[str, Any]) -> Sequences:
 
     options: label, id, time, value (the channels), header, separator, encoding, kind, layout ("long" or "rows").
     """
-    frame, source, row = _table(data, source, options)
+    frame, source, row = table_of(data, source, options)
     names = frame.columns
-    label = _column(names, options.get("label"), LABELS, "label", source)
-    split = _column(names, None, SPLITS, "split", source)
-    ids = _column(names, options.get("id"), IDS, "id", source)
+    label = column_of(names, options.get("label"), LABELS, "label", source)
+    split = column_of(names, None, SPLITS, "split", source)
+    ids = column_of(names, options.get("id"), IDS, "id", source)
     if options.get("label") is None and label is None and options.get("labelled", True):
         raise SeriesError(f"{source} has the columns {_some(names)}; none is called {', '.join(LABELS[:3])} or {LABELS[3]}. Name the label with --label.")
     layout = options.get("layout") or ("long" if ids is not None and frame[ids].n_unique() < len(frame) else "rows")
     if layout == "long" and ids is None:
         raise SeriesError(f"{source} has no column that tells its sequences apart; it has {_some(names)}. Name it with --id.")
-    time = _column(names, options.get("time"), TIMES, "time", source) if layout == "long" else None
-    channels = _channels(names, options.get("value"), {label, split, ids, time}, source)
+    time = column_of(names, options.get("time"), TIMES, "time", source) if layout == "long" else None
+    channels = channel_names(names, options.get("value"), {label, split, ids, time}, source)
     read = _long if layout == "long" else _wide
     return read(frame, source, row, label, split, ids, time, channels, options.get("kind"))
 
 
-def _table(data: Any, source: str, options: Mapping[str, Any]) -> tuple[pl.DataFrame, str, Any]:
+def table_of(data: Any, source: str, options: Mapping[str, Any]) -> tuple[pl.DataFrame, str, Any]:
     """The columns, what to call them, and how to speak of a row."""
     import polars as pl
 
@@ -80,7 +79,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
-def _column(names: Sequence[str], given: Any, usual: Sequence[str], what: str, source: str) -> str | None:
+def column_of(names: Sequence[str], given: Any, usual: Sequence[str], what: str, source: str) -> str | None:
     """The column that was named, or the one that bears a usual name."""
     if given == "none":
         return None
@@ -91,7 +90,7 @@ def _column(names: Sequence[str], given: Any, usual: Sequence[str], what: str, s
     return next((name for word in usual for name in names if name.lower() == word), None)
 
 
-def _channels(names: Sequence[str], given: Any, taken: set[str | None], source: str) -> list[str]:
+def channel_names(names: Sequence[str], given: Any, taken: set[str | None], source: str) -> list[str]:
     if given is not None:
         asked = [given] if isinstance(given, str) else list(given)
         for name in asked:
@@ -104,7 +103,7 @@ def _channels(names: Sequence[str], given: Any, taken: set[str | None], source: 
     return found
 
 
-def _column_numbers(frame: pl.DataFrame, name: str, source: str, row: Any) -> Floats:
+def column_numbers(frame: pl.DataFrame, name: str, source: str, row: Any) -> Floats:
     try:
         return np.asarray(to_numbers(frame[name], ("?",)).values, dtype=np.float64)
     except BadCell as error:
@@ -118,14 +117,14 @@ def _long(
     assert ids is not None
     if time is not None:
         frame = frame.sort(_sortable(frame, time), maintain_order=True)
-    matrix = np.stack([_column_numbers(frame, name, source, row) for name in channels], axis=1)
+    matrix = np.stack([column_numbers(frame, name, source, row) for name in channels], axis=1)
     keys = [str(one) for one in frame[ids].to_list()]
     rows: dict[str, list[int]] = {}
     for i, key in enumerate(keys):
         rows.setdefault(key, []).append(i)
     names = sorted(rows, key=lambda key: rows[key][0]) if time is None else list(dict.fromkeys(sorted(rows, key=_natural)))
     labels = None if label is None else [_one_of(frame, label, rows[name], name, source) for name in names]
-    marks = None if split is None else [_is_test(_one_of(frame, split, rows[name], name, source), source) for name in names]
+    marks = None if split is None else [is_test(_one_of(frame, split, rows[name], name, source), source) for name in names]
     return Sequences.of([matrix[rows[name]] for name in names], labels, test=marks, channels=channels, ids=names, kind=kind, source=source)
 
 
@@ -155,7 +154,7 @@ def _one_of(frame: pl.DataFrame, column: str, rows: Sequence[int], name: str, so
     return found[0]
 
 
-def _is_test(mark: Any, source: str) -> bool:
+def is_test(mark: Any, source: str) -> bool:
     text = str(mark).strip().lower()
     if text not in ("train", "training", "test", "testing"):
         raise SeriesError(f'{source}: the split of a sequence is "train" or "test", not "{mark}".')
@@ -176,10 +175,10 @@ def _wide(
                 raise SeriesError(f"{source}, {row(i)}: the channels have {', '.join(str(len(one)) for one in own)} steps; as many each were expected.")
             values.append(np.stack(own, axis=1))
     else:
-        matrix = np.stack([_column_numbers(frame, name, source, row) for name in channels], axis=1)
+        matrix = np.stack([column_numbers(frame, name, source, row) for name in channels], axis=1)
         values = [trimmed(one[:, None]) for one in matrix]
     labels = None if label is None else frame[label].to_list()
-    marks = None if split is None else [_is_test(one, source) for one in frame[split].to_list()]
+    marks = None if split is None else [is_test(one, source) for one in frame[split].to_list()]
     own_ids = () if ids is None else [str(one) for one in frame[ids].to_list()]
     return Sequences.of(values, labels, test=marks, channels=names, ids=own_ids, kind=kind, source=source)
 

@@ -20,6 +20,7 @@ from inorder.data.labelled import Sequences
 from inorder.errors import SeriesError
 from inorder.typing import Floats
 
+LABELS = ("label", "class", "target", "y", "category", "activity")  # names of a column of labels
 MISSING = ("?", "", "nan", "na", "null")
 
 
@@ -215,13 +216,37 @@ def _split(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def is_rows(text: str) -> bool:
-    """Whether a text file begins with a row of numbers, but for the first cell: it has no header."""
-    first = next((cells for _, cells in _split(text)), [])
+    """Whether a text file begins with a row of numbers, but for the first cell, and not with names.
+
+    >>> is_rows("a,0.5,1.5\\n"), is_rows("label,t0,t1\\n"), is_rows("label,7,9\\n")
+    (True, False, False)
+    """
+    first = _first(text)
+    return len(first) > 2 and _are_numbers(first[1:]) and not has_names(text)
+
+
+def has_names(text: str) -> bool:
+    """Whether the first row surely names columns, be the names numbers: it begins with a usual name of a label, or the others count on: kind,0,1,2.
+
+    >>> has_names("label,7,9\\n"), has_names("kind,0,1,2\\n"), has_names("1,0,1,2\\n"), has_names("kind,0,5,1\\n")
+    (True, True, False, False)
+    """
+    first = [cell.strip().strip("\"'") for cell in _first(text)]
+    if not first or _are_numbers(first[:1]):
+        return False
+    return first[0].lower() in LABELS or (len(first) > 3 and _are_numbers(first[1:]) and bool((np.diff(_numbers(first[1:], "")) == 1).all()))
+
+
+def _first(text: str) -> list[str]:
+    return next((cells for _, cells in _split(text)), [])
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
     try:
-        _numbers(first[1:], "")
+        _numbers(cells, "")
     except SeriesError:
         return False
-    return len(first) > 2
+    return True
 
 
 def trimmed(values: Floats) -> Floats:

@@ -95,6 +95,8 @@ def test_a_row_for_each_sequence(tmp_path):
     wide.write_csv(tmp_path / "x.csv")
     data = read_sequences(tmp_path / "x.csv")
     assert data.names_of(data.labels) == ["u", "d"] and data.lengths.tolist() == [3, 1]
+    (tmp_path / "counted.csv").write_text("kind,0,1,2\nu,1,2,3\nd,5,,\n")  # names that are numbers are no sequence
+    assert read_sequences(tmp_path / "counted.csv", label="kind").lengths.tolist() == [3, 1]
     lists = pl.DataFrame({"label": ["walk", "run"], "x": [[1.0, 3.0], [5.0, 7.0, 9.0]], "y2": [[2.0, 4.0], [6.0, 8.0, 10.0]]})
     lists.write_parquet(tmp_path / "x.parquet")
     same(read_sequences(tmp_path / "x.parquet"), channels=("x", "y2"))

@@ -56,8 +56,7 @@ def test_from_compare_to_predict(tmp_path):
     rows = list(csv.DictReader(io.StringIO(printed.stdout)))
     assert list(rows[0]) == ["id", "label", "probability", "p_run", "p_walk"] and [row["label"] for row in rows] == ["walk", "run"] * 4
     assert all(abs(float(row["p_run"]) + float(row["p_walk"]) - 1) < 1e-9 for row in rows) and rows[3]["id"] == "person 3"
-    for ending in ("csv", "parquet", "json"):
-        run("predict", "runs/walks-classify", "new.csv", "--out", f"out/p.{ending}", "-q", folder=tmp_path)
+    run("predict", "runs/walks-classify", "new.csv", "--out", "out/p.json", "-q", folder=tmp_path)
     assert [row["label"] for row in json.loads((tmp_path / "out" / "p.json").read_text())["sequences"]] == [row["label"] for row in rows]
     scores = json.loads(run("evaluate", "runs/walks-classify", "walks.csv", "--json", folder=tmp_path).stdout)
     assert scores["scores"]["accuracy"] == 1 and "examples=30" in scores["signatures"]["accuracy"]
