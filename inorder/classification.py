@@ -110,8 +110,8 @@ def compare_classify(
     """Fit every model to the same folds of the training part, rank them there, and score them on the test part.
 
     data, test, further keywords: what `read_sequences` reads.   models: names of candidates, or name -> model; None = all.
-    by: the score that ranks: "accuracy" (the usual), "balanced_accuracy", "macro_f1", "log_loss"; for numbers "rmse" (the usual), "mae", "r2". Ties go to the
-    lower log loss.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for thousands of examples.
+    by: the score that ranks: "accuracy" (the usual), "balanced_accuracy", "macro_f1", "log_loss"; for numbers "rmse" (the usual), "mae", "r2". Equals stay in
+    their order: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for thousands.
     budget: seconds for everything; what is not reached is reported as such.   seed: of folds and models.
 
     Raises ConfigError for an option that is out of range, SeriesError for data that cannot be read or are too few to compare on.
@@ -133,14 +133,12 @@ def compare_classify(
     table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
     signatures: dict[str, str] = {}
     scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
-    ties: dict[str, float] = {}
     for m, name in enumerate(names):
         later = (len(names) - 1 - m) * (len(plan) + 1)  # fits of the models that come after
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None}
         try:
             model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
             chosen = cross_validated(name, model, training, plan, clock, on_progress, later)
-            ties[name] = float(chosen["log_loss" if "log_loss" in chosen else by])
             fitted[name] = model.fit(training, seconds=clock.share(1 + later), progress=progress_of(name, len(plan), len(plan), on_progress))
             outputs[name] = fitted[name].outputs(held.values)
             scores = scores_of(held, outputs[name])
@@ -154,7 +152,7 @@ def compare_classify(
             notes += [f"{name}: {note}" for note in fitted[name].notes]
         row["seconds"] = round(time.perf_counter() - began, 4)
         table.append(row)
-        table.sort(key=lambda row: rank(row, by, ties))
+        table.sort(key=lambda row: rank(row, by))
         if on_row:
             on_row(table)
     if table[0]["error"] is not None:
@@ -255,11 +253,11 @@ def scores_of(data: Sequences, outputs: Floats) -> dict[str, Score]:
     return regression_scores(data.labels, outputs) if data.regression else classification_scores(data.labels, outputs)
 
 
-def rank(row: Mapping[str, Any], by: str, ties: Mapping[str, float]) -> tuple[bool, float, float]:
-    """Sorting key of the leaderboard: by selection score, ties by log loss, errors last."""
+def rank(row: Mapping[str, Any], by: str) -> tuple[bool, float]:
+    """Sorting key of the leaderboard: by selection score, errors last; equals stay in the order in which they ran, the cheap ones first."""
     score = row["selection"]
     value = math.inf if score is None else -score if by in HIGHER_IS_BETTER else score
-    return row["error"] is not None, value, ties.get(row["model"], math.inf)
+    return row["error"] is not None, value
 
 
 def fit_classify(

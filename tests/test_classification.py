@@ -74,6 +74,14 @@ def test_without_a_test_part_a_fifth_is_drawn_and_the_winner_sees_everything_in_
     assert sum(with_test.best.about.counts) == 40  # an official test part is never learnt from
 
 
+def test_equals_stay_in_the_order_in_which_they_ran():
+    data = Sequences.of(np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0), ["u"] * 10 + ["d"] * 10)
+    models = {"second": NearestNeighbour(), "first": NearestNeighbour(distance="dtw"), "never": Majority()}
+    result = compare_classify(data, models=models)
+    assert [row["model"] for row in result.table] == ["second", "first", "never"] and result.winner == "second"
+    assert result.table[0]["selection"] == result.table[1]["selection"] == 1
+
+
 def test_folds():
     training = waves(47, classes=3)
     plan = plan_folds(training, 5, seed=0)
