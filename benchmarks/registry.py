@@ -52,6 +52,7 @@ BENCHMARKS = {
     "crf": "benchmarks.minimal:crf",
     "adding_problem": "benchmarks.memory_tasks:adding",
     "copy_task": "benchmarks.memory_tasks:copy",
+    "classification": "benchmarks.classification:classification",
 }
 THREADS = {
     "gru": 2,

@@ -62,6 +62,12 @@ _HOME = {
     "loglik": "forecast.arima",
     "read_series": "data.series",
     "regularise": "data.series",
+    "ClassificationComparison": "classification",
+    "NearestNeighbour": "models.nearest",
+    "NeuralClassifier": "tasks.neural_classifier",
+    "RandomKernelRidge": "models.random_kernel_ridge",
+    "Sequences": "data.labelled",
+    "read_sequences": "data.labelled_reading",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

@@ -13,9 +13,12 @@ from inorder import nn as nn
 from inorder import tasks as tasks
 from inorder import textbook as textbook
 from inorder import train as train
+from inorder.classification import ClassificationComparison as ClassificationComparison
 from inorder.comparison import Comparison as Comparison
 from inorder.comparison import compare as compare
 from inorder.data.frequency import Frequency as Frequency
+from inorder.data.labelled import Sequences as Sequences
+from inorder.data.labelled_reading import read_sequences as read_sequences
 from inorder.data.series import Series as Series
 from inorder.data.series import read_series as read_series
 from inorder.data.series import regularise as regularise
@@ -56,8 +59,11 @@ from inorder.forecast.theta import Theta as Theta
 from inorder.forecast.trend import Trend as Trend
 from inorder.forecast.var import VAR as VAR
 from inorder.nn.gradient_flow import gradient_flow as gradient_flow
+from inorder.models.nearest import NearestNeighbour as NearestNeighbour
+from inorder.models.random_kernel_ridge import RandomKernelRidge as RandomKernelRidge
 from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster
+from inorder.tasks.neural_classifier import NeuralClassifier as NeuralClassifier
 from inorder.verbs import fit as fit
 from inorder.verbs import load as load
 

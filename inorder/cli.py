@@ -89,8 +89,14 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 
 
 # what several commands take, written once
-Task = Annotated[str, typer.Argument(help="forecast or detect", show_default=False)]
-Data = Annotated[str, typer.Argument(help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample.', show_default=False)]
+Task = Annotated[str, typer.Argument(help="forecast, detect or classify", show_default=False)]
+Data = Annotated[
+    str,
+    typer.Argument(
+        help='A CSV, TSV or Parquet file (also .gz), "-" for standard input, or the name of a sample; classify: also .ts, ARFF, NPZ, a folder, a zip.',
+        show_default=False,
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="The folder of a saved model.", show_default=False)]
 Horizon = Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead; if not given, what was compared, or one season, or a tenth of the data.")]
 Levels = Annotated[str, typer.Option(help="Probabilities of the prediction intervals, separated by commas.")]
@@ -98,6 +104,9 @@ Intervals = Annotated[str, typer.Option(help="auto, analytic, simulated, bootstr
 Budget = Annotated[str | None, typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
 Labels = Annotated[str | None, typer.Option(help="detect: where the anomalies are: a JSON file of points or windows, or a column of 0 and 1.")]
 AlarmRate = Annotated[str | None, typer.Option(help="detect: alarms a row to expect where nothing unusual happens, such as 1/1000 (the usual).")]
+Label = Annotated[str | None, typer.Option(help='classify: column of the labels; "none": there are none.')]
+Test = Annotated[str | None, typer.Option(help="classify: file of the official test part, if its name does not tell.")]
+Kind = Annotated[str | None, typer.Option(help="classify: classification or regression; what the labels look like if not given.")]
 Seed = Annotated[int, typer.Option(help="For models that draw random numbers.")]
 Out = Annotated[Path | None, typer.Option(help="Where to save.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -123,11 +132,19 @@ def compare(
     labels: Labels = None,
     alarm_rate: AlarmRate = None,
     learn: Annotated[str | None, typer.Option(help="detect: share of each file to learn from; if not given 15 %, at most 750 rows.")] = None,
-    folds: Annotated[int, typer.Option(help="Selection folds.")] = 3,
+    label: Label = None,
+    test: Test = None,
+    kind: Kind = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Selection folds; 3 if not given. classify: 5, fewer for thousands of sequences; 1 is one held-out fifth.")
+    ] = None,
     step: Annotated[int | None, typer.Option(help="Rows between the origins of the folds; the horizon if not given.")] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Fit anew at each origin, or fit once and take newer rows in.")] = True,
     by: Annotated[
-        str | None, typer.Option(help="The score that ranks: mase (the usual), smape, mae, rmse, owa, pinball or crps; detect: nab, own or f1.")
+        str | None,
+        typer.Option(
+            help="The score that ranks: mase (the usual), smape, mae, rmse, owa, pinball or crps; detect: nab, own or f1; classify: accuracy, … or rmse, …"
+        ),
     ] = None,
     levels: Levels = "0.8,0.95",
     intervals: Intervals = "auto",
@@ -153,6 +170,9 @@ def fit(
     models: Annotated[str | None, typer.Option(help="What best chooses from, names separated by commas.")] = None,
     labels: Labels = None,
     alarm_rate: AlarmRate = None,
+    label: Label = None,
+    test: Test = None,
+    kind: Kind = None,
     horizon: Annotated[int | None, typer.Option("--horizon", "-H", help="Steps ahead in the report, and those that best compares at.")] = None,
     budget: Budget = None,
     seed: Seed = 0,
@@ -175,11 +195,12 @@ def predict(
     intervals: Intervals = "auto",
     samples: Annotated[int, typer.Option(help="Sample paths to draw, one column each.")] = 0,
     seed: Seed = 0,
+    label: Label = None,
     out: Annotated[Path | None, typer.Option(help="A .csv, .parquet or .json file; standard output as CSV if not given.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a saved model: a forecast after newer rows, or the score and the alarm of each of them."""
+    """Run a saved model: a forecast after newer rows, the score and the alarm of each of them, or what each sequence is."""
     hand_over("predict", task_of(bundle), locals())
 
 
@@ -190,6 +211,7 @@ def evaluate(
     data: Data,
     reading: Reading,
     labels: Labels = None,
+    label: Label = None,
     horizon: Horizon = None,
     step: Annotated[int | None, typer.Option(help="Rows between origins; the horizon if not given.")] = None,
     levels: Levels = "0.8,0.95",
@@ -284,7 +306,7 @@ def data(name: Annotated[str | None, typer.Argument(help="Print this sample.", s
 
 @app.command()
 def models(
-    task: Annotated[str | None, typer.Argument(help="forecast or detect; all tasks if not given", show_default=False)] = None,
+    task: Annotated[str | None, typer.Argument(help="forecast, detect or classify; all tasks if not given", show_default=False)] = None,
     name: Annotated[str | None, typer.Argument(help="One model: what it is, and its settings.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:

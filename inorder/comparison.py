@@ -107,10 +107,10 @@ class Comparison:
 def compare(task: str, data: Any, **options: Any) -> Any:
     """Fit every candidate of a task to `data`, rank them, and fit the winner to everything.
 
-    task: "forecast" or "detect".   data: a file, a frame, an array, the name of a sample; what the task reads.
+    task: "forecast", "detect" or "classify".   data: a file, a frame, an array, the name of a sample; what the task reads.
     options: those of the task's own function, which says what comes back: `inorder.comparison.compare_forecast` gives a `Comparison`
         (horizon=, models=, folds=, by=, levels=, budget=, …), `inorder.detection.compare_detect` a `DetectionComparison`
-        (labels=, alarm_rate=, models=, budget=, …).
+        (labels=, alarm_rate=, models=, budget=, …), `inorder.classification.compare_classify` a `ClassificationComparison` (test=, models=, by=, …).
 
     >>> result = compare("forecast", "air-passengers", horizon=12, models=["naive", "seasonal-naive"])
     >>> result.winner, len(result.table)

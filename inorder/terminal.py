@@ -26,6 +26,9 @@ LABELS = {"mase": "MASE", "smape": "sMAPE %", "crps": "CRPS", "owa": "OWA", "mae
 
 DETECTION = {"nab": "NAB", "own": "NAB, own alarms", "precision": "precision", "recall": "recall", "f1": "F1", "alarm_rate": "alarms in 1,000 rows"}
 
+CLASSES = {"selection": "selection", "accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_f1": "macro-F1", "log_loss": "log loss"}
+NUMBERS = {"selection": "selection", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+
 interrupted = False  # set by the command line's handler of Ctrl-C
 
 
@@ -90,6 +93,9 @@ class Board:
         say("\n".join(line.rstrip() for line in captured.get().splitlines()))
         if self.task == "forecast":
             say(f"selection: {LABELS.get(self.by, self.by)} on earlier folds, by which the rows are ranked; the rest: on the last part, held out.")
+        elif self.task == "classify":
+            by = {**CLASSES, **NUMBERS}[self.by]
+            say(f"selection: {by} on folds of the training part, by which the rows are ranked; the rest: on the test part.")
         elif table[0].get("nab") is not None:
             say("NAB: at the best threshold for all files, chosen with the labels; the rest: at the alarms that each detector raises by itself.")
 
@@ -98,6 +104,8 @@ def outcome(row: Mapping[str, Any], by: str, task: str) -> str:
     """A model's result in a line."""
     if task == "forecast":
         return f"{by} {_number(row['selection'])} on the selection folds, {_number(row[by])} on the test part"
+    if task == "classify":
+        return f"{by} {_number(row['selection'])} on folds of the training part, {_number(row[by])} on the test part"
     rate = f"{1000 * row['alarm_rate']:.2f} alarms in 1,000 rows"
     return rate if row[by] is None else f"{DETECTION[by]} {_number(row[by])}, {rate}"
 
@@ -107,6 +115,9 @@ def columns_of(table: Table, by: str, task: str) -> Sequence[tuple[str, Callable
     if task == "detect":
         names = [name for name in DETECTION if name == "alarm_rate" or any(row[name] is not None for row in table)]
         return [(DETECTION[name], partial(_scaled, name=name, factor=1000.0 if name == "alarm_rate" else 1.0)) for name in names]
+    if task == "classify":
+        known = CLASSES if "accuracy" in table[0] else NUMBERS
+        return [(label, partial(_scaled, name=name, factor=1.0)) for name, label in known.items()]
     shown = ["selection", by, *(name for name in ("mase", "smape", "crps", "owa") if name != by)]
     inside = [name for name in table[0] if name.startswith("coverage_")]
     return [(LABELS[name], partial(_scaled, name=name, factor=1.0)) for name in shown] + [

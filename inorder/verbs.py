@@ -29,9 +29,10 @@ from inorder.tasks.registry import task as known_task
 def fit(task: str, data: Any, model: Any = "auto", **options: Any) -> Any:
     """Fit one model to `data`; "best" takes the winner of `compare`.
 
-    task: "forecast" or "detect".   model: a name of `inorder models TASK`, or a forecaster or detector.
+    task: "forecast", "detect" or "classify".   model: a name of `inorder models TASK`, or a forecaster, detector or model of sequences.
     options: those of the task's own function: `inorder.verbs.fit_forecast` gives a `Fitted` (settings=, budget=, seed=, horizon=, …),
-        `inorder.detection.fit_detect` a `FittedDetector` (alarm_rate=, settings=, budget=, …).
+        `inorder.detection.fit_detect` a `FittedDetector` (alarm_rate=, settings=, budget=, …),
+        `inorder.classification.fit_classify` a `FittedSequenceModel` (settings=, budget=, seed=, …).
 
     >>> fit("forecast", "air-passengers", model="drift").predict(2).mean.round(1).tolist()
     [434.2, 436.5]
@@ -69,7 +70,10 @@ def fit_forecast(
 
 
 def load(path: str | Path) -> Any:
-    """The fitted model that a bundle holds, a `Fitted` or a `FittedDetector`.   Raises BundleError, naming the file, where it is damaged or not a bundle."""
+    """The fitted model that a bundle holds: a `Fitted`, a `FittedDetector` or a `FittedSequenceModel`.
+
+    Raises BundleError, naming the file, where it is damaged or not a bundle.
+    """
     bundle = read_bundle(path)
     if bundle.model["task"] not in TASKS:
         raise BundleError(f'{path} holds a model for the task "{bundle.model["task"]}", which this version of inorder does not know.')
@@ -89,7 +93,7 @@ def evaluate(model: Any, data: Any, **options: Any) -> dict[str, Score]:
     """Scores of a fitted model, or of the bundle at a path, on rows that it has not seen.
 
     options: those of the task's own function: `inorder.verbs.evaluate_forecast` (horizon=, step=, levels=, …),
-        `inorder.detection.evaluate_detect` (labels=, …).
+        `inorder.detection.evaluate_detect` (labels=, …), `inorder.classification.evaluate_classify`.
     """
     fitted = load(model) if isinstance(model, str | Path) else model
     name = "forecast" if isinstance(fitted, Fitted) else fitted.task

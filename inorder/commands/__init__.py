@@ -23,7 +23,7 @@ from inorder.output import print_data
 def stem(data: str) -> str:
     """A folder name for the results on `data`: the file's name without the endings that we read."""
     name = "standard-input" if data == "-" else Path(data).name
-    name = re.sub(r"(\.(csv|tsv|tab|txt|dat|parquet|pq|gz))+$", "", name, flags=re.IGNORECASE) or "series"
+    name = re.sub(r"(\.(csv|tsv|tab|txt|dat|parquet|pq|ts|arff|npz|zip|gz))+$", "", name, flags=re.IGNORECASE) or "series"
     return re.sub(r"[^\w.-]+", "-", name).lstrip(".") or "series"
 
 

@@ -17,7 +17,7 @@ def compare(
     reading: Mapping[str, Any],
     horizon: int | None,
     models: str | None,
-    folds: int,
+    folds: int | None,
     step: int | None,
     refit: bool,
     by: str | None,
@@ -31,7 +31,7 @@ def compare(
     quiet: bool,
 ) -> None:
     """Leaderboard, report, and the best model saved."""
-    by = by or "mase"
+    by, folds = by or "mase", 3 if folds is None else folds
     from inorder import comparison
     from inorder.data.series import read_series
     from inorder.terminal import Board

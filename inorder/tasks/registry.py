@@ -58,6 +58,15 @@ TASKS = {
         restore="tasks.detect:restore",
         commands="commands.detect",
     ),
+    "classify": Task(
+        sentence="What each of many sequences is: a class, or a number.",
+        candidates="tasks.classify:CANDIDATES",
+        compare="classification:compare_classify",
+        fit="classification:fit_classify",
+        evaluate="classification:evaluate_classify",
+        restore="tasks.classify:restore",
+        commands="commands.classify",
+    ),
 }
 
 

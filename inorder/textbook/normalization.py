@@ -1,10 +1,11 @@
-"""Normalisation: of the weights of an output, and of the features of a step.
+"""Normalisation: of the weights of an output, of the features of a step, and of a feature over all real steps of a batch.
 
-Sources: Salimans & Kingma 2016, eq. 2 (weight norm); Ba, Kiros & Hinton 2016, eq. 4 (layer norm).
+Sources: Salimans & Kingma 2016, eq. 2 (weight norm); Ba, Kiros & Hinton 2016, eq. 4 (layer norm); Ioffe & Szegedy 2015, algorithm 1 (batch norm).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -34,3 +35,20 @@ def layer_norm(x: Array, gain: Array, shift: Array, epsilon: float = 1e-5) -> Ar
     centred = x - x.mean(axis=-1, keepdims=True)
     variance = (centred**2).mean(axis=-1, keepdims=True)
     return np.asarray(gain * centred / np.sqrt(variance + epsilon) + shift)
+
+
+def batch_norm(sequences: Sequence[Array], gain: Array, shift: Array, epsilon: float = 1e-5) -> list[Array]:
+    """Each sequence (time, channels) with the mean and variance of all steps of all sequences taken out.
+
+    >>> batch_norm([np.array([[1.0], [3.0]])], np.array([1.0]), np.array([0.0]), epsilon=0.0)[0].tolist()
+    [[-1.0], [1.0]]
+    """
+    count, channels = sum(len(one) for one in sequences), len(gain)
+    mean, variance = np.zeros(channels), np.zeros(channels)
+    for one in sequences:
+        for step in one:
+            mean += step / count
+    for one in sequences:
+        for step in one:
+            variance += (step - mean) ** 2 / count
+    return [gain * (one - mean) / np.sqrt(variance + epsilon) + shift for one in sequences]

@@ -1,0 +1,320 @@
+"""Models of labelled sequences side by side: chosen by cross-validation on the training part, scored on the test part.
+
+    training part  ├ fold 1 ┤ fold 2 ┤ … ┤ fold k ┤   each judged by a model that learnt from the others: the selection
+    test part      ├──────────────────────────────┤   judged by a model that learnt from the whole training part; plays no part in the choice
+
+Folds hold the classes in equal shares. Where the data have no test part, a fifth is drawn for it, and the winner is fitted once more to everything.
+
+Source: Stone 1974, Cross-validatory choice and assessment of statistical predictions; Kohavi 1995 (stratified folds).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inorder.backtest import Clock
+from inorder.data.labelled import Sequences, fold_of
+from inorder.data.labelled_reading import read_sequences
+from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
+from inorder.leaderboard import OnRow, Table, plain, reason, told
+from inorder.metrics.classification import CLASS_SCORES, HIGHER_IS_BETTER, NUMBER_SCORES, classification_scores, regression_scores
+from inorder.metrics.score import Score
+from inorder.models.sequence_model import FittedSequenceModel, Progress, SequenceModel
+from inorder.tasks.classify import CANDIDATES, candidate, seeded
+from inorder.typing import Floats
+
+if TYPE_CHECKING:
+    from inorder.bundle import Bundle
+
+RANKING = (*CLASS_SCORES[:4], *NUMBER_SCORES)
+TEST_SHARE = 0.2  # drawn where the data have no test part
+MANY = ((1000, 5), (5000, 3))  # up to so many training examples, so many folds; one held-out fifth beyond
+OnProgress = Callable[[str, float], None]  # model, share of its work that is done
+
+
+@dataclass(frozen=True, eq=False)
+class ClassificationComparison:
+    """The result of `compare("classify", …)`.
+
+    table: one row a model, the best first, by the score `by` on the training part's folds.   best: the winner.
+    test: the examples that the scores come from.   outputs: model -> what it says of them: probabilities (examples, classes) or numbers (examples,).
+    signatures: score -> how it was computed.   folds: how many.
+    """
+
+    table: Table
+    best: FittedSequenceModel
+    winner: str
+    data: Sequences
+    test: Sequences
+    outputs: Mapping[str, Floats]
+    signatures: Mapping[str, str]
+    by: str
+    folds: int
+    notes: tuple[str, ...] = ()
+    call: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.table}\nbest: {self.winner}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The leaderboard and how it came about, as plain values."""
+        return {
+            "task": "classify",
+            "data": self.data.describe(),
+            "classes": list(self.data.classes),
+            "by": self.by,
+            "folds": self.folds,
+            "test_examples": len(self.test),
+            "best": self.winner,
+            "table": list(self.table),
+            "signatures": dict(self.signatures),
+            "notes": [*self.data.notes, *self.notes],
+        }
+
+    def report(self) -> str:
+        """The report: one HTML page that needs nothing else."""
+        from inorder.classification_report import render_comparison
+
+        return render_comparison(self, made_by=self.call)
+
+    def save(self, path: str | Path) -> Path:
+        """Save the winner as a bundle with leaderboard and report."""
+        from inorder.bundle import write_bundle
+
+        own: Bundle = self.best.bundle(candidate=self.winner, comparison=self.to_json())
+        return write_bundle(path, replace(own, texts={"report.html": self.report()}))
+
+
+def compare_classify(
+    data: Any,
+    *,
+    test: Any = None,
+    models: Sequence[str] | Mapping[str, SequenceModel] | None = None,
+    by: str | None = None,
+    folds: int | None = None,
+    budget: float | None = None,
+    seed: int = 0,
+    on_row: OnRow | None = None,
+    on_progress: OnProgress | None = None,
+    call: str = "",
+    **reading: Any,
+) -> ClassificationComparison:
+    """Fit every model to the same folds of the training part, rank them there, and score them on the test part.
+
+    data, test, further keywords: what `read_sequences` reads.   models: names of candidates, or name -> model; None = all.
+    by: the score that ranks: "accuracy" (the usual), "balanced_accuracy", "macro_f1", "log_loss"; for numbers "rmse" (the usual), "mae", "r2". Equals stay in
+    their order: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for thousands.
+    budget: seconds for everything; what is not reached is reported as such.   seed: of folds and models.
+
+    Raises ConfigError for an option that is out of range, SeriesError for data that cannot be read or are too few to compare on.
+
+    >>> t, rng = np.arange(30), np.random.default_rng(0)
+    >>> waves = np.stack([np.sin(t / (2 + i % 2) + rng.uniform(0, 6)) for i in range(40)])
+    >>> result = compare_classify((waves, np.arange(40) % 2), models=["minirocket", "majority"])
+    >>> result.winner, result.table[0]["accuracy"]
+    ('minirocket', 1.0)
+    """
+    check_options(models=models, by=by, folds=folds, budget=budget)
+    clock = Clock(budget)
+    whole = read_sequences(data, test=test, **reading)
+    by = ranking_of(whole, by)
+    parts, notes = split_off(whole, seed)
+    training, held = parts.training, parts[parts.test]
+    plan = plan_folds(training, folds, seed)
+    names = list(CANDIDATES) if models is None else list(models)
+    table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
+    signatures: dict[str, str] = {}
+    scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
+    for m, name in enumerate(names):
+        later = (len(names) - 1 - m) * (len(plan) + 1)  # fits of the models that come after
+        began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None}
+        try:
+            model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
+            chosen = cross_validated(name, model, training, plan, clock, on_progress, later)
+            fitted[name] = model.fit(training, seconds=clock.share(1 + later), progress=progress_of(name, len(plan), len(plan), on_progress))
+            outputs[name] = fitted[name].outputs(held.values)
+            scores = scores_of(held, outputs[name])
+        except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
+            row["error"] = reason(error)
+            fitted.pop(name, None)
+        else:
+            row |= {key: plain(one.value) for key, one in scores.items()}
+            row["selection"] = plain(chosen[by].value)
+            signatures = {key: one.signature for key, one in scores.items()}
+            notes += [f"{name}: {note}" for note in fitted[name].notes]
+        row["seconds"] = round(time.perf_counter() - began, 4)
+        table.append(row)
+        table.sort(key=lambda row: rank(row, by))
+        if on_row:
+            on_row(table)
+    if table[0]["error"] is not None:
+        raise ForecastError("No model could be fitted. " + told(table))
+    winner: str = table[0]["model"]
+    best = fitted[winner]
+    if not whole.test.any():
+        best = best.model.fit(replace(parts, test=np.zeros(len(parts), dtype=bool)), seconds=clock.last())
+        notes.append(f"{winner} was fitted once more to all {len(parts):,} sequences, after it had been scored.")
+    return ClassificationComparison(
+        table=table,
+        best=best,
+        winner=winner,
+        data=parts,
+        test=held,
+        outputs=outputs,
+        signatures=signatures,
+        by=by,
+        folds=len(plan),
+        notes=tuple(notes),
+        call=call or "inorder.compare('classify', data)",
+    )
+
+
+def check_options(*, models: Sequence[str] | Mapping[str, SequenceModel] | None, by: str | None, folds: int | None, budget: float | None) -> None:
+    """Refuse what is out of range, before any data are read.   Raises ConfigError."""
+    if by is not None and by not in RANKING:
+        raise unknown("score", by, RANKING)
+    if folds is not None and (isinstance(folds, bool) or not isinstance(folds, int) or folds < 1):
+        raise ConfigError(f"`folds` is a whole number, 1 or more, not {folds!r}.")
+    if budget is not None and not budget > 0:
+        raise ConfigError(f"`budget` is a number of seconds above 0, not {budget!r}.")
+    if models is not None and not models:
+        raise ConfigError("`models` is empty; name at least one, or leave it out for all.")
+    if models is not None and not isinstance(models, Mapping):
+        for name in models:
+            candidate(name)
+
+
+def ranking_of(data: Sequences, by: str | None) -> str:
+    """The score that ranks, which has to suit the labels.   Raises SeriesError for data without labels, ConfigError for a score of the other kind."""
+    if data.labels is None:
+        raise SeriesError(f"{data.source} has no labels, so nothing can be compared.")
+    known = NUMBER_SCORES if data.regression else CLASS_SCORES
+    if by is not None and by not in known:
+        kind = "numbers" if data.regression else "classes"
+        raise ConfigError(
+            f"The labels of {data.source} are {kind}, which {by} does not score; there are {', '.join(name for name in RANKING if name in known)}."
+        )
+    return by if by is not None else "rmse" if data.regression else "accuracy"
+
+
+def split_off(data: Sequences, seed: int) -> tuple[Sequences, list[str]]:
+    """The data with a test part: their own, or a fifth drawn at random; and what to know of it."""
+    if data.test.all():
+        raise SeriesError(f"{data.source} has a test part alone; nothing is left to learn from.")
+    if data.test.any():
+        return data, []
+    if len(data) < 4:
+        raise SeriesError(f"{data.source} has {len(data)} sequences; comparing needs 4 at least, of which one is held out as a test.")
+    place = fold_of(data, round(1 / TEST_SHARE), seed)
+    return replace(data, test=place == 0), [f"the data have no test part, so a fifth, {int((place == 0).sum())} sequences, was drawn for it; --test names one"]
+
+
+def plan_folds(training: Sequences, folds: int | None, seed: int) -> list[NDArray[np.bool_]]:
+    """For each fold, (examples,) True where an example is judged."""
+    usual = next((count for most, count in MANY if len(training) <= most), 1)
+    wanted = min(usual if folds is None else folds, len(training))
+    if len(training) < 2:
+        raise SeriesError(f"{training.source} has {len(training)} training sequence; comparing needs 2 at least.")
+    place = fold_of(training, wanted if wanted > 1 else round(1 / TEST_SHARE), seed + 1)
+    return [place == k for k in range(wanted) if (place == k).any() and not (place == k).all()]
+
+
+def cross_validated(
+    name: str, model: SequenceModel, training: Sequences, plan: Sequence[NDArray[np.bool_]], clock: Clock, on_progress: OnProgress | None, later: int = 0
+) -> dict[str, Score]:
+    """Scores on the folds together: each example is judged once at most, by a model that did not see it.   later: fits that the budget has to last for too."""
+    judged, said = [], []
+    for k, fold in enumerate(plan):
+        seconds = clock.share(len(plan) + 1 - k + later)
+        found = model.lighter().fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
+        said.append(found.outputs(training[fold].values))
+        judged.append(np.flatnonzero(fold))
+    return scores_of(training[np.concatenate(judged)], np.concatenate(said))
+
+
+def progress_of(name: str, k: int, folds: int, on_progress: OnProgress | None) -> Progress | None:
+    """The progress of one fit of several as that of all."""
+    if on_progress is None:
+        return None
+    return lambda done, of: on_progress(name, (k + done / max(of, 1)) / (folds + 1))
+
+
+def scores_of(data: Sequences, outputs: Floats) -> dict[str, Score]:
+    """Every score of what a model said."""
+    assert data.labels is not None
+    return regression_scores(data.labels, outputs) if data.regression else classification_scores(data.labels, outputs)
+
+
+def rank(row: Mapping[str, Any], by: str) -> tuple[bool, float]:
+    """Sorting key of the leaderboard: by selection score, errors last; equals stay in the order in which they ran, the cheap ones first."""
+    score = row["selection"]
+    value = math.inf if score is None else -score if by in HIGHER_IS_BETTER else score
+    return row["error"] is not None, value
+
+
+def fit_classify(
+    data: Any,
+    model: str | SequenceModel = "auto",
+    *,
+    test: Any = None,
+    settings: Mapping[str, Any] | None = None,
+    models: Sequence[str] | None = None,
+    budget: float | None = None,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+    **reading: Any,
+) -> FittedSequenceModel:
+    """Fit one model to the training part of `data`.
+
+    model: a name of `inorder models classify`, a model, "auto" (minirocket), or "best": the winner of `compare`.   settings: changes to its own.
+    models: what "best" chooses from.   budget: seconds.   seed: of what is drawn.   data, test, further keywords: what `read_sequences` reads.
+
+    >>> fit_classify(([[0.0, 1.0], [1.0, 0.0]], ["up", "down"]), "nearest").predict(([[0.0, 2.0]], None)).labels
+    ['up']
+    """
+    if isinstance(model, str) and model == "best":
+        if settings:
+            raise ConfigError("Settings belong to one model: name it instead of best.")
+        return compare_classify(data, test=test, models=models, budget=budget, seed=seed, **reading).best
+    if models is not None:
+        raise ConfigError('`models` is what "best" chooses from; name one model, or take best.')
+    chosen = seeded("minirocket" if model == "auto" else model, seed, settings) if isinstance(model, str) else model.with_settings(settings or {})
+    return chosen.fit(read_sequences(data, test=test, **reading), seconds=budget, progress=on_progress)
+
+
+def name_of(model: SequenceModel) -> str:
+    """The candidate that has these settings, whatever its seed; the model's own name where none has."""
+    bare = {"seed": 0} if "seed" in model.settings else {}
+    same = {name: one for name, one in CANDIDATES.items() if one.home.endswith(f":{type(model).__name__}")}  # none of the others is loaded
+    return next((name for name, one in same.items() if one.make() == model.with_settings(bare)), model.name)
+
+
+def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) -> dict[str, Score]:
+    """Scores of a fitted model on the test part of `data`, or on all of it where it has none.
+
+    Raises SeriesError where there are no labels, or classes that the model does not know.
+    """
+    found = read_sequences(data, **reading)
+    found = fitted.fitting(found[found.test] if found.test.any() else found)
+    if found.labels is None:
+        raise SeriesError(f"{found.source} has no labels to compare with.")
+    known = fitted.about.classes
+    if bool(known) == found.regression:
+        raise SeriesError(
+            f"{found.source} has {'numbers' if found.regression else 'classes'} as labels, but the model predicts {'classes' if known else 'numbers'}."
+        )
+    if known:
+        names = found.names_of(found.labels)
+        strange = sorted(set(names) - set(known))
+        if strange:
+            raise SeriesError(f'{found.source} has the class "{strange[0]}", which the model does not know; it knows {", ".join(known[:10])}.')
+        found = replace(found, labels=np.array([known.index(name) for name in names], dtype=np.int64), classes=known)
+    return scores_of(found, fitted.outputs(found.values))
