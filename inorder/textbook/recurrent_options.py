@@ -19,9 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inorder.textbook.normalization import layer_norm
 from inorder.textbook.recurrent import Array, GRUWeights, Hidden, Input, LSTMState, LSTMWeights, RNNWeights, sigmoid
-
-EPSILON = 1e-5
 
 
 class Norm(NamedTuple):
@@ -47,17 +46,6 @@ class Options(NamedTuple):
 
 
 NONE = Options()  # the plain cell
-
-
-def layer_norm(a: Array, scale: Array, shift: Array) -> Array:
-    """The numbers of the last axis with mean 0 and variance 1, then scaled and shifted.
-
-    >>> layer_norm(np.array([1.0, 3.0]), np.array([1.0, 1.0]), np.array([0.0, 10.0])).round(3).tolist()
-    [-1.0, 11.0]
-    """
-    centred = a - a.mean(axis=-1, keepdims=True)
-    deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
-    return np.asarray(centred / deviation * scale + shift)
 
 
 def zoneout(fresh: Hidden, before: Hidden, hold: Array | float) -> Hidden:
