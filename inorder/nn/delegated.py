@@ -15,14 +15,14 @@ from inorder.data.batch import valid_mask
 
 if TYPE_CHECKING:
     from inorder.nn.cells import Cell, State
-    from inorder.nn.recurrent import _Recurrent
+    from inorder.nn.recurrent_stack import RecurrentStack
     from inorder.nn.rows import Rows
 
 SHUT = 1e4  # added to a gate before the sigmoid: beyond ±1e4 it is exactly 0 or 1 in every precision
 BATCH = 16  # from which oneDNN's LSTM is the fastest on a CPU
 
 
-def can(layer: _Recurrent, x: Tensor, rows: Rows) -> bool:
+def can(layer: RecurrentStack, x: Tensor, rows: Rows) -> bool:
     """Whether torch's own kernel does what this layer asks, and is the better choice."""
     if not layer.plain or torch.compiler.is_compiling() or rows.count == 0:
         return False

@@ -19,8 +19,7 @@ from torch.nn import functional
 from inorder.errors import ConfigError
 from inorder.kernels.linear_scan import gated_scan
 from inorder.nn.checking import check_axes, check_share, check_state, check_whole, valid_steps, zero_padding
-
-JOINED = ("concatenate", "sum", "average")
+from inorder.nn.directions import how_joined, joined
 
 
 class _Minimal(nn.Module):
@@ -44,10 +43,8 @@ class _Minimal(nn.Module):
         super().__init__()
         check_whole(f"a {type(self).__name__}", inputs=inputs, hidden=hidden, layers=layers)
         check_share(dropout=dropout)
-        if isinstance(bidirectional, str) and bidirectional not in JOINED:
-            raise ConfigError(f"`bidirectional` is True, False or how directions are joined: {', '.join(JOINED)}; not {bidirectional!r}.")
         self.inputs, self.hidden, self.layers, self.dropout, self.residual = inputs, hidden, layers, dropout, residual
-        self.joined = "concatenate" if bidirectional is True else bidirectional or None
+        self.joined = how_joined(bidirectional)
         self.positive, self.forget_bias = positive, forget_bias
         self.output = 2 * hidden if self.joined == "concatenate" else hidden
         self.suffixes = ("",) if self.joined is None else ("", "_reverse")
@@ -95,14 +92,14 @@ class _Minimal(nn.Module):
                 output, last = gated_scan(pre, first, lengths, cell=self.cell, positive=self.positive, reverse=direction == 1)
                 outputs.append(output)
                 lasts.append(last)
-            x = self._joined(outputs)
+            x = joined(outputs, self.joined)
             x = x + below if self.residual and below.shape[-1] == x.shape[-1] else x
         return x, torch.stack(lasts)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step.   x: (batch, inputs).   Returns output (batch, hidden) and the next state.   Raises ConfigError where the layer is bidirectional."""
         if self.joined is not None:
-            raise ConfigError(f"A bidirectional {type(self).__name__} cannot step: its output at each step depends on all later ones. Use one direction.")
+            raise ConfigError(f"A bidirectional {type(self).__name__} cannot step: its output at each step depends on all later inputs. Use one direction.")
         check_axes(x, "batch inputs", self.inputs)
         state = self._state(state, x.shape[0])
         after = []
@@ -127,14 +124,6 @@ class _Minimal(nn.Module):
             return self.init(batch)
         check_state(state, (self.layers * len(self.suffixes), batch, self.hidden), "layers batch hidden")
         return state
-
-    def _joined(self, outputs: list[Tensor]) -> Tensor:
-        if len(outputs) == 1:
-            return outputs[0]
-        if self.joined == "concatenate":
-            return torch.cat(outputs, dim=2)
-        total = outputs[0] + outputs[1]
-        return total / 2 if self.joined == "average" else total
 
 
 class MinGRU(_Minimal):

@@ -18,7 +18,7 @@ from inorder.errors import ShapeError
 from inorder.kernels import extension
 
 if TYPE_CHECKING:
-    from inorder.nn.recurrent import _Recurrent
+    from inorder.nn.recurrent_stack import RecurrentStack
 
 CODES = {"lstm": 0, "gru": 1, "tanh": 2, "relu": 3}  # of src/kernels/recurrent.cpp
 
@@ -34,7 +34,7 @@ class Stream:
     (3,)
     """
 
-    def __init__(self, layer: _Recurrent) -> None:
+    def __init__(self, layer: RecurrentStack) -> None:
         layer.check_causal("be streamed")
         self.layer = layer
         like = layer.weight_hh_l0

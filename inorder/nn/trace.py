@@ -21,8 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inorder.errors import ConfigError
+from inorder.nn.checking import check_axes
+from inorder.nn.directions import joined
 from inorder.nn.fused import gates_over
-from inorder.nn.recurrent import GRU, LSTM, RNN, LSTMState, _merged, _Recurrent
+from inorder.nn.recurrent import GRU, LSTM, RNN, LSTMState
+from inorder.nn.recurrent_stack import RecurrentStack
 from inorder.nn.rows import Rows
 
 AXES = ("layer", "direction", "batch", "time", "hidden")
@@ -74,7 +77,7 @@ def trace(layer: nn.Module, x: Tensor, lengths: Tensor | None = None, state: Any
     >>> sorted(found.arrays), found["update_gate"].shape
     (['candidate', 'hidden', 'output', 'reset_gate', 'update_gate'], (2, 1, 1, 6, 4))
     """
-    own = layer if isinstance(layer, _Recurrent) else adopted(layer)
+    own = layer if isinstance(layer, RecurrentStack) else adopted(layer)
     training = own.training
     own.eval()
     try:
@@ -84,8 +87,8 @@ def trace(layer: nn.Module, x: Tensor, lengths: Tensor | None = None, state: Any
         own.train(training)
 
 
-def _trace(layer: _Recurrent, x: Tensor, lengths: Tensor | None, state: Any) -> Trace:
-    layer._check(x, ("batch", "time", "features"))
+def _trace(layer: RecurrentStack, x: Tensor, lengths: Tensor | None, state: Any) -> Trace:
+    check_axes(x, "batch time inputs", layer.inputs)
     if layer.cells and isinstance(state, tuple):
         state = LSTMState(*state)
     before = layer._split(state, x.shape[0])
@@ -101,7 +104,7 @@ def _trace(layer: _Recurrent, x: Tensor, lengths: Tensor | None, state: Any) -> 
             found.append(output)
             for name, numbers in {**gates, "hidden": output}.items():
                 seen.setdefault(name, []).append(rows.padded(numbers))
-        values = _merged(found, layer.merge)
+        values = joined(found, layer.joined)
         values = values + entering if layer.residual and values.shape == entering.shape else values
     shape = (layer.layers, layer.directions)
     arrays = {name: torch.stack(parts).unflatten(0, shape).cpu().numpy() for name, parts in seen.items()}  # type: ignore[no-untyped-call]
@@ -110,9 +113,9 @@ def _trace(layer: _Recurrent, x: Tensor, lengths: Tensor | None, state: Any) -> 
     return Trace(arrays, axes, rows.lengths.cpu().numpy())
 
 
-def adopted(layer: nn.Module) -> _Recurrent:
+def adopted(layer: nn.Module) -> RecurrentStack:
     """A layer of this package around the parameters of a `torch.nn.RNN`, `LSTM` or `GRU`: nothing is copied.   Raises ConfigError for another layer."""
-    kinds: dict[type[nn.Module], type[_Recurrent]] = {nn.LSTM: LSTM, nn.GRU: GRU, nn.RNN: RNN}
+    kinds: dict[type[nn.Module], type[RecurrentStack]] = {nn.LSTM: LSTM, nn.GRU: GRU, nn.RNN: RNN}
     kind = next((ours for theirs, ours in kinds.items() if isinstance(layer, theirs)), None)
     if kind is None or not isinstance(layer, nn.RNNBase):
         raise ConfigError(f"A trace is taken of an RNN, LSTM or GRU, of this package or of torch; this is a {type(layer).__name__}.")
