@@ -88,7 +88,7 @@ def adding_task(length: int = 400, hidden: int = 64, steps: int = 2500) -> Task:
     return Task(f"adding problem, length {length}", draw, loss, 2, 1, length, length, 0.0, 0.01, 1 / 6, hidden, dict.fromkeys(CELLS, 0.003), steps, True)
 
 
-def copy_task(lag: int = 100, hidden: int = 128, steps: int = 4000) -> Task:
+def copy_task(lag: int = 100, hidden: int = 128, steps: int = 6000) -> Task:
     """Inputs are one-hot: the kinds, nothing, and the signal to begin. Longer lags are learnt after shorter ones."""
 
     def draw(count: int, lag: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
