@@ -69,7 +69,7 @@ class Learnt:
     def __str__(self) -> str:
         verdict = "solved" if self.solved else "not solved"
         flow = f"gradient reaching the first step {self.before:.0e} → {self.after:.0e}"
-        return f"{verdict}: error {self.error:.4f} after {self.steps} steps, {self.seconds:.0f} s; {flow}"
+        return f"{verdict}: error {self.error:.4f} after {self.steps} steps up to {self.reached} long, {self.seconds:.0f} s; {flow}"
 
 
 def adding_task(length: int = 400, hidden: int = 64, steps: int = 2500) -> Task:
