@@ -92,7 +92,7 @@ def copying(numbers: int) -> Program:
 def beside(name: str, sizes: dict[str, int], ours: Any, theirs: Any, our_leaves: list[Tensor], their_leaves: list[Tensor]) -> Case:
     def learn(run: Any, leaves: list[Tensor]) -> tuple[Tensor, ...]:
         output = run()
-        return (output, *torch.autograd.grad(output.square().mean(), leaves))
+        return (output.detach(), *torch.autograd.grad(output.square().mean(), leaves))
 
     def check() -> dict[str, Any]:
         worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(learn(ours, our_leaves), learn(theirs, their_leaves), strict=True))

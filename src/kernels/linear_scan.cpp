@@ -169,7 +169,8 @@ template <typename Real>
 void share(bool backward, int kind, const Scan<Real>& m, Int threads, void (*forwards)(int, const Scan<Real>&, Int, Int, Int),
            void (*backwards)(int, const Scan<Real>&, Int, Int, Int)) {
     threads = std::clamp<Int>(m.batch * m.time * m.hidden / WORTH, 1, std::max<Int>(threads, 1));
-    const Int wanted = m.batch >= threads ? 1 : (threads + m.batch - 1) / std::max<Int>(m.batch, 1);  // blocks of a row
+    if (m.batch == 0) return;
+    const Int wanted = m.batch >= threads ? 1 : (threads + m.batch - 1) / m.batch;  // blocks of a row
     const Int width = std::clamp<Int>((m.hidden / wanted + LEAST - 1) / LEAST * LEAST, LEAST, BLOCK);
     const Int blocks = (m.hidden + width - 1) / width;
     for_each(m.batch * blocks, threads, [&](Int item) {

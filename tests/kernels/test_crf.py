@@ -188,6 +188,15 @@ def test_the_operator_keeps_the_rules_of_torch_and_its_arguments_apart():
         fast.partition(emissions, *parts, torch.tensor([[0, 1, 2, 0], [1, 1, 9, 9]]))
 
 
+@pytest.mark.parametrize("batch, time", [(0, 5), (3, 0), (0, 0)])
+def test_nothing_gives_nothing(batch, time, path_of_computation):
+    emissions, parts = torch.zeros(batch, time, 2, requires_grad=True), [torch.zeros(2, 2), torch.zeros(2), torch.zeros(2)]
+    loss = fast.partition(emissions, *parts, torch.zeros(batch, time, dtype=torch.int64))
+    assert loss.shape == (batch,) and not loss.any()
+    paths, scores = fast.best_paths(emissions.detach(), *parts)
+    assert paths.shape == (batch, 1, time) and not scores.any()
+
+
 @needs_kernel
 def test_not_a_number_stays_so():
     emissions = torch.zeros(1, 3, 2)

@@ -169,6 +169,16 @@ def test_the_operators_keep_the_rules_of_torch():
     torch.library.opcheck(fast.forward, (pre[..., :3].detach().requires_grad_(), pre[..., 3:].detach(), first, None, fast.SCAN, True))
 
 
+@pytest.mark.parametrize("batch, time", [(0, 5), (3, 0), (0, 0)])
+def test_nothing_gives_nothing(batch, time):
+    pre, first = torch.zeros(batch, time, 8, requires_grad=True), torch.ones(batch, 4, requires_grad=True)
+    output, last = fast.gated_scan(pre, first)
+    assert output.shape == (batch, time, 4)
+    assert torch.equal(last, first if time == 0 else torch.zeros(0, 4))
+    by_pre, by_first = torch.autograd.grad(output.sum() + last.sum(), [pre, first])
+    assert by_pre.shape == pre.shape and torch.equal(by_first, torch.ones(batch, 4))
+
+
 def test_another_cell_is_refused():
     with pytest.raises(ConfigError, match="`cell` is .*not 'rnn'"):
         fast.gated_scan(torch.zeros(1, 1, 2), torch.zeros(1, 1), cell="rnn")
