@@ -10,13 +10,15 @@ What is real and what is padding follows from the lengths, in one place: `valid_
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from inorder.errors import ShapeError
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
 
 def valid_mask(lengths: Tensor, time: int) -> Tensor:
@@ -74,18 +76,35 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
+class Listed:
+    """Batches that are there already: the same ones in every epoch, in this order.
+
+    >>> list(Listed(["first", "second"]).epoch(7))
+    ['first', 'second']
+    """
+
+    batches: Sequence[Any]
+
+    def epoch(self, k: int) -> Iterator[Any]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+@dataclass(frozen=True, eq=False)
 class Windows:
-    """Stretches of long sequences as shuffled batches; every iteration is one epoch, in a new order.
+    """Stretches of long sequences as shuffled batches.   `epoch(k)`: those of epoch k, in an order that depends on the seed and k alone.
 
     inputs: (rows, features) of all sequences, one after the other.   targets: (rows, …), NaN where not known.
     starts, lengths: (windows,) rows where each window begins, and how many it has.
     batch_size: windows per batch.   batches: per epoch; with more places than windows, every window is drawn before any is drawn again.
-    generator: the random numbers that order them.
+    seed: of the random numbers that order them.
 
     >>> import torch
     >>> rows = torch.arange(6.0)
-    >>> windows = Windows(rows[:, None], rows + 1, torch.tensor([0, 1, 2]), torch.tensor([4, 4, 4]), 2, 3, torch.Generator().manual_seed(0))
-    >>> sorted(start for batch in windows for start in batch.inputs[:, 0, 0].int().tolist())
+    >>> windows = Windows(rows[:, None], rows + 1, torch.tensor([0, 1, 2]), torch.tensor([4, 4, 4]), 2, 3, seed=0)
+    >>> sorted(start for batch in windows.epoch(0) for start in batch.inputs[:, 0, 0].int().tolist())
     [0, 0, 1, 1, 2, 2]
     """
 
@@ -95,21 +114,47 @@ class Windows:
     lengths: Tensor
     batch_size: int
     batches: int
-    generator: Generator
+    seed: int = 0
+    _begun: list[Tensor] = field(default_factory=list, init=False, repr=False)  # states of the generator before each draw so far
 
-    def __iter__(self) -> Iterator[Batch]:
+    def epoch(self, k: int) -> Iterator[Batch]:
+        """The batches of epoch k, counted from 0."""
         import torch
 
-        count, places = len(self.starts), self.batches * self.batch_size
-        order = torch.cat([torch.randperm(count, generator=self.generator) for _ in range(-(-places // count))])
-        for k in range(0, places, self.batch_size):
-            chosen = order[k : min(k + self.batch_size, places)]
+        order, places = self._order(k), self.batches * self.batch_size
+        for first in range(0, places, self.batch_size):
+            chosen = order[first : min(first + self.batch_size, places)]
             lengths = self.lengths[chosen]
             rows = self.starts[chosen, None] + torch.minimum(torch.arange(int(lengths.max())), lengths[:, None] - 1)
             yield Batch(self.inputs[rows], lengths, self.targets[rows])
 
+    def _order(self, k: int) -> Tensor:
+        """Which windows epoch k takes: draw k of one stream of random numbers. Where each draw begins is remembered, so that none is made twice."""
+        import torch
+
+        count = len(self.starts)
+        generator = torch.Generator().manual_seed(self.seed)
+        if not self._begun:
+            self._begun.append(generator.get_state())
+        first = min(k, len(self._begun) - 1)
+        generator.set_state(self._begun[first])
+        for drawn in range(first, k + 1):
+            order = torch.cat([torch.randperm(count, generator=generator) for _ in range(-(-self.batches * self.batch_size // count))])
+            if drawn + 1 == len(self._begun):
+                self._begun.append(generator.get_state())
+        return order
+
     def __len__(self) -> int:
         return self.batches
+
+
+def seed_of(*numbers: int) -> int:
+    """One seed out of several numbers, such as a seed and an epoch; neighbours give unrelated ones.
+
+    >>> seed_of(0, 1) == seed_of(0, 1), seed_of(0, 1) == seed_of(1, 0)
+    (True, False)
+    """
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)  # torch takes 63 bits
 
 
 def check_lengths(lengths: Tensor, batch: int, time: int) -> None:

@@ -4,8 +4,8 @@
     student-t    (ν+1)/2 · log(1 + z²/ν) + log s + log(νπ)/2 + log Γ(ν/2) − log Γ((ν+1)/2)
     laplace      |z| + log s + log 2
 
-In nats, averaged over the targets that are known. Student's t with few degrees of freedom ν forgives a wild value that would
-pull a normal fit towards it.
+In nats, summed over the targets that are known (`likelihood_sum`) or averaged (the rest). Student's t with few degrees of freedom ν
+forgives a wild value that would pull a normal fit towards it.
 
 Source: Bishop 1994, Mixture density networks, §2; Student's t: Lange, Little & Taylor 1989, Robust statistical modeling using the t distribution.
 """
@@ -18,9 +18,30 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from inorder.errors import ShapeError
+from inorder.errors import ShapeError, unknown
+from inorder.losses.sums import Sum
 
 DEGREES = 5.0  # of freedom of Student's t, unless said otherwise
+
+
+def likelihood_sum(kind: str, location: Tensor, scale: Tensor, target: Tensor, valid: Tensor | None = None, degrees: float = DEGREES) -> Sum:
+    """Σ −log p(target; location, scale) over the targets where `valid` is True and that are not NaN, and how many these are.
+
+    kind: "normal", "student-t" or "laplace".   location, scale > 0, target, valid: the same shape.   degrees: of freedom of Student's t.
+
+    >>> loss = likelihood_sum("normal", torch.zeros(3), torch.ones(3), torch.tensor([1.0, 1.0, math.nan]))
+    >>> round(float(loss.total), 4), int(loss.count)
+    (2.8379, 2)
+    """
+    if kind not in ENERGIES:
+        raise unknown("likelihood", kind, ENERGIES)
+    if not location.shape == scale.shape == target.shape:
+        shapes = f"{tuple(location.shape)}, {tuple(scale.shape)} and {tuple(target.shape)}"
+        raise ShapeError(f"`location`, `scale` and `target` have one shape; these have {shapes}.")
+    known = ~torch.isnan(target) if valid is None else valid & ~torch.isnan(target)
+    z = (torch.where(known, target, location.detach()) - location) / scale  # an unknown target goes before the arithmetic: NaN · 0 is NaN
+    terms = torch.where(known, ENERGIES[kind](z, degrees) + torch.log(scale), 0.0)
+    return Sum(terms.sum(), known.sum())
 
 
 def normal_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -31,7 +52,7 @@ def normal_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor |
     >>> round(float(normal_loss(torch.zeros(1), torch.ones(1), torch.tensor([1.0]))), 4)
     1.4189
     """
-    return _mean(location, scale, target, valid, lambda z: z**2 / 2 + math.log(2 * math.pi) / 2)
+    return likelihood_sum("normal", location, scale, target, valid).mean
 
 
 def student_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor | None = None, degrees: float = DEGREES) -> Tensor:
@@ -40,8 +61,7 @@ def student_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor 
     >>> round(float(student_loss(torch.zeros(1), torch.ones(1), torch.tensor([1.0]), degrees=5.0)), 4)
     1.5156
     """
-    constant = math.log(degrees * math.pi) / 2 + math.lgamma(degrees / 2) - math.lgamma((degrees + 1) / 2)
-    return _mean(location, scale, target, valid, lambda z: (degrees + 1) / 2 * torch.log1p(z**2 / degrees) + constant)
+    return likelihood_sum("student-t", location, scale, target, valid, degrees).mean
 
 
 def laplace_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -50,18 +70,21 @@ def laplace_loss(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor 
     >>> round(float(laplace_loss(torch.zeros(1), torch.ones(1), torch.tensor([1.0]))), 4)
     1.6931
     """
-    return _mean(location, scale, target, valid, lambda z: z.abs() + math.log(2))
+    return likelihood_sum("laplace", location, scale, target, valid).mean
 
 
-def _mean(location: Tensor, scale: Tensor, target: Tensor, valid: Tensor | None, energy: Callable[[Tensor], Tensor]) -> Tensor:
-    """The mean of energy(z) + log scale. An unknown target is replaced before the arithmetic: NaN · 0 is NaN, in the gradient too."""
-    if not location.shape == scale.shape == target.shape:
-        shapes = f"{tuple(location.shape)}, {tuple(scale.shape)} and {tuple(target.shape)}"
-        raise ShapeError(f"`location`, `scale` and `target` have one shape; these have {shapes}.")
-    known = ~torch.isnan(target) if valid is None else valid & ~torch.isnan(target)
-    z = (torch.where(known, target, location.detach()) - location) / scale
-    terms = torch.where(known, energy(z) + torch.log(scale), 0.0)
-    return terms.sum() / known.sum().clamp(min=1)
+def _normal(z: Tensor, degrees: float) -> Tensor:
+    return z**2 / 2 + math.log(2 * math.pi) / 2
 
 
+def _student(z: Tensor, degrees: float) -> Tensor:
+    constant = math.log(degrees * math.pi) / 2 + math.lgamma(degrees / 2) - math.lgamma((degrees + 1) / 2)
+    return (degrees + 1) / 2 * torch.log1p(z**2 / degrees) + constant
+
+
+def _laplace(z: Tensor, degrees: float) -> Tensor:
+    return z.abs() + math.log(2)
+
+
+ENERGIES: dict[str, Callable[[Tensor, float], Tensor]] = {"normal": _normal, "student-t": _student, "laplace": _laplace}  # −log density, less log scale
 LIKELIHOODS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]] = {"student-t": student_loss, "normal": normal_loss, "laplace": laplace_loss}

@@ -19,21 +19,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from inorder.data.batch import Batch, Windows
+from inorder.data.batch import Batch, Listed, Windows
 from inorder.data.covariates import future_ahead, future_columns
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon
 from inorder.forecast.intervals import check_levels, conformal_radii
-from inorder.losses.likelihood import LIKELIHOODS
+from inorder.losses.likelihood import LIKELIHOODS, likelihood_sum
+from inorder.losses.sums import Sum
 from inorder.models.neural_forecaster import RecurrentForecaster
 from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, too_short, trained, usable_season
 from inorder.tasks.lstm_running import Memory, Recurrence, errors_ahead, take
-from inorder.train.loop import Epoch, History, Training, train
+from inorder.train.history import Epoch, History
+from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible, using_threads
 from inorder.train.schedules import SCHEDULES
+from inorder.train.settings import Training
 from inorder.typing import Floats, Values
 
 WINDOWS = 200_000  # at most; longer panels are cut at every k-th row
@@ -157,32 +160,16 @@ class LSTMForecaster(Forecaster):
         targets = np.where(trained(encoded, scaling.burn, until), encoded.targets, np.nan).astype(np.float32)
         context = self.context or int(np.clip(4 * scaling.season_length, 24, 200))
         windows = self._windows(encoded, targets, until, context)
-        density = LIKELIHOODS[self.likelihood]
+        held_back = None if follow else Listed([_validation_batch(encoded, until, context)])
 
-        def loss(model: nn.Module, batch: Batch) -> Tensor:
+        def loss(model: nn.Module, batch: Batch) -> Sum:
             ahead, _ = model(batch.inputs)  # what is computed on padding is left out below
-            return density(ahead.location, ahead.scale, batch.targets, batch.valid)
-
-        held_back = _validation_batch(encoded, until, context) if follow is None else None
-
-        def validate() -> float:
-            assert held_back is not None
-            return float(loss(network, held_back))
+            return likelihood_sum(self.likelihood, ahead.location, ahead.scale, batch.targets, batch.valid)
 
         with reproducible(self.seed, self.threads):
             network = RecurrentForecaster(encoded.inputs.shape[1], self.hidden_size, self.layers, dropout=self.dropout)
             start_from_line(network, encoded.inputs, targets)
-            record = train(
-                network,
-                windows,
-                loss,
-                self.training,
-                validate=validate if follow is None else None,
-                follow=follow,
-                steps_per_epoch=len(windows),
-                deadline=deadline,
-                progress=progress,
-            )
+            record = fit(network, windows, loss, self.training, valid=held_back, follow=follow, deadline=deadline, progress=progress)
         return network, record
 
     def _windows(self, encoded: Encoded, targets: NDArray[np.float32], until: Whole, context: int) -> Windows:
@@ -192,9 +179,8 @@ class LSTMForecaster(Forecaster):
         stride = -(-int(counts.sum()) // WINDOWS)
         starts = np.concatenate([np.arange(begin, begin + count, stride) for begin, count in zip(encoded.begin, counts, strict=True)])
         batches = int(np.clip(-(-len(starts) // self.batch_size), *BATCHES))
-        generator = torch.Generator().manual_seed(self.seed)
         x, z = torch.from_numpy(encoded.inputs), torch.from_numpy(targets)
-        return Windows(x, z, torch.from_numpy(starts), torch.from_numpy(lengths[encoded.series[starts]]), self.batch_size, batches, generator)
+        return Windows(x, z, torch.from_numpy(starts), torch.from_numpy(lengths[encoded.series[starts]]), self.batch_size, batches, self.seed)
 
     def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> LSTMFitted:
         try:

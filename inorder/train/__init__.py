@@ -1,1 +1,30 @@
-"""Training: one loop of plain torch, and the parts it is made of."""
+"""Training: one loop of plain torch, and the parts it is made of.
+
+record = inorder.train.fit(model, batches, loss, inorder.train.Training(max_epochs=20), valid=held_back)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Epoch": "history",
+    "History": "history",
+    "Training": "settings",
+    "fit": "loop",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

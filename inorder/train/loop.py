@@ -1,9 +1,9 @@
 """The training loop: what every neural model of this package is trained by.
 
     repeat for each epoch
-        for each batch of the shuffled windows
+        for each batch of the epoch
             output    = model(inputs)                    forward
-            loss      = how far from the targets
+            loss      = Σ of how far from the targets / count of the targets
             gradient  = ∂loss / ∂weights                 backward, through time
             gradient  ← gradient · min(1, clip_norm / ‖gradient‖)
             weights   ← AdamW(weights, gradient, rate)
@@ -17,117 +17,66 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from inorder.data.batch import Batch
-from inorder.errors import ConfigError, TrainingError
+from inorder.errors import TrainingError
+from inorder.losses.sums import Sum
 from inorder.train.early_stopping import EarlyStopping
+from inorder.train.history import Epoch, History
 from inorder.train.schedules import Schedule
+from inorder.train.settings import Training
 
-Loss = Callable[[nn.Module, Batch], Tensor]
+Loss = Callable[[nn.Module, Any], Sum]
 Progress = Callable[[int, int], None]  # epochs done, epochs at most
 
 
-@dataclass(frozen=True)
-class Training:
-    """How to train.
+class Batches(Protocol):
+    """What training reads: `epoch(k)` gives the batches of epoch k = 0, 1, …, in an order that depends on k alone, and len() how many these are."""
 
-    learning_rate: of AdamW, before the schedule.   weight_decay: share of each weight taken off per step, times the rate.
-    max_epochs: at most.   patience: epochs without a better validation loss before stopping.   least_improvement: in the loss, to count as better.
-    clip_norm: largest L2 norm of the gradient of all weights together; None = no clipping.
-    schedule: "constant", "cosine" or "plateau".   warmup_steps: optimiser steps with a rising rate.
-    """
+    def epoch(self, k: int) -> Iterator[Any]: ...
 
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    max_epochs: int = 100
-    patience: int = 10
-    least_improvement: float = 0.0
-    clip_norm: float | None = 1.0
-    schedule: str = "cosine"
-    warmup_steps: int = 20
-
-    def __post_init__(self) -> None:
-        for name in ("learning_rate", "clip_norm"):
-            value = getattr(self, name)
-            if not (value is None and name == "clip_norm") and not (isinstance(value, int | float) and 0 < value < math.inf):
-                raise ConfigError(f"`{name}` is a number above 0, not {value!r}.")
-        for name in ("max_epochs", "patience"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"`{name}` is a whole number of epochs, 1 or more, not {value!r}.")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ConfigError(f"`weight_decay` is a number, 0 or more, not {self.weight_decay!r}.")
+    def __len__(self) -> int: ...
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass came to. Losses are means per target; `gradient_norm` is the largest before clipping; `seconds` since training began."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    gradient_norm: float
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class History:
-    """epochs: one record each; the first, epoch 0, is the validation loss before any training.   best_epoch: whose weights were kept.
-    stopped: "patience", "max_epochs" or "time"."""
-
-    epochs: Sequence[Epoch] = field(default_factory=tuple)
-    best_epoch: int = 0
-    stopped: str = "max_epochs"
-
-    @property
-    def best_loss(self) -> float:
-        """The validation loss of the best epoch; the training loss where there was no validation."""
-        best = next(epoch for epoch in self.epochs if epoch.epoch == self.best_epoch)
-        return best.train_loss if math.isnan(best.validation_loss) else best.validation_loss
-
-
-def train(
+def fit(
     model: nn.Module,
-    batches: Iterable[Batch],
+    batches: Batches,
     loss: Loss,
-    training: Training,
+    training: Training | None = None,
     *,
-    validate: Callable[[], float] | None = None,
+    valid: Batches | Callable[[], float] | None = None,
     follow: History | None = None,
-    steps_per_epoch: int,
     deadline: float | None = None,
     progress: Progress | None = None,
 ) -> History:
-    """Train `model` in place. With `validate` it ends with the weights of the best epoch, else with those of the last.
+    """Train `model` in place. With `valid` it ends with the weights of the best epoch, else with those of the last.
 
-    batches: iterated once an epoch, shuffled anew each time by whoever made it.   loss: (model, batch) -> mean loss of the batch.
-    validate: -> the loss on the part held back, called with the model in evaluation mode and without gradients.
+    batches: see `Batches`.   loss: (model, batch) -> Sum, the summed loss and the count of its targets.   training: the settings.
+    valid: batches held back, judged by the same loss, or a function -> loss; called with the model in evaluation mode and without gradients.
     follow: an earlier run to repeat on more data: as many epochs as were best there, at its learning rates, without validation.
-    steps_per_epoch: batches in an epoch, for the schedule.   deadline: time.monotonic() after which no further step is taken; an epoch that is
-    cut short is validated all the same.   progress: called after each epoch.
+    deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
+    progress: called after each epoch with the epochs done and those at most.
     Raises TrainingError when a loss or a gradient is not finite.
     """
+    training = Training() if training is None else training
     optimiser = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-    schedule = Schedule(training.schedule, training.max_epochs * steps_per_epoch, training.warmup_steps, patience=max(1, training.patience // 2))
+    schedule = Schedule(training.schedule, training.max_epochs * len(batches), training.warmup_steps, patience=max(1, training.patience // 2))
     stopping = EarlyStopping(training.patience, training.least_improvement)
     began, step, stopped = time.monotonic(), 0, "max_epochs"
     epochs: list[Epoch] = []
-    if validate is not None:
-        epochs.append(Epoch(0, math.nan, _validation_loss(model, validate), math.nan, 0.0, 0.0))
+    if valid is not None:
+        epochs.append(Epoch(0, math.nan, _validation_loss(model, loss, valid), math.nan, 0.0, 0.0))
         stopping.observe(epochs[0].validation_loss, 0, model)
     last = training.max_epochs if follow is None else follow.best_epoch
     for epoch in range(1, last + 1):
         model.train()
-        rate = 0.0
-        losses: list[float] = []
+        total = count = rate = 0.0
         norms: list[float] = []
-        for batch in batches:
+        for batch in batches.epoch(epoch - 1):
             if deadline is not None and time.monotonic() > deadline:
                 stopped = "time"
                 break
@@ -136,39 +85,41 @@ def train(
                 group["lr"] = rate
             optimiser.zero_grad()
             value = loss(model, batch)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.mean.backward()  # type: ignore[no-untyped-call]
             norm = float(nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm or math.inf))
-            value = value.detach()
-            _check_finite(float(value), norm, norms, step, epoch, rate, training)
+            _check_finite(float(value.total.detach()), norm, norms, step, epoch, rate, training)
             optimiser.step()
-            losses.append(float(value))
+            total, count = total + float(value.total.detach()), count + float(value.count)
             norms.append(norm)
             step += 1
-        if not losses:
+        if not norms:
             break
-        validation = math.nan if validate is None else _validation_loss(model, validate)
-        epochs.append(Epoch(epoch, sum(losses) / len(losses), validation, max(norms), rate, time.monotonic() - began))
+        validation = math.nan if valid is None else _validation_loss(model, loss, valid)
+        epochs.append(Epoch(epoch, total / max(count, 1.0), validation, max(norms), rate, time.monotonic() - began))
         if progress:
             progress(epoch, last)
         if follow is not None:
             schedule.observe(follow.epochs[epoch].validation_loss)
-        elif validate is not None:
+        elif valid is not None:
             schedule.observe(validation)
-        if validate is not None and stopping.observe(validation, epoch, model):
+        if valid is not None and stopping.observe(validation, epoch, model):
             stopped = "patience"
         if stopped != "max_epochs":
             break
     model.eval()
-    if validate is None:
+    if valid is None:
         return History(tuple(epochs), epochs[-1].epoch if epochs else 0, stopped)
     stopping.restore(model)
     return History(tuple(epochs), stopping.best_epoch, stopped)
 
 
-def _validation_loss(model: nn.Module, validate: Callable[[], float]) -> float:
+def _validation_loss(model: nn.Module, loss: Loss, valid: Batches | Callable[[], float]) -> float:
     model.eval()
     with torch.no_grad():
-        return validate()
+        if callable(valid):
+            return float(valid())
+        sums = [loss(model, batch) for batch in valid.epoch(0)]
+        return sum(float(one.total) for one in sums) / max(1.0, sum(float(one.count) for one in sums))
 
 
 def _check_finite(loss: float, norm: float, norms: Sequence[float], step: int, epoch: int, rate: float, training: Training) -> None:

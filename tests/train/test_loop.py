@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from inorder.data.batch import Batch, Windows
+from inorder.data.batch import Batch, Listed, Windows
 from inorder.errors import ConfigError, ShapeError, TrainingError
+from inorder.losses.sums import Sum
 from inorder.train.early_stopping import EarlyStopping
-from inorder.train.loop import Training, train
+from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible, using_threads
 from inorder.train.schedules import Schedule
+from inorder.train.settings import Training
 
 
 def line(seed: int = 0) -> tuple[nn.Module, Windows, torch.Tensor, torch.Tensor]:
@@ -22,24 +24,24 @@ def line(seed: int = 0) -> tuple[nn.Module, Windows, torch.Tensor, torch.Tensor]
     torch.manual_seed(seed)
     x = torch.randn(200, 2)
     y = x @ torch.tensor([2.0, -1.0]) + 1
-    windows = Windows(x, y, torch.arange(0, 190, 10), torch.full((19,), 10), 4, 5, torch.Generator().manual_seed(seed))
+    windows = Windows(x, y, torch.arange(0, 190, 10), torch.full((19,), 10), 4, 5, seed)
     return nn.Linear(2, 1), windows, x, y
 
 
-def squared(model: nn.Module, batch: Batch) -> torch.Tensor:
-    return ((model(batch.inputs).squeeze(-1) - batch.targets) ** 2).mean()
+def squared(model: nn.Module, batch: Batch, times: float = 1.0) -> Sum:
+    error = (model(batch.inputs).squeeze(-1) - batch.targets)[batch.valid]
+    return Sum(times * (error**2).sum(), batch.valid.sum())
 
 
 def test_it_finds_the_weights_of_a_line():
     model, windows, x, y = line()
     seen = []
-    history = train(
+    history = fit(
         model,
         windows,
         squared,
         Training(learning_rate=0.1, max_epochs=60, weight_decay=0.0),
-        steps_per_epoch=len(windows),
-        validate=lambda: float(((model(x).squeeze(-1) - y) ** 2).mean()),
+        valid=lambda: float(((model(x).squeeze(-1) - y) ** 2).mean()),
         progress=lambda done, of: seen.append((done, of)),
     )
     assert model.weight.detach().flatten().tolist() == pytest.approx([2.0, -1.0], abs=1e-2)
@@ -58,7 +60,7 @@ def test_the_best_weights_come_back_and_patience_ends_it():
         kept[value] = model.weight.detach().clone()
         return value
 
-    history = train(model, windows, squared, Training(patience=3, max_epochs=50), steps_per_epoch=5, validate=validate)
+    history = fit(model, windows, squared, Training(patience=3, max_epochs=50), valid=validate)
     assert (history.stopped, history.best_epoch) == ("patience", 1)
     assert len(history.epochs) == 5
     assert torch.equal(model.weight, kept[1.0])
@@ -67,7 +69,7 @@ def test_the_best_weights_come_back_and_patience_ends_it():
 
 def test_clipping_bounds_the_step():
     model, windows, _, _ = line()
-    recorded = train(model, windows, lambda m, b: 1e6 * squared(m, b), Training(clip_norm=1.0, max_epochs=1), steps_per_epoch=5)
+    recorded = fit(model, windows, lambda m, b: squared(m, b, 1e6), Training(clip_norm=1.0, max_epochs=1))
     assert recorded.epochs[-1].gradient_norm > 1e5, "the norm is recorded before clipping"
     steps = []
 
@@ -78,7 +80,7 @@ def test_clipping_bounds_the_step():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "AdamW", Spy)
-        train(model, windows, lambda m, b: 1e6 * squared(m, b), Training(clip_norm=0.5, max_epochs=1), steps_per_epoch=5)
+        fit(model, windows, lambda m, b: squared(m, b, 1e6), Training(clip_norm=0.5, max_epochs=1))
     assert max(steps) <= 0.5 * (1 + 1e-4)
 
 
@@ -88,28 +90,36 @@ def test_a_loss_that_is_not_a_number_stops_with_step_rate_norm_and_advice():
     with pytest.raises(
         TrainingError, match=r"The loss became nan at step 4 \(epoch 1, learning rate .*gradient norm .* one step before\)\. Try learning_rate=0\.0001"
     ):
-        train(model, windows, lambda m, b: squared(m, b) * (math.nan if next(calls) == 3 else 1), Training(), steps_per_epoch=5)
+        fit(model, windows, lambda m, b: squared(m, b, math.nan if next(calls) == 3 else 1), Training())
     assert torch.isfinite(model.weight).all(), "the weights were not poisoned"
 
 
 def test_time_is_kept():
     model, windows, _, _ = line()
 
-    def slow(m: nn.Module, b: Batch) -> torch.Tensor:
+    def slow(m: nn.Module, b: Batch) -> Sum:
         time.sleep(0.02)
         return squared(m, b)
 
-    history = train(model, windows, slow, Training(max_epochs=10_000), steps_per_epoch=5, deadline=time.monotonic() + 0.3)
+    history = fit(model, windows, slow, Training(max_epochs=10_000), deadline=time.monotonic() + 0.3)
     assert history.stopped == "time"
     assert 0 < len(history.epochs) < 10
-    assert train(model, windows, slow, Training(), steps_per_epoch=5, deadline=time.monotonic() - 1).epochs == ()
+    assert fit(model, windows, slow, Training(), deadline=time.monotonic() - 1).epochs == ()
+
+
+def test_batches_may_be_held_back_and_the_loss_is_the_mean_over_all_of_their_targets():
+    model, windows, x, y = line()
+    uneven = Listed([Batch.of([x[:7]], [y[:7]]), Batch.of([x[7:10], x[10:40]], [y[7:10], y[10:40]])])
+    history = fit(model, windows, squared, Training(max_epochs=2), valid=uneven)
+    model, _, _, _ = line()
+    assert history.epochs[0].validation_loss == pytest.approx(((model(x[:40]).squeeze(-1) - y[:40]) ** 2).mean().item(), rel=1e-6)
 
 
 def test_following_repeats_as_many_epochs_as_were_best():
     model, windows, _, _ = line()
     losses = iter([9.0, 5.0, 1.0, 2.0, 3.0])
-    first = train(model, windows, squared, Training(patience=2, max_epochs=30), steps_per_epoch=5, validate=lambda: next(losses))
-    again = train(line()[0], windows, squared, Training(patience=2, max_epochs=30), steps_per_epoch=5, follow=first)
+    first = fit(model, windows, squared, Training(patience=2, max_epochs=30), valid=lambda: next(losses))
+    again = fit(line()[0], windows, squared, Training(patience=2, max_epochs=30), follow=first)
     assert [epoch.epoch for epoch in again.epochs] == [1, 2]
     assert [epoch.learning_rate for epoch in again.epochs] == [epoch.learning_rate for epoch in first.epochs[1:3]]
 
@@ -121,7 +131,7 @@ def test_equal_seeds_give_equal_weights_and_the_callers_numbers_are_untouched():
     for _ in range(2):
         with reproducible(3, threads=1):
             model, windows, _, _ = line()
-            train(model, windows, squared, Training(max_epochs=3), steps_per_epoch=5)
+            fit(model, windows, squared, Training(max_epochs=3))
             weights.append(model.weight.detach().clone())
     assert torch.equal(*weights)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -175,10 +185,12 @@ def test_settings_out_of_range_are_refused(options, match):
 
 def test_windows_draw_each_once_before_any_twice():
     rows = torch.arange(10.0)
-    windows = Windows(rows[:, None], rows, torch.arange(7), torch.full((7,), 3), 2, 5, torch.Generator().manual_seed(1))
-    epochs = [[start for batch in windows for start in batch.inputs[:, 0, 0].int().tolist()] for _ in range(2)]
+    windows = Windows(rows[:, None], rows, torch.arange(7), torch.full((7,), 3), 2, 5, seed=1)
+    epochs = [[start for batch in windows.epoch(k) for start in batch.inputs[:, 0, 0].int().tolist()] for k in range(2)]
     assert all(sorted(epoch[:7]) == list(range(7)) and len(set(epoch[7:])) == 3 for epoch in epochs)
     assert epochs[0] != epochs[1]
+    fresh = Windows(rows[:, None], rows, torch.arange(7), torch.full((7,), 3), 2, 5, seed=1)
+    assert [start for batch in fresh.epoch(1) for start in batch.inputs[:, 0, 0].int().tolist()] == epochs[1], "an epoch depends on the seed and its number"
 
 
 def test_batches_that_do_not_fit_are_refused():
