@@ -13,28 +13,15 @@ recurrent forecaster; without crossing: Gasthaus et al. 2019, Probabilistic fore
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from inorder.errors import ShapeError
+from inorder.losses.sums import Sum
 
 
-class Total(NamedTuple):
-    """A sum and the number of targets in it, so that parts can be added before the mean is taken."""
-
-    total: Tensor
-    count: Tensor
-
-    @property
-    def mean(self) -> Tensor:
-        """0 with gradient 0 where no target is known."""
-        return self.total / self.count.clamp(min=1)
-
-
-def pinball_loss(quantile: Tensor, target: Tensor, probability: float | Tensor, valid: Tensor | None = None) -> Total:
+def pinball_loss(quantile: Tensor, target: Tensor, probability: float | Tensor, valid: Tensor | None = None) -> Sum:
     """The pinball loss, summed over the targets where `valid` is True and that are not NaN, and how many they are.
 
     quantile, target, valid: the same shape.   probability: p, a number or a tensor that broadcasts.
@@ -47,10 +34,10 @@ def pinball_loss(quantile: Tensor, target: Tensor, probability: float | Tensor, 
         raise ShapeError(f"`quantile` and `target` have one shape; these have {tuple(quantile.shape)} and {tuple(target.shape)}.")
     known = ~torch.isnan(target) if valid is None else valid & ~torch.isnan(target)
     over = torch.where(known, target, quantile.detach()) - quantile
-    return Total(torch.where(known, torch.maximum(probability * over, (probability - 1) * over), 0.0).sum(), known.sum())
+    return Sum(torch.where(known, torch.maximum(probability * over, (probability - 1) * over), 0.0).sum(), known.sum())
 
 
-def multi_quantile_loss(quantiles: Tensor, target: Tensor, probabilities: Tensor, valid: Tensor | None = None) -> Total:
+def multi_quantile_loss(quantiles: Tensor, target: Tensor, probabilities: Tensor, valid: Tensor | None = None) -> Sum:
     """The mean over the quantiles of their pinball losses, summed over targets.
 
     quantiles: (…, probabilities).   target, valid: (…).   probabilities: (probabilities,).
@@ -64,7 +51,7 @@ def multi_quantile_loss(quantiles: Tensor, target: Tensor, probabilities: Tensor
     known = ~torch.isnan(target) if valid is None else valid & ~torch.isnan(target)
     every = known[..., None].expand_as(quantiles)
     total, _ = pinball_loss(quantiles, target[..., None].expand_as(quantiles), probabilities, every)
-    return Total(total / len(probabilities), known.sum())
+    return Sum(total / len(probabilities), known.sum())
 
 
 def ordered(raw: Tensor) -> Tensor:

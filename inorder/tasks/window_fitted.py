@@ -17,10 +17,10 @@ from inorder.errors import ConfigError, ForecastError, SeriesError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Session, check_horizon, check_request, made_forecast
 from inorder.forecast.intervals import conformal_radii, tail_probabilities
 from inorder.models.window import Sizes
-from inorder.tasks.lstm_forecaster import _STOPPED, _few_of, _last_value, _to_horizon
+from inorder.tasks.held_back import STOPPED, few_of, last_value, to_horizon
 from inorder.tasks.window_inputs import Panel, Recent, Single, WindowScaling, origins_in, panel_of
 from inorder.tasks.window_running import Ahead, moved
-from inorder.train.loop import Epoch, History
+from inorder.train.history import Epoch, History
 from inorder.train.reproducible import using_threads
 from inorder.typing import Floats, Values
 
@@ -91,7 +91,7 @@ class WindowFitted(Fitted):
         return fitted
 
     def _recent(self, horizon: int) -> Recent:
-        """The last window of every series, with the covariates of all steps ahead that are known.   Raises ForecastError where they are fewer than the horizon."""
+        """The last window of every series, with the covariates of all steps ahead that are known.   Raises ForecastError where that is too few."""
         future_ahead(self.history, horizon)
         panel = self._panel
         return panel.recent(panel.end - 1, self.sizes.window, known_ahead(panel))
@@ -112,13 +112,13 @@ class WindowFitted(Fitted):
         mean = self._values(v, recent)
         bounds, kind = np.empty((count, 2 * len(levels), horizon)), "analytic"
         if levels and not analytic:
-            radii, kind = conformal_radii(_to_horizon(self.calibration, horizon), levels, adaptive=intervals == "adaptive")
+            radii, kind = conformal_radii(to_horizon(self.calibration, horizon), levels, adaptive=intervals == "adaptive")
             apart = np.repeat(radii[:, None], count, axis=1)
         for k, one in enumerate(apart):
             bounds[:, k] = self._values(v + one, recent)
         drawn = self._samples(v, recent, samples, seed)
         for i in self._failed:
-            mean[i], bounds[i], drawn[i] = _last_value(self.history.y(i)), np.nan, np.nan
+            mean[i], bounds[i], drawn[i] = last_value(self.history.y(i)), np.nan, np.nan
         return made_forecast(self, mean, bounds, levels, self.history.future_index(horizon), kind, self.failures, drawn)
 
     def _values(self, v: Floats, recent: Recent) -> Floats:
@@ -128,7 +128,7 @@ class WindowFitted(Fitted):
         """(series, samples, horizon): the forecast v, (series, horizon), plus the errors of forecasts that are drawn as wholes."""
         drawn = np.empty((len(v), samples, v.shape[1]))
         if samples:
-            errors = _to_horizon(self.calibration, v.shape[1])
+            errors = to_horizon(self.calibration, v.shape[1])
             errors = errors[~np.isnan(errors).any(axis=1)]
             if len(errors) == 0:
                 raise ForecastError(
@@ -146,7 +146,7 @@ class WindowFitted(Fitted):
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
-        return WindowSession(self._ahead, Recent(*(part[[i]] for part in self._recent(0))), len(self.history.future))
+        return WindowSession(self._ahead, self._recent(0).take(np.array([i])), len(self.history.future))
 
     @property
     def exposure(self) -> tuple[float, float]:
@@ -161,7 +161,7 @@ class WindowFitted(Fitted):
             return {}
         record = self.records[0]
         last = record.epochs[-1]
-        shown = [epoch for epoch in record.epochs if epoch.epoch in _few_of(last.epoch, record.best_epoch)]
+        shown = [epoch for epoch in record.epochs if epoch.epoch in few_of(last.epoch, record.best_epoch)]
         names = {"epoch": "epoch", "train_loss": "loss", "validation_loss": "validation", "gradient_norm": "gradient", "seconds": "seconds"}
         forced, free = self.exposure
         recursive = {"teacher-forced error": forced, "free-running error": free} if self.forecaster.recursive else {"validation error": free}
@@ -189,7 +189,7 @@ class WindowFitted(Fitted):
         for k, (network, record) in enumerate(zip(self.networks, self.records, strict=True)):
             arrays.update({f"network.{k}.{name}": value.detach().numpy().copy() for name, value in network.state_dict().items()})
             arrays[f"training.{k}.epochs"] = np.array([list(asdict(epoch).values()) for epoch in record.epochs], dtype=np.float64)
-            arrays[f"training.{k}.best"] = np.array([record.best_epoch, _STOPPED.index(record.stopped)], dtype=np.int64)
+            arrays[f"training.{k}.best"] = np.array([record.best_epoch, STOPPED.index(record.stopped)], dtype=np.int64)
         return arrays
 
 
@@ -197,7 +197,7 @@ def record_of(weights: Mapping[str, Any], k: int) -> History:
     """The record of training of network `k`, from the arrays of `WindowFitted.weights`."""
     epochs: NDArray[np.float64] = np.asarray(weights[f"training.{k}.epochs"])
     best = np.asarray(weights[f"training.{k}.best"])
-    return History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), _STOPPED[int(best[1])])
+    return History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), STOPPED[int(best[1])])
 
 
 def known_ahead(panel: Panel) -> int:

@@ -18,21 +18,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, unknown
 from inorder.forecast.base import Forecaster, Progress, check_regular, check_whole
+from inorder.losses.sums import Sum
 from inorder.models.window import Sizes
-from inorder.tasks.lstm_forecaster import _parts, _validation_begin
+from inorder.tasks.held_back import validation_begin
 from inorder.tasks.lstm_inputs import TRANSFORMS, Scaling, Whole, too_short, usable_season
 from inorder.tasks.window_fitted import WindowFitted, record_of
 from inorder.tasks.window_inputs import NORMALISATIONS, Panel, WindowBatch, WindowBatches, WindowScaling, fit_window_scaling, origins_in, panel_of
 from inorder.tasks.window_outputs import LOSSES, answer, check_quantiles, loss_of, outputs_of
 from inorder.tasks.window_running import Ahead, errors_ahead
-from inorder.train.loop import History, Training, train
+from inorder.train.history import History
+from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible, using_threads
 from inorder.train.schedules import SCHEDULES
+from inorder.train.settings import Training
 
 WINDOWS = 1_000_000  # at most; longer panels are cut at every k-th row
 VALIDATION_WINDOWS = 2000  # at most
@@ -119,7 +122,7 @@ class WindowForecaster(Forecaster):
         failures = too_short(history)
         if len(failures) == len(history):
             raise ForecastError(next(iter(failures.values())))
-        cut = _validation_begin(history, self.validation_share)
+        cut = validation_begin(history, self.validation_share)
         sizes = self.sizes(history, season)
         rows = np.arange(len(history.values))
         earlier = replace(history, values=np.where(rows < np.repeat(cut, history.lengths), history.values, np.nan))
@@ -178,20 +181,15 @@ class WindowForecaster(Forecaster):
         shape = (sizes.window, sizes.horizon, self.normalisation, self.batch_size)
         windows = WindowBatches(panel, origins, until, *shape, batches, seed)
 
-        def loss(model: nn.Module, batch: WindowBatch) -> Tensor:
+        held_back = None if follow else windows.held_back(until, VALIDATION_WINDOWS)
+
+        def loss(model: nn.Module, batch: WindowBatch) -> Sum:
             answered = answer(model(batch.window), batch.middle, batch.spread, self.loss)
-            return loss_of(answered, batch.targets, self.loss, self.quantiles).mean
-
-        held_back = windows.held_back(until, VALIDATION_WINDOWS) if follow is None else None
-
-        def validate() -> float:
-            assert held_back is not None
-            return float(loss(network, held_back))
+            return loss_of(answered, batch.targets, self.loss, self.quantiles)
 
         with reproducible(seed, self.threads):
             network = self.build(sizes)
-            how = {"validate": validate if follow is None else None, "follow": follow, "steps_per_epoch": len(windows)}
-            record = train(network, windows, loss, self.training, **how, deadline=deadline, progress=progress)
+            record = fit(network, windows, loss, self.training, valid=held_back, follow=follow, deadline=deadline, progress=progress)
         return network, record
 
     def restore(self, history: Series, weights: Mapping[str, Any], errors: Mapping[str, str]) -> WindowFitted:

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inorder.data.batch import Listed
 from inorder.data.covariates import columns_of
 from inorder.data.series import Series
 from inorder.models.window import Window
@@ -29,6 +30,7 @@ from inorder.typing import Floats
 
 NORMALISATIONS = ("instance", "mean", "last", "series")
 LEAST_SPREAD = 0.1  # of a window, in units of the series' scale: a constant window is not blown up
+HELD_BACK = 512  # windows in a batch of those held back
 Single = NDArray[np.float32]
 
 
@@ -96,13 +98,18 @@ class Recent(NamedTuple):
     which: Whole
     phase: Whole
 
+    def take(self, rows: Whole) -> Recent:
+        """Some of them."""
+        return Recent(self.v[rows], self.covariates[rows], self.ahead[rows], self.static[rows], self.which[rows], self.phase[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
     """A history on the network's scale, row by row.
 
-    v: (rows,) NaN = missing.   phase, series: (rows,).   past: (rows, covariates).   begin, end: (series,) rows of the first observation and after the last row.
-    future: (rows and steps ahead, covariates), of which those of series i begin at `future_begin[i]`.   static: (series, covariates).
+    v: (rows,) NaN = missing.   phase, series: (rows,).   past: (rows, covariates).   static: (series, covariates).
+    begin, end: (series,) rows of the first observation and after the last row.
+    future: (rows and steps ahead, covariates), of which those of series i begin at `future_begin[i]`.
     """
 
     v: Single
@@ -118,7 +125,7 @@ class Panel:
     @property
     def start(self) -> Whole:
         """(series,) the row at which each series begins, observed or not."""
-        return np.concatenate([[0], self.end[:-1]])
+        return np.concatenate([np.zeros(1, dtype=np.int64), self.end[:-1]])
 
     def recent(self, rows: Whole, window: int, steps: int) -> Recent:
         """What is known at each of these rows.   steps: of the future covariates ahead."""
@@ -230,10 +237,10 @@ class WindowBatches:
     batches: int
     seed: int
 
-    def held_back(self, begin: Whole, most: int) -> WindowBatch:
-        """Windows whose targets all lie at row `begin`, (series,), or later, as one batch, evenly chosen where they are more than `most`."""
+    def held_back(self, begin: Whole, most: int) -> Listed:
+        """Windows whose targets all lie at row `begin`, (series,), or later, evenly chosen where they are more than `most`."""
         rows = origins_in(self.panel, np.maximum(begin - 1, self.panel.begin), self.panel.end, most)
-        return replace(self, until=self.panel.end).batch(rows)
+        return Listed([replace(self, until=self.panel.end).batch(rows[k : k + HELD_BACK]) for k in range(0, len(rows), HELD_BACK)])
 
     def epoch(self, number: int) -> Iterator[WindowBatch]:
         rng = np.random.default_rng([self.seed, number])
@@ -245,11 +252,6 @@ class WindowBatches:
     def batch(self, rows: Whole) -> WindowBatch:
         recent = self.panel.recent(rows, self.window, self.horizon)
         return WindowBatch(*normalised(recent, self.normalisation, self.horizon), torch.from_numpy(self.panel.targets(rows, self.horizon, self.until)))
-
-    def __iter__(self) -> Iterator[WindowBatch]:
-        number = self.__dict__.get("_n", 0)
-        object.__setattr__(self, "_n", number + 1)
-        return self.epoch(number)
 
     def __len__(self) -> int:
         return self.batches

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from inorder.errors import ConfigError
-from inorder.losses.likelihood import DEGREES, LIKELIHOODS
-from inorder.losses.quantile import Total, multi_quantile_loss, ordered
+from inorder.losses.likelihood import DEGREES, LIKELIHOODS, likelihood_sum
+from inorder.losses.quantile import multi_quantile_loss, ordered
+from inorder.losses.sums import Sum
 from inorder.models.neural_forecaster import SMALLEST_SCALE
 from inorder.typing import Floats
 
@@ -40,16 +41,15 @@ def answer(raw: Tensor, middle: Tensor, spread: Tensor, loss: str) -> Tensor:
     return a + s * (ordered(raw) if loss == "quantiles" else raw)
 
 
-def loss_of(answered: Tensor, targets: Tensor, loss: str, probabilities: Sequence[float]) -> Total:
+def loss_of(answered: Tensor, targets: Tensor, loss: str, probabilities: Sequence[float]) -> Sum:
     """The loss summed over the targets that are known.   answered: as `answer` gives it.   targets: (batch, horizon)."""
     if loss == "quantiles":
         return multi_quantile_loss(answered, targets, torch.tensor(probabilities, dtype=answered.dtype))
-    known = ~torch.isnan(targets)
-    count = known.sum()
     if loss in LIKELIHOODS:
-        return Total(LIKELIHOODS[loss](answered[:, :, 0], answered[:, :, 1], targets, None) * count, count)
+        return likelihood_sum(loss, answered[:, :, 0], answered[:, :, 1], targets)
+    known = ~torch.isnan(targets)
     error = torch.where(known, targets, answered[:, :, 0].detach()) - answered[:, :, 0]
-    return Total((error.abs() if loss == "absolute" else error.square()).sum(), count)
+    return Sum((error.abs() if loss == "absolute" else error.square()).sum(), known.sum())
 
 
 def point(answered: Floats, loss: str) -> Floats:
