@@ -63,24 +63,33 @@ def steps(window: Window) -> Tensor:
     return torch.cat([window.values[:, :, None], 1 - window.known[:, :, None], window.covariates, static], dim=2)
 
 
+class Ahead(nn.Module):
+    """A linear answer to what is known of each step ahead, the same weights at every step, zero at first; zero where nothing is known ahead.
+
+    answer[h] = B·ahead[h]                   (batch, horizon, outputs)
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(sizes.ahead, sizes.outputs))
+
+    def forward(self, window: Window) -> Tensor:
+        return window.ahead @ self.weight
+
+
 class Beside(nn.Module):
-    """A linear answer to what stands beside the values, the same weights at every step ahead for what is known of that step.
+    """A linear answer to what stands beside the values of the window, all weights zero at first.
 
-        answer[h] = A·(missing, covariates of the window, static) + B·ahead[h]
-
-    All weights begin at zero.   Returns (batch, horizon, outputs).
+    answer[h] = A[h]·(missing, covariates of the window, static) + B·ahead[h]                   (batch, horizon, outputs)
     """
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
         self.window = nn.Linear(sizes.window * (1 + sizes.covariates) + sizes.static, sizes.horizon * sizes.outputs, bias=False)
-        self.ahead = nn.Linear(sizes.ahead, sizes.outputs, bias=False) if sizes.ahead else None
+        self.ahead = Ahead(sizes)
         nn.init.zeros_(self.window.weight)
-        if self.ahead is not None:
-            nn.init.zeros_(self.ahead.weight)
 
     def forward(self, window: Window) -> Tensor:
         row = torch.cat([1 - window.known, window.covariates.flatten(1), window.static], dim=1)
-        answer: Tensor = self.window(row).unflatten(1, (self.sizes.horizon, self.sizes.outputs))
-        return answer if self.ahead is None else answer + self.ahead(window.ahead)
+        return torch.as_tensor(self.window(row).unflatten(1, (self.sizes.horizon, self.sizes.outputs)) + self.ahead(window))

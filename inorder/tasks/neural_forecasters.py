@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from inorder.errors import ConfigError, unknown
 from inorder.forecast.base import check_whole
+from inorder.models.es_rnn import ESRNN
 from inorder.models.linear_forecaster import LinearForecaster
 from inorder.models.nhits import NHiTS
 from inorder.models.window import Sizes
 from inorder.tasks.window_forecaster import WindowForecaster
+from inorder.tasks.window_inputs import WindowBatch
+from inorder.tasks.window_outputs import answer
 
 LINEAR = ("dlinear", "nlinear")
 
@@ -88,3 +92,52 @@ class NHiTSForecaster(WindowForecaster):
 def check_share(name: str, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ESRNNForecaster(WindowForecaster):
+    """Exponential smoothing with coefficients of each series, and a dilated LSTM shared by all for what it leaves; the winner of M4.
+
+        ℓ[t] = ℓ[t−1] + α·(x[t] − s[t] − ℓ[t−1]);   s[t+m] = s[t] + γ·(x[t] − s[t] − ℓ[t]);   x̂[t+h] = ℓ[t] + s[t+h] + LSTM(…)[h]
+
+    hidden_size: units per layer.   dilations: of each layer, in groups that are bridged; None = (1, m/4), (m/2, m) for a season of m.
+    The season of each series is taken out first (`deseasonalise`), so that what is learnt begins there. The other settings are those of all
+    forecasters over windows (`WindowForecaster`).
+
+    Source: Smyl 2020, A hybrid method of exponential smoothing and recurrent neural networks for time series forecasting.
+    """
+
+    name = "es-rnn"
+    hidden_size: int = 40
+    dilations: tuple[tuple[int, ...], ...] | None = None
+    normalisation: str = "mean"
+    deseasonalise: bool = True
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    max_epochs: int = 30
+
+    def __post_init__(self) -> None:
+        check_whole("hidden_size", self.hidden_size, 1)
+        if self.dilations is not None:
+            groups = tuple(tuple(check_whole("dilations", value, 1) for value in group) for group in self.dilations)
+            if not groups or not all(groups):
+                raise ConfigError(f"`dilations` are groups of whole numbers, one for each layer, such as ((1, 3), (6, 12)); not {self.dilations!r}.")
+            object.__setattr__(self, "dilations", groups)
+        super().__post_init__()
+
+    def build(self, sizes: Sizes) -> nn.Module:
+        m = sizes.season
+        return ESRNN(sizes, self.hidden_size, self.dilations or ((1, max(2, m // 4)), (max(2, m // 2), max(4, m))))
+
+    def answers(self, network: nn.Module, batch: WindowBatch) -> tuple[Tensor, Tensor]:
+        """In training, what is said after every step of the window from its second season on, not after the last alone."""
+        if not network.training:
+            return super().answers(network, batch)
+        assert isinstance(network, ESRNN)
+        window, middle, spread, targets = batch
+        raw = network.along(window)
+        first, horizon = min(network.sizes.season, raw.shape[1] - 1), raw.shape[2]
+        v = torch.where(window.known > 0, window.values * spread[:, None] + middle[:, None], torch.nan)
+        ahead = torch.cat([v, targets], dim=1)[:, 1:].unfold(1, horizon, 1)[:, first:]
+        middle, spread = middle.repeat_interleave(ahead.shape[1]), spread.repeat_interleave(ahead.shape[1])
+        return answer(raw[:, first:].flatten(0, 1), middle, spread, self.loss), ahead.flatten(0, 1)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, unknown
@@ -103,6 +103,10 @@ class WindowForecaster(Forecaster):
     def build(self, sizes: Sizes) -> nn.Module:
         """A network with new weights, which takes a `Window` and gives (batch, horizon, outputs)."""
 
+    def answers(self, network: nn.Module, batch: WindowBatch) -> tuple[Tensor, Tensor]:
+        """What the network says, (windows, horizon, outputs) in units of v, and what came, (windows, horizon)."""
+        return answer(network(batch.window), batch.middle, batch.spread, self.loss), batch.targets
+
     @property
     def training(self) -> Training:
         """The settings of the training loop."""
@@ -184,8 +188,7 @@ class WindowForecaster(Forecaster):
         held_back = None if follow else windows.held_back(until, VALIDATION_WINDOWS)
 
         def loss(model: nn.Module, batch: WindowBatch) -> Sum:
-            answered = answer(model(batch.window), batch.middle, batch.spread, self.loss)
-            return loss_of(answered, batch.targets, self.loss, self.quantiles)
+            return loss_of(*self.answers(model, batch), self.loss, self.quantiles)
 
         with reproducible(seed, self.threads):
             network = self.build(sizes)

@@ -207,7 +207,7 @@ def origins_in(panel: Panel, begin: Whole, end: Whole, most: int) -> Whole:
     counts = np.maximum(end - 1 - np.maximum(begin, panel.begin), 0)
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = np.repeat(np.maximum(begin, panel.begin), counts) + nth
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return np.asarray(rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)])
 
 
 class WindowBatch(NamedTuple):

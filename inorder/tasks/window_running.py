@@ -63,7 +63,7 @@ class Ahead:
         window, middle, spread = normalised(recent, self.normalisation, self.steps)
         with torch.no_grad():
             answers = [answer(network(window), middle, spread, self.loss) for network in self.networks]
-        return np.mean([one.numpy().astype(np.float64) for one in answers], axis=0)
+        return np.asarray(np.mean([one.numpy().astype(np.float64) for one in answers], axis=0))
 
     def _within(self, v: Floats, recent: Recent) -> Floats:
         """No further from the window than twice the range of the series: a free run cannot explode."""
