@@ -97,11 +97,13 @@ class DilatedLSTM(nn.Module):
 
 def dilated(layer: nn.Module, x: Tensor, dilation: int) -> Tensor:
     """`layer` over every `dilation`-th step, from each of the first ones on.   x: (batch, time, features)."""
-    batch, time, _ = x.shape
+    batch, time, features = x.shape
     dilation = min(dilation, time)
-    apart = functional.pad(x, (0, 0, 0, -time % dilation)).unflatten(1, (-1, dilation)).transpose(1, 2).flatten(0, 1)  # (batch · dilation, time / dilation, …)
+    turns = -(-time // dilation)
+    padded = functional.pad(x, (0, 0, 0, turns * dilation - time))
+    apart = padded.reshape(batch, turns, dilation, features).transpose(1, 2).reshape(batch * dilation, turns, features)
     output: Tensor = layer(apart)[0]
-    return torch.as_tensor(output.unflatten(0, (batch, dilation)).transpose(1, 2).flatten(1, 2)[:, :time])
+    return output.reshape(batch, dilation, turns, -1).transpose(1, 2).reshape(batch, turns * dilation, -1)[:, :time]
 
 
 class ESRNN(nn.Module):
@@ -153,7 +155,8 @@ class ESRNN(nn.Module):
         return smoothed, self.lstm(torch.cat([recent * known, 1 - known, window.covariates, static], dim=2))
 
     def _head(self, hidden: Tensor) -> Tensor:
-        return torch.as_tensor(self.head(torch.tanh(self.mix(hidden)))).unflatten(-1, (self.sizes.horizon, self.sizes.outputs))
+        answer: Tensor = self.head(torch.tanh(self.mix(hidden)))
+        return answer.reshape(*hidden.shape[:-1], self.sizes.horizon, self.sizes.outputs)
 
     def _ahead(self, steps: Tensor) -> Tensor:
         """(steps, horizon) where the season of each step ahead stands: that of the last time around."""
