@@ -70,10 +70,17 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("combination", {"models": ("mean", {"home": "autoregressive:AR", "settings": {"order": 2}}, "drift"), "how": "weights", "weights": (1.0, 2.0, 0.5)}),
     ("combination", {"models": ("naive", "seasonal-ar", "stl", "mean"), "how": "trimmed", "calibrate": False}),
     ("auto", {"season_length": 14}),
+    ("dlinear", {"kind": "nlinear", "normalisation": "last", "loss": "quantiles", "refit": False}),
+    ("dlinear", {"recursive": True, "transform": "log", "loss": "squared", "ensemble": 2}),
+    ("nhits", {"pools": (1, 1), "stretches": (1, 1), "loss": "student-t", "normalisation": "series", "deseasonalise": True}),
+    ("es-rnn", {"dilations": ((1,), (2, 4)), "season_length": 4, "loss": "laplace", "deseasonalise": False}),
 ]
 
 # small and quick: the laws ask whether the numbers agree, not whether they are good
 QUICK: dict[str, dict[str, Any]] = {"lstm": {"hidden_size": 3, "context": 16, "batch_size": 8, "max_epochs": 1}}
+QUICK["dlinear"] = {"batch_size": 8, "max_epochs": 2}
+QUICK["nhits"] = {"hidden_size": 4, "batch_size": 8, "max_epochs": 1}
+QUICK["es-rnn"] = {"hidden_size": 3, "batch_size": 8, "max_epochs": 1}
 
 
 @dataclass(frozen=True)
