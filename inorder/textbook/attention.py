@@ -4,7 +4,9 @@
     α = softmax(score)            over the valid positions of the source; the rows of `attention` sum to 1
     context = Σₛ αₛ · memoryₛ
 
-Sources: Bahdanau, Cho & Bengio 2015, §3.1 and A.1.2 (additive); Luong, Pham & Manning 2015, eq. 7-8 (dot); Vaswani et al. 2017, eq. 1 (scaled).
+Multi-head attention: `transformer`.
+
+Sources: Bahdanau, Cho & Bengio 2015, §3.1 and A.1.2 (additive); Luong, Pham & Manning 2015, eq. 7-8 (dot, general); Vaswani et al. 2017, eq. 1 (scaled).
 """
 
 from __future__ import annotations
@@ -57,6 +59,24 @@ def dot_attention(query: Array, memory: Array, valid: Valid | None = None, scale
     ([0.0, 1.0], [0.0, 1.0])
     """
     score = np.einsum("...f,...sf->...s", query, memory)
+    if scaled:
+        score = score / np.sqrt(query.shape[-1])
+    return _read(softmax(np.asarray(score), valid), memory)
+
+
+def general_attention(query: Array, memory: Array, weights: Array, valid: Valid | None = None, scaled: bool = False) -> tuple[Array, Array]:
+    """Multiplicative attention (Luong's "general"): a matrix lies between query and memory, which may differ in size.
+
+        scoreₛ = query · W·memoryₛ          / √query where `scaled`
+
+    query: (..., query).   memory: (..., source, memory).   weights W: (query, memory).   valid: (..., source), True = real.
+    Returns (context (..., memory), attention (..., source)).
+
+    >>> turn = np.array([[0.0, 100.0], [100.0, 0.0]])                       # the first feature asks for the second
+    >>> general_attention(np.array([1.0, 0.0]), np.eye(2), turn)[1].round(3).tolist()
+    [0.0, 1.0]
+    """
+    score = np.einsum("...q,qm,...sm->...s", query, weights, memory)
     if scaled:
         score = score / np.sqrt(query.shape[-1])
     return _read(softmax(np.asarray(score), valid), memory)

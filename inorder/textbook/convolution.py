@@ -3,9 +3,10 @@
     y[s, o] = bias[o] + Σₖ Σᵢ kernel[o, i, k] · x[s·stride + k·dilation − left, i]        outside the sequence, x = 0
 
 What deep learning calls convolution is correlation: the kernel is not flipped. Its weights are shared by all times, and each output
-sees (width − 1)·dilation + 1 inputs.
+sees (width − 1)·dilation + 1 inputs. A temporal convolutional network stacks residual blocks of two convolutions, `tcn`.
 
-Sources: Waibel et al. 1989 (time-delay networks); van den Oord et al. 2016 (causal, dilated); output lengths: Dumoulin & Visin 2016.
+Sources: Waibel et al. 1989 (time-delay networks); van den Oord et al. 2016 (causal, dilated); output lengths: Dumoulin & Visin 2016;
+Bai, Kolter & Koltun 2018, §3 (TCN).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from inorder.textbook.normalization import layer_norm, weight_norm
+
 Array: TypeAlias = NDArray[np.float64]
 
 
@@ -25,6 +28,26 @@ class ConvolutionGradients(NamedTuple):
     input: Array
     kernel: Array
     bias: Array
+
+
+class TCNConvolution(NamedTuple):
+    """kernel: (hidden, input, width).   bias: (hidden,).   scale: (hidden,), for weight norm.   gain, shift: (hidden,), for layer norm.   None = without."""
+
+    kernel: Array
+    bias: Array
+    scale: Array | None = None
+    gain: Array | None = None
+    shift: Array | None = None
+
+
+class TCNBlock(NamedTuple):
+    """One level of a TCN.   shortcut: (hidden, input) and its bias (hidden,), where the widths differ."""
+
+    first: TCNConvolution
+    second: TCNConvolution
+    dilation: int
+    shortcut: Array | None = None
+    shortcut_bias: Array | None = None
 
 
 def paddings(width: int, dilation: int = 1, padding: str = "valid") -> tuple[int, int]:
@@ -116,3 +139,34 @@ def receptive_field(layers: Sequence[tuple[int, int, int]]) -> int:
         field += (width - 1) * dilation * apart
         apart *= stride
     return field
+
+
+def tcn(x: Array, blocks: Sequence[TCNBlock], padding: str = "causal") -> Array:
+    """A temporal convolutional network, level by level (dropout, which acts in training only, left out).
+
+        h = relu(norm(conv₁(x)))
+        h = relu(norm(conv₂(h)))
+        x ← relu(shortcut(x) + h)
+
+    x: (..., time, input).   Returns (..., time, hidden).
+
+    >>> step_back = TCNConvolution(np.array([[[1.0, 0.0]]]), np.zeros(1))                       # y[t] = x[t − dilation]
+    >>> block = TCNBlock(step_back, step_back, dilation=2)
+    >>> tcn(np.array([[1.0], [0.0], [0.0], [0.0], [0.0]]), [block]).ravel().tolist()            # x, and x four steps ago
+    [1.0, 0.0, 0.0, 0.0, 1.0]
+    """
+    for block in blocks:
+        h = np.maximum(_normed(x, block.first, block.dilation, padding), 0.0)
+        h = np.maximum(_normed(h, block.second, block.dilation, padding), 0.0)
+        if block.shortcut is not None and block.shortcut_bias is not None:
+            x = x @ block.shortcut.T + block.shortcut_bias
+        x = np.maximum(x + h, 0.0)
+    return x
+
+
+def _normed(x: Array, convolution: TCNConvolution, dilation: int, padding: str) -> Array:
+    kernel, bias, scale, gain, shift = convolution
+    if scale is not None:
+        kernel = weight_norm(kernel, scale)
+    y = conv1d(x, kernel, bias, padding=padding, dilation=dilation)
+    return y if gain is None or shift is None else layer_norm(y, gain, shift)

@@ -1,0 +1,212 @@
+"""Multi-head attention: several small attentions side by side, each on its own share of the features.
+
+    headₕ = softmax(Qₕ·Kₕᵀ / √width) · Vₕ          Qₕ, Kₕ, Vₕ: linear in the queries and the memory; width = features / heads
+    output = W·[head₁, …] + b
+
+Attending to itself, a causal layer goes step by step: its state is a cache of the keys and values so far. Where weights are not asked for, torch's own
+`scaled_dot_product_attention` computes the same numbers without holding them. Where a query may see nothing, its heads are zero.
+
+Sources: Vaswani et al. 2017, §3.2; rotary positions: Su et al. 2021; fewer heads of keys and values than of queries: Shazeer 2019, Ainslie et al. 2023.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inorder.errors import ConfigError, ShapeError
+from inorder.nn.attention import masked_softmax
+from inorder.nn.checking import check_axes, check_share, check_whole, valid_steps, zero_padding
+from inorder.nn.position import rotate
+
+
+class Cache(NamedTuple):
+    """What was seen so far.   keys, values: (batch, heads, source, width).   valid: (batch, source) True where a position is real; None = all."""
+
+    keys: Tensor
+    values: Tensor
+    valid: Tensor | None
+
+    def seen(self) -> Tensor:
+        """(batch,) how many real positions there are: where each sequence goes on."""
+        if self.valid is None:
+            return torch.full((self.keys.shape[0],), self.keys.shape[2], dtype=torch.int64, device=self.keys.device)
+        return self.valid.sum(dim=1)
+
+
+class MultiHeadAttention(nn.Module):
+    """Multi-head attention to itself (`layer(x, lengths, state)`) or to a memory (`layer.attend(query, layer.remember(memory, lengths))`).
+
+    features: of the queries and the output.   heads: attentions side by side; `features` is a multiple.   memory: features of the memory; None = `features`.
+    key_value_heads: heads of keys and values, each shared by several heads of queries; None = as many.
+    causal: attending to itself, no step sees a later one, so that it goes step by step.   rotary: queries and keys are turned by their positions.
+    dropout: share of the attention weights set to zero in training.   Weights start as Xavier uniform, biases as zero.
+
+    >>> layer = MultiHeadAttention(8, heads=2, causal=True)
+    >>> output, state = layer(torch.ones(3, 5, 8), torch.tensor([5, 2, 0]))
+    >>> tuple(output.shape), tuple(state.keys.shape), state.seen().tolist()
+    ((3, 5, 8), (3, 2, 5, 4), [5, 2, 0])
+    """
+
+    def __init__(
+        self,
+        features: int,
+        heads: int,
+        *,
+        memory: int | None = None,
+        key_value_heads: int | None = None,
+        causal: bool = False,
+        rotary: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        memory = features if memory is None else memory
+        key_value_heads = heads if key_value_heads is None else key_value_heads
+        check_whole("an attention", features=features, heads=heads, memory=memory, key_value_heads=key_value_heads)
+        check_share(dropout=dropout)
+        if features % heads or heads % key_value_heads:
+            raise ConfigError(
+                f"`features` ({features}) is a multiple of `heads` ({heads}), and `heads` one of `key_value_heads` ({key_value_heads}); here they are not."
+            )
+        if rotary and features // heads % 2:
+            raise ConfigError(f"Rotary positions take pairs of features, but each of the {heads} heads has {features // heads} of the {features}.")
+        self.features, self.heads, self.memory, self.key_value_heads = features, heads, memory, key_value_heads
+        self.causal, self.rotary, self.dropout, self.width = causal, rotary, dropout, features // heads
+        self.query = nn.Linear(features, features)
+        self.key = nn.Linear(memory, key_value_heads * self.width)
+        self.value = nn.Linear(memory, key_value_heads * self.width)
+        self.output = nn.Linear(features, features)
+        for layer in (self.query, self.key, self.value, self.output):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def init(self, batch: int) -> Cache:
+        """The state before the first step: a cache of nothing."""
+        nothing = self.key.weight.new_zeros(batch, self.key_value_heads, 0, self.width)
+        return Cache(nothing, nothing, None)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, state: Cache | None = None, *, mask: Tensor | None = None) -> tuple[Tensor, Cache]:
+        """Attend to itself.
+
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = nothing.
+        mask: as in `attend`; its source has what came before and x.
+        Returns output (batch, time, features), zero beyond the lengths, and the cache after x (of a layer that is not causal nothing).
+        """
+        output, state, _ = self.run(x, lengths, state, mask=mask)
+        return output, state
+
+    def run(
+        self, x: Tensor, lengths: Tensor | None, state: Cache | None, *, mask: Tensor | None = None, weights: bool = False
+    ) -> tuple[Tensor, Cache, Tensor | None]:
+        """As `forward`, with the attention (batch, heads, time, source) as a third part, or None where `weights` are not asked for."""
+        check_axes(x, "batch time features", self.features)
+        if state is not None and not self.causal:
+            raise ConfigError("An attention that is not causal sees later inputs, so it carries no state; use causal=True.")
+        valid = valid_steps(lengths, x.shape[0], x.shape[1])
+        x = zero_padding(x, valid)
+        cache = self.remember(x, lengths, state)
+        positions = torch.arange(x.shape[1], device=x.device)
+        positions = positions if state is None else state.seen()[:, None] + positions
+        output, attention = self.attend(x, cache, positions=positions, causal=self.causal, mask=mask, weights=weights)
+        attention = None if attention is None else zero_padding(attention, None if valid is None else valid[:, None])
+        return zero_padding(output, valid), cache if self.causal else self.init(x.shape[0]), attention
+
+    def step(self, x: Tensor, state: Cache) -> tuple[Tensor, Cache]:
+        """One step.   x: (batch, features).   Returns output (batch, features) and the next state.   Raises ConfigError unless causal."""
+        if not self.causal:
+            raise ConfigError("An attention that is not causal sees later inputs, so it cannot go step by step; use causal=True.")
+        check_axes(x, "batch features", self.features)
+        output, state = self(x[:, None], None, state)
+        return output[:, 0], state
+
+    def remember(self, memory: Tensor, lengths: Tensor | None = None, cache: Cache | None = None) -> Cache:
+        """Keys and values of a memory, (batch, source, memory) with lengths (batch,), after those of `cache`."""
+        check_axes(memory, "batch source memory", self.memory, name="memory")
+        batch, source = memory.shape[:2]
+        valid = valid_steps(lengths, batch, source)
+        memory = zero_padding(memory, valid)
+        keys, values = self._split(self.key(memory), self.key_value_heads), self._split(self.value(memory), self.key_value_heads)
+        if self.rotary:
+            positions = torch.arange(source, device=memory.device)
+            keys = rotate(keys, positions if cache is None else (cache.seen()[:, None] + positions)[:, None])
+        new = Cache(keys, values, None if valid is None else valid[:, :, 0])
+        return new if cache is None else _joined(cache, new)
+
+    def attend(
+        self,
+        query: Tensor,
+        memory: Cache,
+        *,
+        positions: Tensor | None = None,
+        causal: bool = False,
+        mask: Tensor | None = None,
+        weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Read a memory.
+
+        query: (batch, target, features).   memory: as `remember` gives it.   positions: (target,) or (batch, target) of the queries, if rotary; None = from 0.
+        causal: the last query belongs to the last position of the memory, and none sees a later one.
+        mask: True where a query may see a position: (target, source), (batch, target, source) or (batch, heads, target, source).
+        weights: give the attention too, (batch, heads, target, source).
+        Returns output (batch, target, features), and attention or None.
+        """
+        check_axes(query, "batch target features", self.features, name="query")
+        batch, target = query.shape[:2]
+        queries = self._split(self.query(query), self.heads)
+        if self.rotary:
+            positions = torch.arange(target, device=query.device) if positions is None else positions
+            queries = rotate(queries, positions if positions.ndim == 1 else positions[:, None])
+        shared = self.heads // self.key_value_heads
+        keys, values = (part if shared == 1 else part.repeat_interleave(shared, dim=1) for part in (memory.keys, memory.values))
+        source, dropout = keys.shape[2], self.dropout if self.training else 0.0
+        plain = memory.valid is None and mask is None and (not causal or target in (1, source))
+        visible = None if plain and not weights else self._visible(batch, target, memory, causal, mask)
+        if weights or source == 0:
+            attention = masked_softmax(queries @ keys.transpose(2, 3) * self.width**-0.5, visible)
+            heads = functional.dropout(attention, dropout) @ values
+        elif visible is None:
+            heads = functional.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=causal and target > 1)
+        else:
+            blind = ~visible.any(dim=-1, keepdim=True)  # what sees nothing looks everywhere, so that no kernel divides by zero, and is then set to zero
+            heads = functional.scaled_dot_product_attention(queries, keys, values, visible | blind, dropout_p=dropout).masked_fill(blind, 0.0)
+        output: Tensor = self.output(heads.transpose(1, 2).reshape(batch, target, self.features))
+        return output, attention if weights else None
+
+    def extra_repr(self) -> str:
+        return f"{self.features}, heads={self.heads}, key_value_heads={self.key_value_heads}, causal={self.causal}, rotary={self.rotary}"
+
+    def _split(self, x: Tensor, heads: int) -> Tensor:
+        """(batch, time, heads·width) -> (batch, heads, time, width)."""
+        return x.view(x.shape[0], x.shape[1], heads, self.width).transpose(1, 2)
+
+    def _visible(self, batch: int, target: int, memory: Cache, causal: bool, mask: Tensor | None) -> Tensor | None:
+        """True where a query may see a position, broadcast to (batch, heads, target, source); None where it may see all."""
+        source, device = memory.keys.shape[2], memory.keys.device
+        parts = [] if memory.valid is None else [memory.valid[:, None, None]]
+        if causal and target > 1:
+            parts.append(torch.arange(source, device=device) <= torch.arange(source - target, source, device=device)[:, None])
+        if mask is not None:
+            wanted = (batch, self.heads, target, source)
+            if mask.dtype != torch.bool or tuple(mask.shape) not in (wanted[2:], (batch, target, source), wanted):
+                raise ShapeError(
+                    f"`mask` is boolean, True where a query may see a position, with the axes (target, source), (batch, target, source) or (batch, heads, "
+                    f"target, source) = {wanted}; this one has the shape {tuple(mask.shape)} and holds {mask.dtype}."
+                )
+            parts.append(mask[:, None] if mask.ndim == 3 else mask)
+        if not parts:
+            return None
+        visible = parts[0]
+        for part in parts[1:]:
+            visible = visible & part
+        return visible
+
+
+def _joined(before: Cache, new: Cache) -> Cache:
+    valid = None
+    if before.valid is not None or new.valid is not None:
+        parts = [torch.ones_like(part.keys[:, 0, :, 0], dtype=torch.bool) if part.valid is None else part.valid for part in (before, new)]
+        valid = torch.cat(parts, dim=1)
+    return Cache(torch.cat([before.keys, new.keys], dim=2), torch.cat([before.values, new.values], dim=2), valid)
