@@ -71,6 +71,18 @@ class Batch:
         """(batch, time) True where a step is real."""
         return valid_mask(self.lengths, self.inputs.shape[1])
 
+    def chunks(self, steps: int) -> Iterator[Batch]:
+        """The batch cut along the time axis into pieces of `steps` steps, the last as long as the rest.
+
+        >>> import torch
+        >>> batch = Batch(torch.ones(2, 5, 1), torch.tensor([5, 3]), torch.zeros(2, 5))
+        >>> [(tuple(chunk.targets.shape), chunk.lengths.tolist()) for chunk in batch.chunks(4)]
+        [((2, 4), [4, 3]), ((2, 1), [1, 0])]
+        """
+        for first in range(0, self.inputs.shape[1], steps):
+            inputs, targets = self.inputs[:, first : first + steps], self.targets[:, first : first + steps]
+            yield Batch(inputs, (self.lengths - first).clamp(0, inputs.shape[1]), targets)
+
     def __len__(self) -> int:
         return int(self.inputs.shape[0])
 

@@ -9,10 +9,16 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "EarlyStopping": "early_stopping",
     "Epoch": "history",
     "History": "history",
+    "JsonLines": "watching",
+    "Schedule": "schedules",
+    "Step": "history",
+    "TensorBoard": "watching",
     "Training": "settings",
     "fit": "loop",
+    "launch": "torchrun",
 }
 
 __all__ = list(_HOME)

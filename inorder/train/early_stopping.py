@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from torch import Tensor, nn
+from torch import nn
+
+from inorder.train.averaging import Weights, weights_of
 
 
 @dataclass
 class EarlyStopping:
-    """patience: epochs without improvement after which to stop.   least: how much lower a loss must be to count as better.
+    """patience: epochs without improvement after which to stop; None = never.   least: how much lower a loss must be to count as better.
+    best_loss, best_epoch, weights: of the best epoch so far.
 
     >>> layer = nn.Linear(1, 1)
     >>> stopping = EarlyStopping(patience=2)
@@ -23,20 +26,19 @@ class EarlyStopping:
     (1, 0.5)
     """
 
-    patience: int
+    patience: int | None
     least: float = 0.0
-    best_loss: float = field(default=math.inf, init=False)
-    best_epoch: int = field(default=0, init=False)
-    _weights: dict[str, Tensor] | None = field(default=None, init=False, repr=False)
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    weights: Weights = field(default_factory=dict, repr=False)
 
     def observe(self, loss: float, epoch: int, model: nn.Module) -> bool:
         """Take note of the validation loss after `epoch`; keep the weights where it is the best so far. True: stop now."""
-        if self._weights is None or loss < self.best_loss - self.least:
-            self.best_loss, self.best_epoch = loss, epoch
-            self._weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        return epoch - self.best_epoch >= self.patience
+        if not self.weights or loss < self.best_loss - self.least:
+            self.best_loss, self.best_epoch, self.weights = loss, epoch, weights_of(model)
+        return self.patience is not None and epoch - self.best_epoch >= self.patience
 
     def restore(self, model: nn.Module) -> None:
         """Put the best weights back into `model`; it stays as it is where nothing was observed."""
-        if self._weights is not None:
-            model.load_state_dict(self._weights)
+        if self.weights:
+            model.load_state_dict(self.weights)

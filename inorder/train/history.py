@@ -1,10 +1,28 @@
-"""What happened in training, epoch by epoch."""
+"""What happened in training, step by step and epoch by epoch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step.   step: from 1.   epoch: from 1.   batch: batches of the epoch done, of `batches`.   loss: mean per target.
+    targets: that it was the mean over.   gradient_norm: before clipping.   seconds: since training began.
+    layer_norms: of the gradient of each parameter, where the settings ask for them."""
+
+    step: int
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+    targets: float
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+    layer_norms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -21,7 +39,8 @@ class Epoch:
 
 @dataclass(frozen=True)
 class History:
-    """epochs: one record each; the first, epoch 0, is the validation loss before any training.   best_epoch: whose weights were kept.
+    """epochs: one record each; the first, epoch 0, is the validation loss before any training.   best_epoch: the best by validation; the
+    last where there was none.
     stopped: "patience", "max_epochs" or "time"."""
 
     epochs: Sequence[Epoch] = field(default_factory=tuple)

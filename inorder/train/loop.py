@@ -1,16 +1,16 @@
 """The training loop: what every neural model of this package is trained by.
 
     repeat for each epoch
-        for each batch of the epoch
-            output    = model(inputs)                    forward
+        for each batch of the epoch                          (or each group of `accumulate` batches, or each chunk of `tbptt` steps)
+            output    = model(inputs)                        forward
             loss      = Σ of how far from the targets / count of the targets
-            gradient  = ∂loss / ∂weights                 backward, through time
+            gradient  = ∂loss / ∂weights                     backward, through time
             gradient  ← gradient · min(1, clip_norm / ‖gradient‖)
-            weights   ← AdamW(weights, gradient, rate)
+            weights   ← optimiser(weights, gradient, rate)
         validation loss, on what comes later in time than all that was trained on
         stop when it has not improved for `patience` epochs, and go back to the best weights
 
-Sources: clipping: Pascanu, Mikolov & Bengio 2013, algorithm 1; AdamW: Loshchilov & Hutter 2019, algorithm 2.
+Sources: clipping: Pascanu, Mikolov & Bengio 2013, algorithm 1; truncated backpropagation: Williams & Peng 1990.
 """
 
 from __future__ import annotations
@@ -18,24 +18,36 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from inorder.errors import TrainingError
-from inorder.losses.sums import Sum
-from inorder.train.early_stopping import EarlyStopping
-from inorder.train.history import Epoch, History
-from inorder.train.schedules import Schedule
+from inorder.data.nested import map_tensors
+from inorder.errors import ConfigError
+from inorder.train import distributed
+from inorder.train.checkpoint import load_checkpoint, save_checkpoint
+from inorder.train.history import History, Step
+from inorder.train.precision import autocast
+from inorder.train.run import Run, device_of
 from inorder.train.settings import Training
+from inorder.train.update import Objective, placed, update
+from inorder.train.watching import Progress, Watcher, watching
 
-Loss = Callable[[nn.Module, Any], Sum]
-Progress = Callable[[int, int], None]  # epochs done, epochs at most
+Loss = Callable[..., Any]  # (model, batch) -> Sum; with carried state: (model, batch, state) -> (Sum, state)
 
 
 class Batches(Protocol):
-    """What training reads: `epoch(k)` gives the batches of epoch k = 0, 1, …, in an order that depends on k alone, and len() how many these are."""
+    """What training reads: `epoch(k)` gives the batches of epoch k = 0, 1, …, in an order that depends on k alone, and len() how many these are.
+
+    A batch is a record, tuple or dict of tensors whose first axis is the batch. Three things may be added:
+    `epoch_from(k, done)` gives what follows the first `done` batches without reading these;
+    `carries = True` says that batch b goes on where batch b − 1 ended, row by row, so that the state of a recurrent model does too;
+    `divided = True` says that each process gets its own batches, which are then not divided any further.
+    """
 
     def epoch(self, k: int) -> Iterator[Any]: ...
 
@@ -49,85 +61,185 @@ def fit(
     training: Training | None = None,
     *,
     valid: Batches | Callable[[], float] | None = None,
+    directory: str | Path | None = None,
     follow: History | None = None,
     deadline: float | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    watch: Sequence[Watcher] = (),
 ) -> History:
     """Train `model` in place. With `valid` it ends with the weights of the best epoch, else with those of the last.
 
-    batches: see `Batches`.   loss: (model, batch) -> Sum, the summed loss and the count of its targets.   training: the settings.
-    valid: batches held back, judged by the same loss, or a function -> loss; called with the model in evaluation mode and without gradients.
+    batches: see `Batches`.   loss: (model, batch) -> Sum, the summed loss and the count of its targets; where state is carried, with
+    `training.tbptt` or `batches.carries`, (model, batch, state) -> (Sum, state), with None for the state at the start.
+    training: the settings.   valid: batches held back, judged by the same loss, or a function -> loss; called with the model in evaluation
+    mode and without gradients.
+    directory: where checkpoints and a log are kept. A run that was stopped, by Ctrl-C or a kill at any moment, goes on from there and ends
+    with the same weights as if it had not been; one that has ended gives its weights at once.
     follow: an earlier run to repeat on more data: as many epochs as were best there, at its learning rates, without validation.
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
-    progress: called after each epoch with the epochs done and those at most.
+    progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
+    watch: functions that are handed each `Step` and each `Epoch`.
     Raises TrainingError when a loss or a gradient is not finite.
+
+    >>> from inorder.data.batch import Batch, Listed
+    >>> from inorder.losses.sums import Sum
+    >>> x = torch.linspace(-1, 1, 8)[None, :, None]
+    >>> line = nn.Linear(1, 1)
+    >>> def squared(model, batch):
+    ...     return Sum(((model(batch.inputs)[..., 0] - batch.targets) ** 2).sum(), batch.lengths.sum())
+    >>> batches = Listed([Batch(x, torch.tensor([8]), 3 * x[..., 0])])
+    >>> record = fit(line, batches, squared, Training(learning_rate=0.1, weight_decay=0, max_epochs=200))
+    >>> round(line.weight.item(), 2), record.stopped
+    (3.0, 'max_epochs')
     """
     training = Training() if training is None else training
-    optimiser = torch.optim.AdamW(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
-    schedule = Schedule(training.schedule, training.max_epochs * len(batches), training.warmup_steps, patience=max(1, training.patience // 2))
-    stopping = EarlyStopping(training.patience, training.least_improvement)
-    began, step, stopped = time.monotonic(), 0, "max_epochs"
-    epochs: list[Epoch] = []
-    if valid is not None:
-        epochs.append(Epoch(0, math.nan, _validation_loss(model, loss, valid), math.nan, 0.0, 0.0))
-        stopping.observe(epochs[0].validation_loss, 0, model)
-    last = training.max_epochs if follow is None else follow.best_epoch
-    for epoch in range(1, last + 1):
-        model.train()
-        total = count = rate = 0.0
-        norms: list[float] = []
-        for batch in batches.epoch(epoch - 1):
-            if deadline is not None and time.monotonic() > deadline:
-                stopped = "time"
+    if training.average > 1 and training.average_of == "best" and valid is None and follow is None:
+        raise ConfigError('average_of="best" needs `valid`, to tell which epochs are best. Hand it over, or use average_of="last".')
+    folder = None if directory is None else Path(directory)
+    with distributed.joined():
+        run = Run.begin(model, training, len(batches))
+        resumed = folder is not None and load_checkpoint(run, folder)
+        last = training.max_epochs if follow is None else follow.best_epoch
+        if run.stopped is None:
+            plain = Objective(model, loss)
+            loop = _Loop(run, plain, distributed.parallel(plain), batches, valid, folder, follow, deadline)
+            with watching(watch, folder, run.step if resumed else 0, last, progress) as loop.report:
+                if valid is not None and not resumed:
+                    loop.judge(0)
+                while run.stopped is None and run.epoch <= last:
+                    loop.epoch()
+                    loop.judge(run.epoch)
+        history = run.finish(judged=valid is not None)
+        if folder is not None and history.stopped != "time" and run.stopped is None:
+            run.stopped = history.stopped
+            save_checkpoint(run, folder)
+        return history
+
+
+@dataclass
+class _Loop:
+    """The parts of a run that do not change, and the time of the last checkpoint."""
+
+    run: Run
+    plain: Objective
+    objective: nn.Module
+    batches: Batches
+    valid: Batches | Callable[[], float] | None
+    folder: Path | None
+    follow: History | None
+    deadline: float | None
+    report: Watcher = field(init=False)
+    saved: float = field(default_factory=time.monotonic)
+
+    @property
+    def carries(self) -> bool:
+        """The state goes on from batch to batch."""
+        return bool(getattr(self.batches, "carries", False))
+
+    @property
+    def carried(self) -> bool:
+        """The loss takes and gives a state."""
+        return self.carries or self.run.training.tbptt is not None
+
+    def epoch(self) -> None:
+        """All batches of one epoch, or what is left of them."""
+        run = self.run
+        run.model.train()
+        for group in _grouped(self._rest(), run.training.accumulate):
+            if self.deadline is not None and distributed.first(time.monotonic() > self.deadline):
+                run.stopped = "time"
                 break
-            rate = training.learning_rate * schedule.rate(step)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            optimiser.zero_grad()
-            value = loss(model, batch)
-            value.mean.backward()  # type: ignore[no-untyped-call]
-            norm = float(nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm or math.inf))
-            _check_finite(float(value.total.detach()), norm, norms, step, epoch, rate, training)
-            optimiser.step()
-            total, count = total + float(value.total.detach()), count + float(value.count)
-            norms.append(norm)
-            step += 1
-        if not norms:
-            break
-        validation = math.nan if valid is None else _validation_loss(model, loss, valid)
-        epochs.append(Epoch(epoch, total / max(count, 1.0), validation, max(norms), rate, time.monotonic() - began))
-        if progress:
-            progress(epoch, last)
-        if follow is not None:
-            schedule.observe(follow.epochs[epoch].validation_loss)
-        elif valid is not None:
-            schedule.observe(validation)
-        if valid is not None and stopping.observe(validation, epoch, model):
-            stopped = "patience"
-        if stopped != "max_epochs":
-            break
-    model.eval()
-    if valid is None:
-        return History(tuple(epochs), epochs[-1].epoch if epochs else 0, stopped)
-    stopping.restore(model)
-    return History(tuple(epochs), stopping.best_epoch, stopped)
+            run.rate = run.training.learning_rate * run.schedule.rate(run.groups)
+            run.batch, run.groups = run.batch + len(group), run.groups + 1
+            self._learn(group)
+            if self.folder is not None and distributed.first(time.monotonic() - self.saved > run.training.checkpoint_seconds):
+                self._save()
+        if run.stopped == "time" and self.folder is not None and run.batch:
+            self._save()  # as it stands, so that it goes on from here when there is more time
+
+    def judge(self, epoch: int) -> None:
+        """The validation loss after an epoch, and what follows from it. An epoch in which no step was made is none."""
+        run = self.run
+        if epoch and not run.batch:
+            return
+        with run.averaged():
+            validation = math.nan if self.valid is None else self._validation_loss()
+            expected = validation if self.follow is None else self.follow.epochs[epoch].validation_loss
+            if run.kept is not None:
+                run.kept.observe(expected, epoch, run.model)
+            enough = self.valid is not None and run.stopping.observe(validation, epoch, run.model)
+        run.finish_epoch(validation, epoch)
+        self.report(run.epochs[-1])
+        if epoch and not math.isnan(expected):
+            run.schedule.observe(expected)
+        if run.stopped == "time":
+            return
+        run.stopped = "patience" if enough and epoch else None
+        if self.folder is not None and run.stopped is None:
+            self._save()
+
+    def _rest(self) -> Iterator[Any]:
+        """The batches of this epoch that are still to be learnt from."""
+        k, done = self.run.epoch - 1, self.run.batch
+        if done and hasattr(self.batches, "epoch_from"):
+            rest: Iterator[Any] = self.batches.epoch_from(k, done)
+            return rest
+        return islice(self.batches.epoch(k), done, None)
+
+    def _learn(self, group: Sequence[Any]) -> None:
+        """One step on a group of batches; with truncated backpropagation one after each chunk of time."""
+        run = self.run
+        if not self.carried:
+            self._update(group)
+            return
+        for batch in group:
+            if not self.carries:
+                run.state = None
+            elif run.leaves:
+                self._take_up(batch)
+            for chunk in [batch] if run.training.tbptt is None else batch.chunks(run.training.tbptt):
+                self._update([chunk])
+
+    def _update(self, pieces: Sequence[Any]) -> None:
+        run = self.run
+        value, targets, norms = update(run, self.objective, pieces, self.carried, divided=getattr(self.batches, "divided", False))
+        self.report(Step(run.step, run.epoch, run.batch, len(self.batches), value, targets, run.norm, run.rate, run.seconds, norms))
+
+    def _take_up(self, batch: Any) -> None:
+        """The carried state of a checkpoint, whose tensors are known, in the form that the loss gives it."""
+        run, leaves = self.run, iter(self.run.leaves)
+        run.model.eval()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            _, form = self.plain(placed(batch, run.model, divided=getattr(self.batches, "divided", False))[0], None)
+        run.state, run.leaves = map_tensors(lambda _: next(leaves), form), ()
+        run.model.train()
+
+    def _validation_loss(self) -> float:
+        valid = self.valid
+        with torch.no_grad():
+            if callable(valid):
+                return distributed.first(float(valid()))
+            assert valid is not None
+            total = count = 0.0
+            state = None
+            for batch in valid.epoch(0):
+                rows, counts = placed(batch, self.run.model, divided=getattr(valid, "divided", False))
+                with autocast(self.run.training.precision, device_of(self.run.model)):
+                    value = self.plain(rows, state) if self.carried else self.plain(rows)
+                if self.carried:
+                    value, state = value
+                    state = state if getattr(valid, "carries", False) else None
+                total, count = total + float(value.total * counts), count + float(value.count * counts)
+            total, count = distributed.summed(total, count)
+            return total / max(count, 1.0)
+
+    def _save(self) -> None:
+        assert self.folder is not None
+        save_checkpoint(self.run, self.folder, carried=self.carries)
+        self.saved = time.monotonic()
 
 
-def _validation_loss(model: nn.Module, loss: Loss, valid: Batches | Callable[[], float]) -> float:
-    model.eval()
-    with torch.no_grad():
-        if callable(valid):
-            return float(valid())
-        sums = [loss(model, batch) for batch in valid.epoch(0)]
-        return sum(float(one.total) for one in sums) / max(1.0, sum(float(one.count) for one in sums))
-
-
-def _check_finite(loss: float, norm: float, norms: Sequence[float], step: int, epoch: int, rate: float, training: Training) -> None:
-    """A loss or gradient that is not a number poisons the weights at the next step: stop before it."""
-    if math.isfinite(loss) and math.isfinite(norm):
-        return
-    what = f"The loss became {loss:g}" if not math.isfinite(loss) else f"The gradient norm became {norm:g}"
-    before = f", gradient norm {norms[-1]:.3g} one step before" if norms else ""
-    clip = "" if training.clip_norm is not None and training.clip_norm <= 1 else " and clip_norm=1.0"
-    lower = training.learning_rate / 10
-    raise TrainingError(f"{what} at step {step + 1:,} (epoch {epoch}, learning rate {rate:.3g}{before}). Try learning_rate={lower:.2g}{clip}.")
+def _grouped(batches: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """`size` batches at a time; the last group has the rest."""
+    while group := list(islice(batches, size)):
+        yield group

@@ -1,0 +1,190 @@
+"""Whoever looks on while a model is trained is handed each step and each epoch: a progress bar, a log, TensorBoard, or a function of yours.
+
+Where several processes train together, only the first is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from inorder.errors import MissingExtra
+from inorder.train import distributed
+from inorder.train.history import Epoch, Step
+
+Watcher = Callable[[Step | Epoch], None]
+Progress = Callable[[int, int], None]  # epochs done, epochs at most
+LOG = "log.jsonl"
+LOGGED = 10  # every so many steps are written to the log of a run with a directory
+
+
+@contextmanager
+def watching(watch: Sequence[Watcher], folder: Path | None, step: int, last: int, progress: Progress | bool | None) -> Iterator[Watcher]:
+    """One function for all that look on.   folder: of the run, for its log.   step: after which it begins.   last: epochs at most."""
+    if distributed.rank() > 0:
+        yield lambda seen: None
+        return
+    with ExitStack() as stack:
+        watchers = list(watch)
+        if folder is not None:
+            watchers.append(stack.enter_context(JsonLines(folder / LOG, every=LOGGED, after=step)))
+        if progress is True and sys.stderr.isatty():
+            watchers.append(stack.enter_context(TrainingBar(last)))
+        elif callable(progress):
+            watchers.append(lambda seen: progress(seen.epoch, last) if isinstance(seen, Epoch) and seen.epoch else None)
+
+        def report(seen: Step | Epoch) -> None:
+            for watcher in watchers:
+                watcher(seen)
+
+        yield report
+
+
+class JsonLines:
+    """A log with one JSON object a line, {"kind": "step", …} or {"kind": "epoch", …}, for programs to read.
+
+    path: of the file; lines that are there stay.   every: so many steps one is written; epochs all.   after: lines of later steps are
+    taken out first: a run that goes on from a checkpoint makes these steps again.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with JsonLines(Path(folder) / "log.jsonl") as log:
+    ...         log(Epoch(1, 0.5, math.nan, 2.0, 0.001, 3.25))
+    ...     print((Path(folder) / "log.jsonl").read_text(), end="")
+    {"kind": "epoch", "epoch": 1, "train_loss": 0.5, "validation_loss": null, "gradient_norm": 2.0, "learning_rate": 0.001, "seconds": 3.25, "step": 0}
+    """
+
+    def __init__(self, path: str | Path, *, every: int = 1, after: int | None = None) -> None:
+        self.path, self.every, self.step = Path(path), every, after or 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if after is not None and self.path.exists():
+            lines = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= after]
+            self.path.write_text("".join(lines), encoding="utf-8")
+        self.file = self.path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def __call__(self, seen: Step | Epoch) -> None:
+        """Write a line."""
+        if isinstance(seen, Step):
+            self.step = seen.step
+            if seen.step % self.every:
+                return
+        kind = "step" if isinstance(seen, Step) else "epoch"
+        record = {"kind": kind, **asdict(seen), "step": self.step}
+        self.file.write(json.dumps({name: _plain(value) for name, value in record.items()}, allow_nan=False) + "\n")
+        self.file.flush()
+
+
+class TensorBoard:
+    """Curves for TensorBoard: loss, learning rate, gradient norms and targets a second by step, losses by epoch.   folder: where it looks.
+
+    Raises MissingExtra where the package `tensorboard` is not installed.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ModuleNotFoundError as error:
+            if error.name != "tensorboard":
+                raise
+            raise MissingExtra('Curves for TensorBoard need the "track" extra: pip install "inorder[track]".') from None
+        self.writer = SummaryWriter(str(folder))
+        self.speed = Speed()
+
+    def __enter__(self) -> TensorBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def __call__(self, seen: Step | Epoch) -> None:
+        """Take a step or an epoch into the curves."""
+        if isinstance(seen, Epoch):
+            values = {"epoch/train_loss": seen.train_loss, "epoch/validation_loss": seen.validation_loss}
+            at = seen.epoch
+        else:
+            values = {"step/loss": seen.loss, "step/learning_rate": seen.learning_rate, "step/gradient_norm": seen.gradient_norm}
+            values |= {"step/targets_per_second": self.speed.of(seen), **{f"gradient_norm/{name}": norm for name, norm in seen.layer_norms.items()}}
+            at = seen.step
+        for name, value in values.items():
+            if not math.isnan(value):
+                self.writer.add_scalar(name, value, at)
+        if isinstance(seen, Epoch):
+            self.writer.flush()
+
+
+class Speed:
+    """Targets a second, over about the last twenty steps; NaN before there are two.
+
+    >>> speed = Speed()
+    >>> [speed.of(Step(k, 1, k, 9, 0.0, 10.0, 0.0, 0.0, seconds=0.5 * k)) for k in (1, 2)]
+    [nan, 20.0]
+    """
+
+    def __init__(self) -> None:
+        self.targets = self.seconds = 0.0
+        self.last: float | None = None
+
+    def of(self, seen: Step) -> float:
+        """Take a step in, and say the speed."""
+        if self.last is not None:
+            self.targets = 0.95 * self.targets + seen.targets
+            self.seconds = 0.95 * self.seconds + max(seen.seconds - self.last, 0.0)
+        self.last = seen.seconds
+        return self.targets / self.seconds if self.seconds else math.nan
+
+
+class TrainingBar:
+    """A progress bar on standard error: epoch, loss, gradient norm, targets a second, time left.   last: epochs at most."""
+
+    def __init__(self, last: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.last, self.speed, self.validation = last, Speed(), ""
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.progress.add_task("training", total=None, said="")
+
+    def __enter__(self) -> TrainingBar:
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.progress.__exit__(*error)
+
+    def __call__(self, seen: Step | Epoch) -> None:
+        """Draw where training stands."""
+        if isinstance(seen, Epoch):
+            self.validation = "" if math.isnan(seen.validation_loss) else f", validation {seen.validation_loss:.4g}"
+            return
+        speed = self.speed.of(seen)
+        pace = "" if math.isnan(speed) else f", {speed:,.0f} targets/s"
+        said = f"loss {seen.loss:.4g}{self.validation}, gradient {seen.gradient_norm:.2g}{pace}"
+        done = (seen.epoch - 1) * seen.batches + seen.batch
+        self.progress.update(self.task, description=f"epoch {seen.epoch}/{self.last}", completed=done, total=self.last * seen.batches, said=said)
+
+
+def _step(line: str) -> int:
+    """The step that a line of a log belongs to; a line that was cut off when the program was killed belongs to none."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return sys.maxsize
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
