@@ -265,6 +265,27 @@ CANDIDATES: dict[str, Candidate] = {
         "Challu et al. 2023; Oreshkin et al. 2020, N-BEATS",
         usual=False,
     ),
+    "recurrent": Candidate(
+        "tasks.neural_forecasters:RNNForecaster",
+        "A recurrent network reads a window and says all steps ahead from what it holds at the end.",
+        "h[t] = cell(x[t], h[t−1]);  ŷ[t+1 … t+H] = W·h[t]",
+        "Wen et al. 2017; Cho et al. 2014",
+        usual=False,
+    ),
+    "tcn": Candidate(
+        "tasks.neural_forecasters:TCNForecaster",
+        "A dilated stack of causal convolutions reads a window.",
+        "h = relu(conv(x));  x ← relu(x + h);  ŷ[t+1 … t+H] = W·x[t]",
+        "Bai, Kolter & Koltun 2018",
+        usual=False,
+    ),
+    "transformer": Candidate(
+        "tasks.neural_forecasters:TransformerForecaster",
+        "A Transformer encoder over patches of a window.",
+        "h = encoder(A·patch + position);  ŷ[t+1 … t+H] = W·h",
+        "Nie et al. 2023",
+        usual=False,
+    ),
     "es-rnn": Candidate(
         "tasks.neural_forecasters:ESRNNForecaster",
         "Exponential smoothing with coefficients of each series, and a dilated LSTM shared by all for what it leaves; the winner of M4.",

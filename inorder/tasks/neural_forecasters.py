@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from inorder.errors import ConfigError, unknown
 from inorder.forecast.base import check_whole
+from inorder.models.attention_forecaster import PatchForecaster
 from inorder.models.es_rnn import ESRNN
 from inorder.models.linear_forecaster import LinearForecaster
 from inorder.models.nhits import NHiTS
+from inorder.models.recurrent_forecaster import CELLS, EncoderForecaster, convolutional, inputs_of, recurrent
 from inorder.models.window import Sizes
 from inorder.tasks.window_forecaster import WindowForecaster
 from inorder.tasks.window_inputs import WindowBatch
@@ -89,9 +91,96 @@ class NHiTSForecaster(WindowForecaster):
         return NHiTS(sizes, self.pools, self.stretches, blocks=self.blocks, hidden=self.hidden_size, layers=self.layers, dropout=self.dropout)
 
 
-def check_share(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")
+@dataclass(frozen=True, kw_only=True)
+class RNNForecaster(WindowForecaster):
+    """A recurrent network reads the window, and says all steps ahead from what it holds at the end; with `recursive` one step at a time.
+
+        h[t] = cell(x[t], h[t−1]);   ŷ[t+1 … t+H] = W·h[t]
+
+    cell: "lstm", "gru" or "rnn".   hidden_size: units per layer.   layers: of them.   dropout: between layers and before the output, in training.
+    The other settings are those of all forecasters over windows (`WindowForecaster`).
+
+    Source: Wen, Torkkola, Narayanaswamy & Madeka 2017; Cho et al. 2014; Hochreiter & Schmidhuber 1997.
+    """
+
+    name = "recurrent"
+    cell: str = "gru"
+    hidden_size: int = 64
+    layers: int = 1
+    dropout: float = 0.0
+    learning_rate: float = 3e-3
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise unknown("cell", str(self.cell), CELLS)
+        for key in ("hidden_size", "layers"):
+            check_whole(key, getattr(self, key), 1)
+        check_share("dropout", self.dropout)
+        super().__post_init__()
+
+    def build(self, sizes: Sizes) -> nn.Module:
+        encoder = recurrent(self.cell, inputs_of(sizes), self.hidden_size, self.layers, self.dropout)
+        return EncoderForecaster(sizes, encoder, self.hidden_size, dropout=self.dropout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TCNForecaster(WindowForecaster):
+    """A dilated stack of causal convolutions reads the window, with as many levels as it takes to see all of it.
+
+        h = relu(conv(x));   x ← relu(x + h);   ŷ[t+1 … t+H] = W·x[t]
+
+    hidden_size: channels.   width: taps of each kernel.   dropout: of channels, in training.
+    The other settings are those of all forecasters over windows (`WindowForecaster`).
+
+    Source: Bai, Kolter & Koltun 2018, An empirical evaluation of generic convolutional and recurrent networks for sequence modeling.
+    """
+
+    name = "tcn"
+    hidden_size: int = 32
+    width: int = 3
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_whole("hidden_size", self.hidden_size, 1)
+        check_whole("width", self.width, 2)
+        check_share("dropout", self.dropout)
+        super().__post_init__()
+
+    def build(self, sizes: Sizes) -> nn.Module:
+        encoder = convolutional(inputs_of(sizes), self.hidden_size, self.width, sizes.window, self.dropout)
+        return EncoderForecaster(sizes, encoder, self.hidden_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerForecaster(WindowForecaster):
+    """A Transformer encoder over patches of the window.
+
+        h = encoder(A·patch + position);   ŷ[t+1 … t+H] = W·h
+
+    patch, stride: steps of a patch, and from one to the next.   hidden_size, heads, layers, dropout: of the encoder.
+    The other settings are those of all forecasters over windows (`WindowForecaster`).
+
+    Source: Nie, Nguyen, Sinthong & Kalagnanam 2023, A time series is worth 64 words.
+    """
+
+    name = "transformer"
+    patch: int = 16
+    stride: int = 8
+    hidden_size: int = 32
+    heads: int = 4
+    layers: int = 2
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for key in ("patch", "stride", "hidden_size", "heads", "layers"):
+            check_whole(key, getattr(self, key), 1)
+        if self.hidden_size % self.heads:
+            raise ConfigError(f"`hidden_size` is a multiple of `heads`; {self.hidden_size} is none of {self.heads}.")
+        check_share("dropout", self.dropout)
+        super().__post_init__()
+
+    def build(self, sizes: Sizes) -> nn.Module:
+        return PatchForecaster(sizes, self.patch, self.stride, self.hidden_size, self.heads, self.layers, self.dropout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,3 +230,8 @@ class ESRNNForecaster(WindowForecaster):
         ahead = torch.cat([v, targets], dim=1)[:, 1:].unfold(1, horizon, 1)[:, first:]
         middle, spread = middle.repeat_interleave(ahead.shape[1]), spread.repeat_interleave(ahead.shape[1])
         return answer(raw[:, first:].flatten(0, 1), middle, spread, self.loss), ahead.flatten(0, 1)
+
+
+def check_share(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")

@@ -28,7 +28,7 @@ from inorder.models.window import Sizes
 from inorder.tasks.held_back import validation_begin
 from inorder.tasks.lstm_inputs import TRANSFORMS, Scaling, Whole, too_short, usable_season
 from inorder.tasks.window_fitted import WindowFitted, record_of
-from inorder.tasks.window_inputs import NORMALISATIONS, Panel, WindowBatch, WindowBatches, WindowScaling, fit_window_scaling, origins_in, panel_of
+from inorder.tasks.window_inputs import NORMALISATIONS, SCALES, Panel, WindowBatch, WindowBatches, WindowScaling, fit_window_scaling, origins_in, panel_of
 from inorder.tasks.window_outputs import LOSSES, answer, check_quantiles, loss_of, outputs_of
 from inorder.tasks.window_running import Ahead, errors_ahead
 from inorder.train.history import History
@@ -53,6 +53,7 @@ class WindowForecaster(Forecaster):
     loss: "absolute", "squared", "quantiles" (those of `quantiles`, which cannot cross), or a distribution: "student-t", "normal", "laplace".
     normalisation: of each window: "instance" (mean and standard deviation), "mean", "last" (value) or "series" (none of its own).
     transform: "auto" (logarithms where the spread grows with the level), "log" or "none".   deseasonalise: take the season of each series out first.
+    scale: what counts as large in each series: "change" (from one value to the next) or "spread" (the standard deviation of all).
     learning_rate, schedule ("cosine", "plateau", "constant"), weight_decay, clip_norm (largest gradient norm; None = any), batch_size (windows).
     epoch_batches: batches an epoch, at most.   max_epochs: at most.   patience: epochs without improvement on the validation part before stopping.
     validation_share: of each series, at its end.   refit: train once more on everything, for the best number of epochs.
@@ -67,6 +68,7 @@ class WindowForecaster(Forecaster):
     normalisation: str = "instance"
     transform: str = "auto"
     deseasonalise: bool = False
+    scale: str = "change"
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     weight_decay: float = 0.01
@@ -93,7 +95,7 @@ class WindowForecaster(Forecaster):
                 raise ConfigError(f"`{key}` is true or false, not {getattr(self, key)!r}.")
         if not isinstance(self.validation_share, int | float) or not 0 < self.validation_share <= 0.5:
             raise ConfigError(f"`validation_share` is a share above 0, at most 0.5, not {self.validation_share!r}.")
-        known = {"loss": LOSSES, "normalisation": NORMALISATIONS, "transform": TRANSFORMS, "schedule": SCHEDULES}
+        known = {"loss": LOSSES, "normalisation": NORMALISATIONS, "scale": SCALES, "transform": TRANSFORMS, "schedule": SCHEDULES}
         for key, names in known.items():
             if getattr(self, key) not in names:
                 raise unknown(key, str(getattr(self, key)), names)
@@ -130,7 +132,7 @@ class WindowForecaster(Forecaster):
         sizes = self.sizes(history, season)
         rows = np.arange(len(history.values))
         earlier = replace(history, values=np.where(rows < np.repeat(cut, history.lengths), history.values, np.nan))
-        scaling = fit_window_scaling(earlier, season, self.transform, self.deseasonalise)
+        scaling = fit_window_scaling(earlier, season, self.transform, self.deseasonalise, self.scale)
         panel = panel_of(history, scaling)
         report, of = _Progress(progress, self.max_epochs, self.ensemble, self.refit), self.ensemble * (1 + self.refit)
         networks, records = [], []
@@ -151,7 +153,7 @@ class WindowForecaster(Forecaster):
             forced = errors_ahead(ahead, panel, cut, 1, CALIBRATION_WINDOWS) if self.recursive else calibration[:, :1]
         whole = False
         if self.refit and time.monotonic() + max(record.epochs[record.best_epoch].seconds for record in records) < began + allowed:
-            again = fit_window_scaling(history, season, self.transform, self.deseasonalise)
+            again = fit_window_scaling(history, season, self.transform, self.deseasonalise, self.scale)
             everything, second = panel_of(history, again), []
             for k, record in enumerate(records):
                 follow = {"follow": record, "deadline": began + allowed, "progress": report.part(self.ensemble + k, of)}

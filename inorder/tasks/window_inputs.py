@@ -4,6 +4,7 @@
     x    = (v[t−window+1 … t] − a) / s           a, s of the window itself (reversible instance normalisation)
     v̂[t+h] = a + s · z[h]                        z: what the network answers
 
+scale: "change", the mean distance of a value from the level before it, or "spread", the standard deviation of u; errors count in this unit.
 normalisation: "instance" (a = mean of the window, s = its standard deviation), "mean" (s = 1), "last" (a = the last known value, s = 1),
 "series" (a = 0, s = 1). Missing values are 0 in x and flagged; so are the places before the first observation.
 
@@ -24,11 +25,13 @@ from torch import Tensor
 from inorder.data.batch import Listed
 from inorder.data.covariates import columns_of
 from inorder.data.series import Series
+from inorder.forecast.intervals import deviation
 from inorder.models.window import Window
 from inorder.tasks.lstm_inputs import Scaling, Whole, fit_scaling, phases
 from inorder.typing import Floats
 
 NORMALISATIONS = ("instance", "mean", "last", "series")
+SCALES = ("change", "spread")
 LEAST_SPREAD = 0.1  # of a window, in units of the series' scale: a constant window is not blown up
 HELD_BACK = 512  # windows in a batch of those held back
 Single = NDArray[np.float32]
@@ -60,21 +63,24 @@ class WindowScaling:
         return self.series.inverse(u, which[:, None], ahead)
 
 
-def fit_window_scaling(history: Series, season_length: int, transform: str, deseasonalise: bool) -> WindowScaling:
-    """Learn the scaling of every series from its whole history."""
+def fit_window_scaling(history: Series, season_length: int, transform: str, deseasonalise: bool, scale: str) -> WindowScaling:
+    """Learn the scaling of every series from its whole history.   scale: one of SCALES."""
     scaling = fit_scaling(history, season_length if deseasonalise else 1, transform)
     count = len(history)
     if not deseasonalise:
         scaling = replace(scaling, season=np.zeros((count, season_length)))
     which = np.repeat(np.arange(count), history.lengths)
     u = scaling.forward(history.values, which, phases(history, season_length))
-    centre, reach = np.zeros(count), np.ones(count)
+    centre, size, reach = np.zeros(count), scaling.scale.copy(), np.ones(count)
     for i in range(count):
         known = u[history.offsets[i] : history.offsets[i + 1]]
         known = known[~np.isnan(known)]
         if len(known):
-            middle = (known / len(known)).sum()
-            centre[i], reach[i] = middle, max(1.0, float(known.max() / scaling.scale[i] - known.min() / scaling.scale[i]))
+            centre[i] = (known / len(known)).sum()
+            spread = deviation(known - centre[i], len(known))
+            size[i] = spread if scale == "spread" and spread > 0 else size[i]
+            reach[i] = max(1.0, float(known.max() / size[i] - known.min() / size[i]))
+    scaling = replace(scaling, scale=size)
     past = columns_of(history.past, len(history.values))
     known_past = ~np.isnan(past)
     number = np.maximum(known_past.sum(axis=0), 1)
