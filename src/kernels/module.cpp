@@ -12,6 +12,7 @@ void bind_arima(nanobind::module_& m);
 void bind_stl(nanobind::module_& m);
 void bind_state_space(nanobind::module_& m);
 void bind_structural(nanobind::module_& m);
+void bind_recurrent(nanobind::module_& m);
 }
 
 NB_MODULE(_compiled, m) {
@@ -25,4 +26,5 @@ NB_MODULE(_compiled, m) {
     inorder::bind_stl(m);
     inorder::bind_state_space(m);
     inorder::bind_structural(m);
+    inorder::bind_recurrent(m);
 }

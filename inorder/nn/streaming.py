@@ -1,0 +1,88 @@
+"""One observation after the other through a recurrent layer: weights packed once, the state kept inside, a step in microseconds.
+
+    stream = layer.stream();  output = stream.step(x)          x (inputs,), output (output,), NumPy arrays of float32
+
+The compiled form takes plain layers (what torch's own have) in float32; others, and installations without the kernels, take the layer's own `step`.
+The weights are those at the time when the stream was made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inorder.errors import ShapeError
+from inorder.kernels import extension
+
+if TYPE_CHECKING:
+    from inorder.nn.recurrent import _Recurrent
+
+CODES = {"lstm": 0, "gru": 1, "tanh": 2, "relu": 3}  # of src/kernels/recurrent.cpp
+
+Line = NDArray[np.float32]
+
+
+class Stream:
+    """A recurrent layer over one sequence that has no end.   Raises ConfigError for a layer that runs in both directions.
+
+    >>> from inorder.nn.recurrent import GRU
+    >>> stream = GRU(2, 3).stream()
+    >>> stream.step(np.zeros(2, dtype=np.float32)).shape
+    (3,)
+    """
+
+    def __init__(self, layer: _Recurrent) -> None:
+        layer.check_causal("be streamed")
+        self.layer = layer
+        like = layer.weight_hh_l0
+        self._compiled: Any = None
+        if extension is not None and layer.plain and not layer.residual and layer.units == layer.hidden and like.dtype == torch.float32:
+            self._compiled = extension.Stream(CODES[layer.kind])
+            for k in range(layer.layers):
+                parts = [layer._parameter(name, k, 0) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+                zeros = like.new_zeros(layer.gates * layer.hidden)
+                self._compiled.add(*((zeros if part is None else part).detach().cpu().contiguous().numpy() for part in parts))
+        self.state = layer.init(1)
+
+    def step(self, x: NDArray[Any]) -> Line:
+        """(output,) after one more observation.   x: (inputs,).   Raises ShapeError where it has another shape."""
+        if x.shape != (self.layer.inputs,):
+            raise ShapeError(f"A step takes {self.layer.inputs} numbers, (inputs,); these have the shape {x.shape}.")
+        if self._compiled is None:
+            return self._slowly(x)
+        output = np.empty(self.layer.hidden, dtype=np.float32)
+        self._compiled.step(np.ascontiguousarray(x, dtype=np.float32), output)
+        return output
+
+    def _slowly(self, x: NDArray[Any]) -> Line:
+        like, training = self.layer.weight_hh_l0, self.layer.training
+        self.layer.eval()
+        try:
+            with torch.no_grad():
+                output, self._state = self.layer.step(torch.as_tensor(x, dtype=like.dtype, device=like.device)[None], self._state)
+        finally:
+            self.layer.train(training)
+        return np.asarray(output[0].cpu().numpy(), dtype=np.float32)
+
+    @property
+    def state(self) -> Any:
+        """The state after what was seen, in the form of the layer's, batch 1; it can be set."""
+        if self._compiled is None:
+            return self._state
+        parts = [np.empty((self.layer.layers, self.layer.hidden), dtype=np.float32) for _ in range(2)]
+        for k in range(self.layer.layers):
+            self._compiled.get(k, parts[0][k], parts[1][k])
+        return self.layer._join(*(torch.from_numpy(part)[:, None] for part in parts[: 2 if self.layer.cells else 1]))
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        parts = self.layer._split(state, 1)
+        if self._compiled is None:
+            self._state = state
+            return
+        lines = [part.detach().cpu().to(torch.float32).contiguous()[:, 0].numpy() for part in parts]
+        for k in range(self.layer.layers):
+            self._compiled.set(k, np.ascontiguousarray(lines[0][k]), np.ascontiguousarray(lines[-1][k]))
