@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from inorder.errors import unknown
 from inorder.models.window import Ahead, Sizes, Window, steps
 from inorder.nn.convolution import TCN
-from inorder.nn.recurrent import LSTM
+from inorder.nn.recurrent import GRU, LSTM, RNN
 
-CELLS = ("lstm", "gru", "rnn")
+CELLS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
 class EncoderForecaster(nn.Module):
@@ -55,10 +55,7 @@ def recurrent(cell: str, inputs: int, hidden: int, layers: int = 1, dropout: flo
     """A stack of LSTM, GRU or plain recurrent layers.   dropout: between layers."""
     if cell not in CELLS:
         raise unknown("cell", cell, CELLS)
-    if cell == "lstm":
-        return LSTM(inputs, hidden, layers, dropout=dropout if layers > 1 else 0.0)
-    kind = nn.GRU if cell == "gru" else nn.RNN
-    return kind(inputs, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+    return CELLS[cell](inputs, hidden, layers, dropout=dropout if layers > 1 else 0.0)
 
 
 def convolutional(inputs: int, hidden: int, width: int, window: int, dropout: float = 0.0) -> TCN:
