@@ -8,6 +8,7 @@
 The network, shared by all series, is a stack of LSTM layers of which one with dilation k takes its state from k steps before. The sums above are
 those of the additive method; where values are in logarithms, as in the paper, they are the products of the multiplicative one. The smoothing starts
 anew in each window, from the mean of its first season, so that a forecast depends on the window alone. A missing value moves neither level nor season.
+The effect of future covariates, a weighted sum of them, is taken off x before it is smoothed and put back on the forecast.
 
 Sources: Smyl 2020, A hybrid method of exponential smoothing and recurrent neural networks for time series forecasting, §3; dilated layers: Chang et
 al. 2017, Dilated recurrent neural networks.
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inorder.models.window import Ahead, Sizes, Window
+from inorder.models.window import Sizes, Window
 from inorder.nn.recurrent import LSTM
 
 PACE = 10.0  # the numbers of each series are met in few batches, so they move faster than the weights of the network
@@ -126,33 +127,36 @@ class ESRNN(nn.Module):
         self.lstm = DilatedLSTM(2 * self.seen + sizes.covariates + sizes.static, hidden, dilations)
         self.mix = nn.Linear(hidden, hidden)
         self.head = nn.Linear(hidden, sizes.horizon * sizes.outputs)
-        self.ahead = Ahead(sizes)
+        self.effect = nn.Parameter(torch.zeros(sizes.ahead))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, window: Window) -> Tensor:
         """(batch, horizon, outputs) after the last step."""
-        smoothed, hidden = self._run(window)
-        last = window.values.shape[1] - 1
-        level = smoothed.level[:, -1:] + smoothed.season[:, self._ahead(torch.tensor([last]))[0]]
-        return torch.as_tensor(level[:, :, None] + self._head(hidden[:, -1]) + self.ahead(window))
+        smoothed, effect, hidden = self._run(window)
+        time = window.values.shape[1]
+        base = smoothed.level[:, -1:] + smoothed.season[:, self._ahead(torch.tensor([time - 1]))[0]] + effect[:, time:]
+        return base[:, :, None] + self._head(hidden[:, -1])
 
     def along(self, window: Window) -> Tensor:
-        """(batch, time, horizon, outputs) after every step, without what future covariates add: more to learn from in each window."""
-        smoothed, hidden = self._run(window)
-        steps = self._ahead(torch.arange(window.values.shape[1]))
-        return (smoothed.level[:, :, None] + smoothed.season[:, steps])[..., None] + self._head(hidden)
+        """(batch, time, horizon, outputs) after every step: more to learn from in each window."""
+        smoothed, effect, hidden = self._run(window)
+        season = smoothed.season[:, self._ahead(torch.arange(window.values.shape[1]))]
+        base = smoothed.level[:, :, None] + season + effect.unfold(1, self.sizes.horizon, 1)[:, 1:]
+        return base[..., None] + self._head(hidden)
 
-    def _run(self, window: Window) -> tuple[Smoothed, Tensor]:
+    def _run(self, window: Window) -> tuple[Smoothed, Tensor, Tensor]:
+        """Level and season, (batch, time + horizon) the effect of the future covariates, and (batch, time, hidden)."""
         m, time = self.sizes.season, window.values.shape[1]
+        effect = torch.cat([window.covariates[:, :, self.sizes.covariates - self.sizes.ahead :], window.ahead], dim=1) @ self.effect
         places = (window.phase[:, None] + 1 - time + torch.arange(m)) % m
         alpha, gamma = (torch.sigmoid(PACE * logits[window.series]) for logits in (self.alpha, self.gamma))
-        smoothed = smooth(window.values, window.known, alpha, gamma, (PACE * self.season[window.series]).gather(1, places))
-        rest = window.values - smoothed.season[:, :time]
-        recent = functional.pad(rest, (self.seen - 1, 0)).unfold(1, self.seen, 1) - smoothed.level[:, :, None]
+        x = window.values - effect[:, :time]
+        smoothed = smooth(x, window.known, alpha, gamma, (PACE * self.season[window.series]).gather(1, places))
+        recent = functional.pad(x - smoothed.season[:, :time], (self.seen - 1, 0)).unfold(1, self.seen, 1) - smoothed.level[:, :, None]
         known = functional.pad(window.known, (self.seen - 1, 0)).unfold(1, self.seen, 1)
         static = window.static[:, None].expand(-1, time, -1)
-        return smoothed, self.lstm(torch.cat([recent * known, 1 - known, window.covariates, static], dim=2))
+        return smoothed, effect, self.lstm(torch.cat([recent * known, 1 - known, window.covariates, static], dim=2))
 
     def _head(self, hidden: Tensor) -> Tensor:
         answer: Tensor = self.head(torch.tanh(self.mix(hidden)))

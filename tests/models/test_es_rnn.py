@@ -69,3 +69,19 @@ def test_the_hybrid_follows_the_textbook_in_value_and_gradient(window, horizon, 
     np.testing.assert_allclose(network.along(seen)[..., 0].detach(), truth(), atol=1e-12)
     np.testing.assert_allclose(network(seen)[..., 0].detach(), truth()[:, -1], atol=1e-12)
     assert_gradients_are_those_of(network, lambda: (network.along(seen)[..., 0] * torch.from_numpy(wanted)).sum(), lambda: float((truth() * wanted).sum()))
+
+
+def test_the_effect_of_future_covariates_is_taken_off_and_put_back():
+    with_covariates, without = Sizes(9, 4, covariates=3, ahead=2, season=3), Sizes(9, 4, season=3)
+    network = shaken(ESRNN(with_covariates, hidden=3, dilations=((1, 2),)))
+    seen = window_of(with_covariates)
+    with torch.no_grad():
+        network.lstm.layers[0].weight_ih_l0[:, 2 * network.seen :] = 0  # the network itself does not look at them here
+    bare = ESRNN(without, hidden=3, dilations=((1, 2),)).double()
+    own = dict(network.state_dict())
+    own["lstm.layers.0.weight_ih_l0"], own["effect"] = own["lstm.layers.0.weight_ih_l0"][:, : 2 * bare.seen], torch.zeros(0)
+    bare.load_state_dict(own)
+    effect = torch.cat([seen.covariates[:, :, 1:], seen.ahead], dim=1) @ network.effect
+    alone = bare(seen._replace(values=seen.values - effect[:, :9], covariates=seen.covariates[:, :, :0], ahead=seen.ahead[:, :, :0]))
+    np.testing.assert_allclose(network(seen).detach(), (alone + effect[:, 9:, None]).detach(), atol=1e-12)
+    np.testing.assert_allclose(network.along(seen)[:, -1].detach(), network(seen).detach(), atol=1e-12)
