@@ -18,6 +18,7 @@ from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Session, che
 from inorder.forecast.intervals import conformal_radii, tail_probabilities
 from inorder.models.window import Sizes
 from inorder.tasks.held_back import STOPPED, few_of, last_value, to_horizon
+from inorder.tasks.lstm_inputs import Whole
 from inorder.tasks.window_inputs import Panel, Recent, Single, WindowScaling, origins_in, panel_of
 from inorder.tasks.window_running import Ahead, moved
 from inorder.train.history import Epoch, History
@@ -84,11 +85,19 @@ class WindowFitted(Fitted):
         panel = self._panel
         rows = origins_in(panel, panel.begin, panel.end, len(panel.v))
         rows = rows[~np.isin(panel.series[rows], self._failed)]
-        with using_threads(1):
-            v = self._ahead.from_rows(panel, rows, 1)
         fitted = np.full(len(panel.v), np.nan)
-        fitted[rows + 1] = self.scaling.inverse(v, panel.series[rows], panel.phase[rows])[:, 0]
+        fitted[rows + 1] = self.forecasts(rows, 1)[:, 0]
         return fitted
+
+    def forecasts(self, rows: Whole, horizon: int) -> Floats:
+        """(rows, horizon) what would have been forecast just after each of these rows of the history, for a backtest with fixed weights.
+
+        rows: positions in `history.values`, each at or after the first observation of its series.
+        """
+        panel = self._panel
+        with using_threads(1):
+            v = self._ahead.from_rows(panel, rows, horizon)
+        return self.scaling.inverse(v, panel.series[rows], panel.phase[rows])
 
     def _recent(self, horizon: int) -> Recent:
         """The last window of every series, with the covariates of all steps ahead that are known.   Raises ForecastError where that is too few."""

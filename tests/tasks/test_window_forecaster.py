@@ -219,6 +219,15 @@ def test_a_longer_forecast_goes_on_from_a_shorter_one():
     assert (width[:, 4:] > width[:, 3:4]).all(), "errors of the blocks add up"
 
 
+def test_forecasts_from_rows_are_those_that_would_have_been_made_there():
+    panel = waves()
+    fitted = DLinearForecaster(window=16, horizon=4, max_epochs=2, transform="none").fit(panel.head(20))
+    whole = fitted.update(panel.tail(20))
+    rows = panel.offsets[:-1] + 79  # row 76 is the first that the fit has not seen
+    then = fitted.update(panel.head(16).tail(4))
+    np.testing.assert_allclose(whole.forecasts(rows, 6), then.predict(6, ()).mean, rtol=1e-5)
+
+
 # --- intervals ---
 
 
