@@ -61,6 +61,12 @@ _HOME = {
     "loglik": "forecast.arima",
     "read_series": "data.series",
     "regularise": "data.series",
+    "DLinearForecaster": "tasks.neural_forecasters",
+    "NHiTSForecaster": "tasks.neural_forecasters",
+    "RNNForecaster": "tasks.neural_forecasters",
+    "TCNForecaster": "tasks.neural_forecasters",
+    "TransformerForecaster": "tasks.neural_forecasters",
+    "ESRNNForecaster": "tasks.neural_forecasters",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")
