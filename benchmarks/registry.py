@@ -40,8 +40,17 @@ BENCHMARKS = {
     "auto_panel": "benchmarks.auto_panel:auto_panel",
     "accuracy_etth1": "benchmarks.neural_accuracy:etth1_case",
     "accuracy_m4_hourly_global": "benchmarks.neural_accuracy:m4_hourly",
+    "tcn_step": "benchmarks.layers:tcn",
+    "attention": "benchmarks.layers:attention",
+    "gru": "benchmarks.recurrent:gru",
+    "lstm": "benchmarks.recurrent:lstm",
+    "rnn": "benchmarks.recurrent:rnn",
+    "lstm_layer_norm": "benchmarks.recurrent:layer_norm",
+    "ragged": "benchmarks.recurrent:ragged",
+    "recurrent_step": "benchmarks.recurrent:streaming",
+    "lstm_trace": "benchmarks.recurrent:traces",
 }
-THREADS = {"compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
+THREADS = {"gru": 2, "lstm": 2, "rnn": 2, "lstm_layer_norm": 2, "ragged": 2, "lstm_trace": 2, "compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
 
 
 def benchmark(name: str) -> Callable[[bool], list[Case]]:

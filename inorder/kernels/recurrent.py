@@ -99,8 +99,8 @@ class LSTMGradients(NamedTuple):
 
 
 def available(kind: torch.dtype, device: torch.device) -> bool:
-    """Whether there is a kernel for this kind of numbers on this device."""
-    return extension is not None and device.type == "cpu" and kind in KINDS
+    """Whether there is a kernel for this kind of numbers on this device ("meta" has shapes only, and needs none)."""
+    return extension is not None and device.type in ("cpu", "meta") and kind in KINDS
 
 
 def covered(m: Inputs) -> bool:

@@ -27,6 +27,7 @@ _HOME = {
     "MultiplicativeAttention": "attention",
     "RNN": "recurrent",
     "RotaryPosition": "position",
+    "Sequential": "sequential",
     "SinusoidalPosition": "position",
     "TCN": "convolution",
     "TransformerDecoder": "transformer",

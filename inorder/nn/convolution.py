@@ -248,16 +248,16 @@ class _Block(nn.Module):
 
     def step(self, x: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         h, first = self.first.step(x, first)
-        h = self._drop(functional.relu(self.first_norm(h))[:, None])[:, 0]
+        h = self._drop(functional.relu(self.first_norm(h)))
         h, second = self.second.step(h, second)
-        h = self._drop(functional.relu(self.second_norm(h))[:, None])[:, 0]
+        h = self._drop(functional.relu(self.second_norm(h)))
         return functional.relu(self.shortcut(x) + h), first, second
 
     def _drop(self, h: Tensor) -> Tensor:
-        """Whole channels to zero.   h: (batch, time, hidden)."""
+        """Whole channels to zero.   h: (batch, time, hidden), or (batch, hidden) of one step."""
         if not self.training or self.dropout == 0:
             return h
-        return h * functional.dropout(h.new_ones(h.shape[0], 1, h.shape[2]), self.dropout)
+        return h * functional.dropout(torch.ones_like(h if h.ndim == 2 else h[:, :1]), self.dropout)
 
     def _hide(self, h: Tensor, valid: Tensor | None) -> Tensor:
         """A centred convolution sees what lies behind the end, so that has to be zero; a causal one does not."""

@@ -20,7 +20,7 @@ from torch.nn import functional
 from inorder.errors import ConfigError, ShapeError
 from inorder.nn.attention import masked_softmax
 from inorder.nn.checking import check_axes, check_share, check_whole, valid_steps, zero_padding
-from inorder.nn.position import rotate
+from inorder.nn.position import Turn, rotate, turning
 
 
 class Cache(NamedTuple):
@@ -99,18 +99,20 @@ class MultiHeadAttention(nn.Module):
         return output, state
 
     def run(
-        self, x: Tensor, lengths: Tensor | None, state: Cache | None, *, mask: Tensor | None = None, weights: bool = False
+        self, x: Tensor, lengths: Tensor | None, state: Cache | None, *, mask: Tensor | None = None, turn: Turn | None = None, weights: bool = False
     ) -> tuple[Tensor, Cache, Tensor | None]:
-        """As `forward`, with the attention (batch, heads, time, source) as a third part, or None where `weights` are not asked for."""
+        """As `forward`, with the attention (batch, heads, time, source) as a third part, or None where `weights` are not asked for.
+
+        turn: that of the steps of x, where another layer has computed it already.
+        """
         check_axes(x, "batch time features", self.features)
         if state is not None and not self.causal:
             raise ConfigError("An attention that is not causal sees later inputs, so it carries no state; use causal=True.")
         valid = valid_steps(lengths, x.shape[0], x.shape[1])
         x = zero_padding(x, valid)
-        cache = self.remember(x, lengths, state)
-        positions = torch.arange(x.shape[1], device=x.device)
-        positions = positions if state is None else state.seen()[:, None] + positions
-        output, attention = self.attend(x, cache, positions=positions, causal=self.causal, mask=mask, weights=weights)
+        turn = self.turn(x, state) if turn is None else turn
+        cache = self.remember(x, lengths, state, turn=turn)
+        output, attention = self.attend(x, cache, turn=turn, causal=self.causal, mask=mask, weights=weights)
         attention = None if attention is None else zero_padding(attention, None if valid is None else valid[:, None])
         return zero_padding(output, valid), cache if self.causal else self.init(x.shape[0]), attention
 
@@ -122,17 +124,22 @@ class MultiHeadAttention(nn.Module):
         output, state = self(x[:, None], None, state)
         return output[:, 0], state
 
-    def remember(self, memory: Tensor, lengths: Tensor | None = None, cache: Cache | None = None) -> Cache:
-        """Keys and values of a memory, (batch, source, memory) with lengths (batch,), after those of `cache`."""
+    def turn(self, x: Tensor, cache: Cache | None = None) -> Turn | None:
+        """Of the steps of x, (batch, time, …), after those of `cache`, where the layer is rotary; otherwise None."""
+        if not self.rotary:
+            return None
+        positions = torch.arange(x.shape[1], device=x.device)
+        positions = positions if cache is None else (cache.seen()[:, None] + positions)[:, None]  # (batch, 1, time), alike for all heads
+        return turning(positions, self.width, like=x)
+
+    def remember(self, memory: Tensor, lengths: Tensor | None = None, cache: Cache | None = None, *, turn: Turn | None = None) -> Cache:
+        """Keys and values of a memory, (batch, source, memory) with lengths (batch,), after those of `cache`.   turn: as in `run`."""
         check_axes(memory, "batch source memory", self.memory, name="memory")
-        batch, source = memory.shape[:2]
-        valid = valid_steps(lengths, batch, source)
+        valid = valid_steps(lengths, memory.shape[0], memory.shape[1])
         memory = zero_padding(memory, valid)
         keys, values = self._split(self.key(memory), self.key_value_heads), self._split(self.value(memory), self.key_value_heads)
-        if self.rotary:
-            positions = torch.arange(source, device=memory.device)
-            keys = rotate(keys, positions if cache is None else (cache.seen()[:, None] + positions)[:, None])
-        new = Cache(keys, values, None if valid is None else valid[:, :, 0])
+        turn = self.turn(memory, cache) if turn is None else turn
+        new = Cache(keys if turn is None else rotate(keys, turn), values, None if valid is None else valid[:, :, 0])
         return new if cache is None else _joined(cache, new)
 
     def attend(
@@ -140,14 +147,14 @@ class MultiHeadAttention(nn.Module):
         query: Tensor,
         memory: Cache,
         *,
-        positions: Tensor | None = None,
+        turn: Turn | None = None,
         causal: bool = False,
         mask: Tensor | None = None,
         weights: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Read a memory.
 
-        query: (batch, target, features).   memory: as `remember` gives it.   positions: (target,) or (batch, target) of the queries, if rotary; None = from 0.
+        query: (batch, target, features).   memory: as `remember` gives it.   turn: of the queries' positions, where rotary; None = from 0.
         causal: the last query belongs to the last position of the memory, and none sees a later one.
         mask: True where a query may see a position: (target, source), (batch, target, source) or (batch, heads, target, source).
         weights: give the attention too, (batch, heads, target, source).
@@ -156,9 +163,8 @@ class MultiHeadAttention(nn.Module):
         check_axes(query, "batch target features", self.features, name="query")
         batch, target = query.shape[:2]
         queries = self._split(self.query(query), self.heads)
-        if self.rotary:
-            positions = torch.arange(target, device=query.device) if positions is None else positions
-            queries = rotate(queries, positions if positions.ndim == 1 else positions[:, None])
+        turn = self.turn(query) if turn is None else turn
+        queries = queries if turn is None else rotate(queries, turn)
         shared = self.heads // self.key_value_heads
         keys, values = (part if shared == 1 else part.repeat_interleave(shared, dim=1) for part in (memory.keys, memory.values))
         source, dropout = keys.shape[2], self.dropout if self.training else 0.0

@@ -13,6 +13,7 @@ a pair, as there).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -130,7 +131,7 @@ class RotaryPosition(Position):
         self.base = base
 
     def place(self, x: Tensor, positions: Tensor) -> Tensor:
-        return rotate(x, positions, self.base)
+        return rotate(x, turning(positions, self.features, self.base, like=x))
 
 
 def sinusoidal(positions: Tensor, features: int, base: float = BASE) -> Tensor:
@@ -143,16 +144,28 @@ def sinusoidal(positions: Tensor, features: int, base: float = BASE) -> Tensor:
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
 
 
-def rotate(x: Tensor, positions: Tensor, base: float = BASE) -> Tensor:
-    """Pairs of neighbouring features turned by the angle of their position.   x: (..., time, features).   positions: (time,) or (..., time).
+class Turn(NamedTuple):
+    """The angles of positions, ready for use.   cos, sin: (..., time, features / 2)."""
 
-    >>> rotate(torch.tensor([[1.0, 0.0]]), torch.tensor([0])).tolist()
+    cos: Tensor
+    sin: Tensor
+
+
+def turning(positions: Tensor, features: int, base: float = BASE, *, like: Tensor) -> Turn:
+    """The turn of each position.   positions: (..., time).   like: a tensor of the type that will be turned."""
+    angles = _angles(positions, features, base)
+    return Turn(angles.cos().to(like.dtype), angles.sin().to(like.dtype))
+
+
+def rotate(x: Tensor, by: Turn) -> Tensor:
+    """Every pair of neighbouring features turned.   x: (..., time, features).
+
+    >>> x = torch.tensor([[1.0, 0.0]])
+    >>> rotate(x, turning(torch.tensor([0]), 2, like=x)).tolist()
     [[1.0, 0.0]]
     """
-    angles = _angles(positions, x.shape[-1], base)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
+    return torch.stack([a * by.cos - b * by.sin, a * by.sin + b * by.cos], dim=-1).flatten(-2)
 
 
 def _angles(positions: Tensor, features: int, base: float) -> Tensor:

@@ -64,10 +64,9 @@ class _Recurrent(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        name = type(self).__name__
         for key, value in {"inputs": inputs, "hidden": hidden, "layers": layers, **({} if output is None else {"projection": output})}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"`{key}` of an {name} is a whole number, 1 or more, not {value!r}.")
+                raise ConfigError(f"`{key}` is a whole number, 1 or more, not {value!r}.")
         for key, share in {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "zoneout": zoneout}.items():
             check_share(key, share)
         if isinstance(bidirectional, str) and bidirectional not in MERGES:
@@ -243,7 +242,7 @@ class _Recurrent(nn.Module):
     def check_causal(self, what: str) -> None:
         """Raises ConfigError where the layer runs in both directions."""
         if self.directions == 2:
-            raise ConfigError(f"A bidirectional {type(self).__name__} cannot {what}: its output at each step depends on all later ones. Use one direction.")
+            raise ConfigError(f"A bidirectional {type(self).__name__} cannot {what}: its output at each step depends on all later inputs. Use one direction.")
 
     # --- views ---
 
@@ -464,7 +463,8 @@ class LSTM(_Recurrent):
     ) -> None:
         self.gates = 3 if coupled_gates else 4
         self.cell_zoneout = zoneout if cell_zoneout is None else cell_zoneout
-        check_share("cell_zoneout", self.cell_zoneout)
+        if cell_zoneout is not None:
+            check_share("cell_zoneout", cell_zoneout)
         self.peepholes, self.projection, self.coupled_gates, self.forget_bias = peepholes, projection, coupled_gates, forget_bias
         self._shapes: dict[str, tuple[int, ...]] = {
             **({"weight_hr": (projection, hidden)} if projection is not None else {}),

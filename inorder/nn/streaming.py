@@ -49,13 +49,21 @@ class Stream:
 
     def step(self, x: NDArray[Any]) -> Line:
         """(output,) after one more observation.   x: (inputs,).   Raises ShapeError where it has another shape."""
-        if x.shape != (self.layer.inputs,):
-            raise ShapeError(f"A step takes {self.layer.inputs} numbers, (inputs,); these have the shape {x.shape}.")
-        if self._compiled is None:
-            return self._slowly(x)
-        output = np.empty(self.layer.hidden, dtype=np.float32)
-        self._compiled.step(np.ascontiguousarray(x, dtype=np.float32), output)
-        return output
+        if self._compiled is not None:
+            output = np.empty(self.layer.hidden, dtype=np.float32)
+            try:
+                self._compiled.step(x, output)
+                return output
+            except TypeError:  # another kind of numbers, or another shape
+                self._check(x)
+                self._compiled.step(np.ascontiguousarray(x, dtype=np.float32), output)
+                return output
+        self._check(x)
+        return self._slowly(x)
+
+    def _check(self, x: NDArray[Any]) -> None:
+        if np.shape(x) != (self.layer.inputs,):
+            raise ShapeError(f"A step takes {self.layer.inputs} numbers, (inputs,); these have the shape {np.shape(x)}.")
 
     def _slowly(self, x: NDArray[Any]) -> Line:
         like, training = self.layer.weight_hh_l0, self.layer.training

@@ -25,7 +25,7 @@ from torch.nn import functional
 from inorder.errors import ConfigError, ShapeError, unknown
 from inorder.nn.checking import check_axes, check_share, check_whole, valid_steps, zero_padding
 from inorder.nn.multi_head import Cache, MultiHeadAttention
-from inorder.nn.position import Position
+from inorder.nn.position import Position, Turn
 
 ACTIVATIONS = ("gelu", "relu", "swiglu")
 
@@ -112,9 +112,9 @@ class _Block(nn.Module):
         self.feed_forward = FeedForward(features, hidden, activation=activation, dropout=dropout)
 
     def forward(
-        self, x: Tensor, lengths: Tensor | None, cache: Cache | None, memory: Cache | None, weights: bool
+        self, x: Tensor, lengths: Tensor | None, cache: Cache | None, memory: Cache | None, turn: Turn | None, weights: bool
     ) -> tuple[Tensor, Cache, Tensor | None, Tensor | None]:
-        branch, cache, attention = self.attention.run(self.attention_norm(x), lengths, cache, weights=weights)
+        branch, cache, attention = self.attention.run(self.attention_norm(x), lengths, cache, turn=turn, weights=weights)
         x = x + self._drop(branch)
         memory_attention = None
         if self.memory_norm is not None and self.memory_attention is not None and memory is not None:
@@ -180,11 +180,12 @@ class _Stack(nn.Module, ABC):
         if self.position is not None:
             x, _ = self.position(x, lengths, None if state is None else state.caches[0].seen())
         x = functional.dropout(x, self.dropout, self.training)
+        turn = self._layers()[0].attention.turn(x, None if state is None else state.caches[0])  # the same in every block
         caches, attentions, memory_attentions = [], [], []
         for k, block in enumerate(self._layers()):
             before = None if state is None else state.caches[k]
             memory = None if state is None or not state.memories else state.memories[k]
-            x, cache, attention, memory_attention = block(x, lengths, before, memory, weights)
+            x, cache, attention, memory_attention = block(x, lengths, before, memory, turn, weights)
             caches.append(cache)
             attentions.append(attention)
             memory_attentions.append(memory_attention)

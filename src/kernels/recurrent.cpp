@@ -171,6 +171,7 @@ public:
 
     // output ← the top layer's state after x.
     void step(Vector x, nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> output) {
+        if (static_cast<std::int64_t>(x.shape(0)) != layers_.front().inputs) throw nb::type_error("another number of inputs");
         const Flush flush;
         const Steps<float>& all = steps<float>();
         const float* in = x.data();

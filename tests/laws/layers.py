@@ -8,19 +8,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from inorder.nn import TCN, Conv1d, LearntPosition, MultiHeadAttention, RotaryPosition, SinusoidalPosition, TransformerDecoder, TransformerEncoder
+from inorder.nn import (
+    GRU,
+    LSTM,
+    RNN,
+    TCN,
+    Conv1d,
+    LearntPosition,
+    MultiHeadAttention,
+    RotaryPosition,
+    Sequential,
+    SinusoidalPosition,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 
 
 @dataclass(frozen=True)
 class Member:
     """make: builds the layer; it is given random weights in float64.   inputs: features of its input.
     causal: no output sees a later input, so it goes step by step.   dropout: it draws random numbers in training.
+    begins: it takes a state to begin with, also where it is not causal.
     """
 
     make: Callable[[], nn.Module]
     inputs: int = 3
     causal: bool = True
     dropout: bool = False
+    begins: bool = False
 
 
 class OverOneMemory(nn.Module):
@@ -68,4 +83,22 @@ LAYERS = {
     "decoder with every option": Member(
         lambda: OverOneMemory(TransformerDecoder(4, 2, 1, activation="relu", dropout=0.2, rotary=True, key_value_heads=1), 4), inputs=4, dropout=True
     ),
+    "hybrid": Member(lambda: Sequential(Conv1d(3, 4, 3), nn.ReLU(), nn.LayerNorm(4), TCN(4, 3, 1), nn.Dropout(0.3), nn.Linear(3, 2)), dropout=True),
+    "centred hybrid": Member(lambda: Sequential(Conv1d(3, 4, 3, padding="same"), nn.Tanh(), TCN(4, 3, 1)), causal=False),
+    "RNN": Member(lambda: RNN(3, 4, 2)),
+    "RNN with every option": Member(
+        lambda: RNN(3, 3, 2, activation="relu", layer_norm=True, residual=True, learn_initial_state=True, dropout=0.2, recurrent_dropout=0.2, zoneout=0.2),
+        dropout=True,
+    ),
+    "GRU": Member(lambda: GRU(3, 4, 2)),
+    "GRU with the reset before the product": Member(lambda: GRU(3, 4, 2, reset_after=False, layer_norm=True, zoneout=0.1), dropout=True),
+    "GRU in both directions": Member(lambda: GRU(3, 4, 2, bidirectional="sum", residual=True), causal=False, begins=True),
+    "LSTM": Member(lambda: LSTM(3, 4, 2)),
+    "LSTM without biases": Member(lambda: LSTM(3, 4, bias=False)),
+    "LSTM with every option": Member(
+        lambda: LSTM(3, 5, 2, layer_norm=True, peepholes=True, projection=3, recurrent_dropout=0.2, zoneout=0.1, cell_zoneout=0.3, dropout=0.2, residual=True),
+        dropout=True,
+    ),
+    "LSTM with coupled gates": Member(lambda: LSTM(3, 4, 2, coupled_gates=True, peepholes=True, learn_initial_state=True)),
+    "LSTM in both directions": Member(lambda: LSTM(3, 4, 2, bidirectional=True), causal=False, begins=True),
 }
