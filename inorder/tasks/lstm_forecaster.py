@@ -65,7 +65,8 @@ class LSTMForecaster(Forecaster):
     context: steps in a training window; None = four seasons, from 24 to 200.
     likelihood: "student-t", "normal" or "laplace", the distribution of the next value that is fitted.
     transform: "auto" (logarithms where the spread grows with the level), "log" or "none".
-    learning_rate, schedule ("cosine", "plateau", "constant"), weight_decay, clip_norm (largest gradient norm; None = any), batch_size (windows).
+    learning_rate, schedule ("cosine", "linear", "inverse-root", "plateau", "constant").   weight_decay, clip_norm (largest gradient
+    norm; None = any), batch_size (windows).
     max_epochs: at most; an epoch is 4 to 50 batches.   patience: epochs without improvement on the validation part before stopping.
     validation_share: of each series, at its end.   refit: train once more on everything, for the best number of epochs.
     seed: of all random numbers; equal seeds give equal numbers.

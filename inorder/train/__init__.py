@@ -9,16 +9,22 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Curriculum": "curriculum",
     "EarlyStopping": "early_stopping",
     "Epoch": "history",
+    "Flows": "watching",
     "History": "history",
     "JsonLines": "watching",
     "Schedule": "schedules",
     "Step": "history",
+    "ScheduledSampling": "teacher_forcing",
     "TensorBoard": "watching",
     "Training": "settings",
+    "find_learning_rate": "range_test",
     "fit": "loop",
     "launch": "torchrun",
+    "sequence_losses": "curriculum",
+    "unroll_mixed": "teacher_forcing",
 }
 
 __all__ = list(_HOME)

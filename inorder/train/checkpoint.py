@@ -18,6 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
+from inorder.bundle import umask
 from inorder.data.nested import tensors_in
 from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
@@ -56,7 +57,7 @@ def load_checkpoint(run: Run, directory: Path) -> bool:
     if not path.exists():
         return False
     header, tensors = _read(path)
-    _check_same(header["training"], json.loads(json.dumps(asdict(run.training))), path)
+    _check_same(header["settings"], json.loads(json.dumps(_settings(run))), path)
     try:
         _fill(run, header, tensors)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
@@ -68,8 +69,8 @@ def load_checkpoint(run: Run, directory: Path) -> bool:
 def _header(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "training": asdict(run.training),
-        "position": {name: getattr(run, name) for name in POSITION},
+        "settings": _settings(run),
+        "position": {name: getattr(run, name) for name in POSITION} | ({"stopped": None} if run.stopped == "time" else {}),  # with more time it goes on
         "seconds": run.seconds,
         "epochs": [list(asdict(epoch).values()) for epoch in run.epochs],
         "schedule": [run.schedule.share, run.schedule.best, run.schedule.since],
@@ -78,6 +79,11 @@ def _header(run: Run) -> dict[str, Any]:
         "averaged": run.average.steps if run.average else 0,
         "scaler": run.scaler.state_dict(),
     }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """What has to be the same when a run goes on."""
+    return {**asdict(run.training), "batches": run.batches}
 
 
 def _fill(run: Run, header: Mapping[str, Any], tensors: Weights) -> None:
@@ -106,7 +112,7 @@ def _fill(run: Run, header: Mapping[str, Any], tensors: Weights) -> None:
     random = _part(tensors, "random.")
     if len(random["torch"]) != distributed.world():
         raise ValueError(f"it was written by {len(random['torch'])} processes, and {distributed.world()} train now.")
-    set_random_state({name: value[own] for name, value in random.items()})
+    set_random_state({name: value[own].clone() for name, value in random.items()})  # torch reads a row of a larger tensor from its first
     leaves = _part(tensors, "state.")
     run.leaves = [leaves[str(k)][own].to(device) for k in range(len(leaves))]
 
@@ -118,7 +124,7 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
     for name, value in now.items():
         if before.get(name) != value:
-            raise ConfigError(f"{path} is of a run with {name}={before.get(name)!r}, and this one has {value!r}. Choose another directory.")
+            raise ConfigError(f"{path} is of a run with {name}={before.get(name)!r}; this one has {value!r}. Choose another directory.")
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -128,6 +134,7 @@ def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any])
     fresh = path.with_name(f".{path.name}.new")
     text = json.dumps(_plain(header), allow_nan=False)
     save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, fresh, metadata={"run": text})
+    fresh.chmod(0o666 & ~umask())  # safetensors makes it readable for its owner alone
     with fresh.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(fresh, path)

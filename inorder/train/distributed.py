@@ -28,7 +28,7 @@ WAIT = timedelta(minutes=5)  # for the other processes at one exchange, before t
 @contextmanager
 def joined() -> Iterator[None]:
     """Inside the block the processes that `torchrun` started know each other; a group that is there already is used and left."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
         yield
         return
     if torch.cuda.is_available():
@@ -84,7 +84,7 @@ def own_rows(batch: Any) -> tuple[Any, bool]:
         return batch, True
     rows = len(tensors_in(batch)[0])
     counts = rank() < rows
-    return map_tensors(lambda one: one[rank() :: world()] if counts else one[:1], batch), counts
+    return map_tensors(lambda one: (one[rank() :: world()] if counts else one[:1]).contiguous(), batch), counts
 
 
 def parallel(objective: nn.Module) -> nn.Module:

@@ -26,8 +26,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from inorder.data.nested import map_tensors
-from inorder.errors import ConfigError
+from inorder.data.nested import map_tensors, tensors_in
+from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
 from inorder.train.checkpoint import load_checkpoint, save_checkpoint
 from inorder.train.history import History, Step
@@ -161,6 +161,8 @@ class _Loop:
         """The validation loss after an epoch, and what follows from it. An epoch in which no step was made is none."""
         run = self.run
         if epoch and not run.batch:
+            if run.stopped is None:
+                raise TrainingError(f"Epoch {epoch} has no batches, so there is nothing to learn from.")
             return
         with run.averaged():
             validation = math.nan if self.valid is None else self._validation_loss()
@@ -193,6 +195,8 @@ class _Loop:
             self._update(group)
             return
         for batch in group:
+            if self.carries and len(tensors_in(batch)[0]) % distributed.world():
+                raise ConfigError(f"A batch whose state is carried on has to be shared evenly by {distributed.world()} processes. Choose such a batch size.")
             if not self.carries:
                 run.state = None
             elif run.leaves:
@@ -203,7 +207,7 @@ class _Loop:
     def _update(self, pieces: Sequence[Any]) -> None:
         run = self.run
         value, targets, norms = update(run, self.objective, pieces, self.carried, divided=getattr(self.batches, "divided", False))
-        self.report(Step(run.step, run.epoch, run.batch, len(self.batches), value, targets, run.norm, run.rate, run.seconds, norms))
+        self.report(Step(run.step, run.epoch, run.batch, run.batches, value, targets, run.norm, run.rate, run.seconds, norms))
 
     def _take_up(self, batch: Any) -> None:
         """The carried state of a checkpoint, whose tensors are known, in the form that the loss gives it."""

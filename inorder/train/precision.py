@@ -8,7 +8,8 @@ Source: Micikevicius et al. 2018, Mixed precision training.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -31,12 +32,20 @@ def check_precision(precision: str, device: torch.device) -> None:
         raise ConfigError(f'precision "bf16" is for CPU and CUDA, and the model is on "{device}". Use precision="float32".')
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
-    """The block in which products are taken in `precision`."""
+@contextmanager
+def autocast(precision: str, device: torch.device) -> Iterator[None]:
+    """The block in which products are taken in `precision`.   Raises ConfigError where a layer cannot (an LSTM in bf16 on many CPUs)."""
     if precision == "float32":
-        return nullcontext()
-    block: AbstractContextManager[None] = torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
-    return block
+        yield
+        return
+    try:
+        with torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16):
+            yield
+    except RuntimeError as error:
+        if "primitive descriptor" not in str(error):
+            raise
+        reason = str(error).split(". ")[0]
+        raise ConfigError(f'A layer of the model cannot compute in "{precision}" on this {device.type}: {reason}. Use precision="float32".') from error
 
 
 def gradient_scaler(precision: str) -> torch.amp.GradScaler:

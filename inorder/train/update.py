@@ -13,7 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from inorder.data.nested import map_tensors
-from inorder.errors import TrainingError
+from inorder.errors import ConfigError, TrainingError
+from inorder.losses.sums import Sum
 from inorder.train import distributed
 from inorder.train.precision import autocast
 from inorder.train.run import Run, device_of
@@ -27,7 +28,12 @@ class Objective(nn.Module):
         self.model, self.loss = model, loss
 
     def forward(self, batch: Any, *state: Any) -> Any:
-        return self.loss(self.model, batch, *state)
+        value = self.loss(self.model, batch, *state)
+        found = value[0] if state and isinstance(value, tuple) and value else value
+        if not isinstance(found, Sum):
+            form = "(Sum(total, count), state), since state is carried" if state else "Sum(total, count): the summed loss and the count of its targets"
+            raise ConfigError(f"`loss` returns {form}; this one returned {type(value).__name__}. Sum is in inorder.losses.sums.")
+        return value
 
 
 def placed(batch: Any, model: nn.Module, *, divided: bool) -> tuple[Any, bool]:
@@ -45,31 +51,12 @@ def update(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool,
     carried: the loss takes and gives the state, which goes on without its gradient.
     Raises TrainingError, before the weights are touched, when the loss or the gradient is not finite.
     """
-    training, device = run.training, device_of(run.model)
     for group in run.optimiser.param_groups:
         group["lr"] = run.rate
     run.optimiser.zero_grad()
-    total = count = scale = 0.0
-    for k, piece in enumerate(pieces):
-        rows, counts = placed(piece, run.model, divided=divided)
-        with distributed.exchanging(objective, now=k == len(pieces) - 1):
-            with autocast(training.precision, device):
-                value = objective(rows, run.state) if carried else objective(rows)
-            if carried:
-                value, run.state = value
-                run.state = map_tensors(Tensor.detach, run.state)
-            piece_total, piece_count = distributed.summed(value.total.detach() * counts, value.count * counts)
-            total, count = total + piece_total, count + piece_count
-            scale = scale or max(piece_count, 1.0)  # the count of all pieces is not known yet: that of the first stands in
-            shared = value.total * counts / (scale / distributed.world())  # processes are averaged, and their sum is wanted
-            run.scaler.scale(shared).backward()
-    run.scaler.unscale_(run.optimiser)
-    gradients = [weights.grad for weights in run.model.parameters() if weights.grad is not None]
-    if scale != max(count, 1.0):
-        for gradient in gradients:
-            gradient.mul_(scale / max(count, 1.0))
-    norms = {name: float(weights.grad.norm()) for name, weights in run.model.named_parameters() if weights.grad is not None} if training.layer_norms else {}
-    norm = float(nn.utils.clip_grad_norm_(run.model.parameters(), training.clip_norm or math.inf))
+    total, count = _add_gradients(run, objective, pieces, carried, divided)
+    norms = {name: float(weights.grad.norm()) for name, weights in run.model.named_parameters() if weights.grad is not None} if run.training.layer_norms else {}
+    norm = float(nn.utils.clip_grad_norm_(run.model.parameters(), run.training.clip_norm or math.inf))
     _check_finite(run, total, norm)
     run.scaler.step(run.optimiser)
     run.scaler.update()
@@ -78,6 +65,31 @@ def update(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool,
     run.step, run.norm = run.step + 1, norm
     run.total, run.count, run.largest = run.total + total, run.count + count, max(run.largest, norm)
     return total / max(count, 1.0), count, norms
+
+
+def _add_gradients(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool, divided: bool) -> tuple[float, float]:
+    """The gradient of Σ total / Σ count over all pieces and processes, into the parameters. Returns both sums."""
+    precision, device = run.training.precision, device_of(run.model)
+    total = count = scale = 0.0
+    for k, piece in enumerate(pieces):
+        rows, counts = placed(piece, run.model, divided=divided)
+        with distributed.exchanging(objective, now=k == len(pieces) - 1):
+            with autocast(precision, device):
+                value = objective(rows, run.state) if carried else objective(rows)
+            if carried:
+                value, state = value
+                run.state = map_tensors(Tensor.detach, state)
+            piece_total, piece_count = distributed.summed(value.total.detach() * counts, value.count * counts)
+            total, count = total + piece_total, count + piece_count
+            scale = scale or max(piece_count, 1.0)  # the count of all pieces is not known yet: that of the first stands in
+            shared = value.total * counts / (scale / distributed.world())  # processes are averaged, and their sum is wanted
+            run.scaler.scale(shared).backward()
+    run.scaler.unscale_(run.optimiser)
+    if scale != max(count, 1.0):
+        for weights in run.model.parameters():
+            if weights.grad is not None:
+                weights.grad.mul_(scale / max(count, 1.0))
+    return total, count
 
 
 def _check_finite(run: Run, loss: float, norm: float) -> None:

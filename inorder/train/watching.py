@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inorder.errors import MissingExtra
 from inorder.train import distributed
 from inorder.train.history import Epoch, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from inorder.nn.gradient_flow import GradientFlow
 
 Watcher = Callable[[Step | Epoch], None]
 Progress = Callable[[int, int], None]  # epochs done, epochs at most
@@ -65,7 +70,9 @@ class JsonLines:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if after is not None and self.path.exists():
             lines = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= after]
-            self.path.write_text("".join(lines), encoding="utf-8")
+            fresh = self.path.with_name(f".{self.path.name}.new")
+            fresh.write_text("".join(lines), encoding="utf-8")
+            fresh.replace(self.path)
         self.file = self.path.open("a", encoding="utf-8")
 
     def __enter__(self) -> JsonLines:
@@ -122,6 +129,37 @@ class TensorBoard:
                 self.writer.add_scalar(name, value, at)
         if isinstance(seen, Epoch):
             self.writer.flush()
+
+
+class Flows:
+    """Gradient norms by time lag after every epoch: how far back the model has come to learn from.   model, x, lengths: as for `gradient_flow`.
+
+    every: so many epochs.   flows: epoch -> `GradientFlow`.   path: of a JSON-lines file that gets {"epoch": …, "lags": […], "median": […]} too.
+
+    >>> import torch
+    >>> flows = Flows(torch.nn.RNN(1, 1, batch_first=True), torch.ones(2, 3, 1))
+    >>> flows(Epoch(1, 0.5, 0.5, 2.0, 0.001, 3.25))
+    >>> flows.flows[1].lags.tolist(), flows.flows[1].norms.shape
+    ([0, 1, 2], (2, 3))
+    """
+
+    def __init__(self, model: nn.Module, x: Tensor, lengths: Tensor | None = None, *, every: int = 1, path: str | Path | None = None) -> None:
+        self.model, self.x, self.lengths, self.every = model, x, lengths, every
+        self.path = None if path is None else Path(path)
+        self.flows: dict[int, GradientFlow] = {}
+
+    def __call__(self, seen: Step | Epoch) -> None:
+        """Measure, where an epoch has ended."""
+        if not isinstance(seen, Epoch) or seen.epoch % self.every:
+            return
+        from inorder.nn.gradient_flow import gradient_flow
+
+        flow = self.flows[seen.epoch] = gradient_flow(self.model, self.x, self.lengths)
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                line = {"epoch": seen.epoch, "lags": flow.lags.tolist(), "median": flow.median.tolist()}
+                file.write(json.dumps({name: _plain(value) for name, value in line.items()}, allow_nan=False) + "\n")
 
 
 class Speed:
@@ -187,4 +225,6 @@ def _step(line: str) -> int:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

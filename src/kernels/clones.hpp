@@ -15,3 +15,12 @@
 #else
 #define INORDER_RESTRICT __restrict__
 #endif
+
+// Before a loop: no round of it writes what another reads, which the compiler need not check.
+#if defined(__clang__)
+#define INORDER_APART _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INORDER_APART _Pragma("GCC ivdep")
+#else
+#define INORDER_APART
+#endif

@@ -12,6 +12,8 @@ void bind_arima(nanobind::module_& m);
 void bind_stl(nanobind::module_& m);
 void bind_state_space(nanobind::module_& m);
 void bind_structural(nanobind::module_& m);
+void bind_linear_scan(nanobind::module_& m);
+void bind_crf(nanobind::module_& m);
 void bind_recurrent(nanobind::module_& m);
 }
 
@@ -26,5 +28,7 @@ NB_MODULE(_compiled, m) {
     inorder::bind_stl(m);
     inorder::bind_state_space(m);
     inorder::bind_structural(m);
+    inorder::bind_linear_scan(m);
+    inorder::bind_crf(m);
     inorder::bind_recurrent(m);
 }

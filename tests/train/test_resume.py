@@ -1,0 +1,107 @@
+"""Checkpoints: a run that is killed at random moments ends with the same weights, bit for bit, as one that is left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import killed
+import pytest
+import small
+import torch
+from safetensors.torch import load_file
+
+from inorder.errors import ConfigError, TrainingError
+from inorder.train.loop import fit
+from inorder.train.reproducible import reproducible
+from inorder.train.settings import Training
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("plateau", 0), ("sgd", 1), ("streams", 2)])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(kind, seed, tmp_path):
+    with reproducible(0, threads=1):
+        expected = killed.train(kind, None)
+    command = [sys.executable, str(HERE / "killed.py"), kind, str(tmp_path), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) >= 3, "too few were killed for the test to mean anything"
+    assert torch.equal(load_file(tmp_path / "weights.safetensors")["weights"], expected)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps), "no step is in the log twice"
+
+
+def stopped_after(steps: int, loss=small.squared):
+    """A loss that is interrupted, as Ctrl-C would, after so many calls."""
+    calls = iter(range(10_000))
+
+    def interrupted(model, batch, *state):
+        if next(calls) == steps:
+            raise KeyboardInterrupt
+        return loss(model, batch, *state)
+
+    return interrupted
+
+
+@pytest.mark.parametrize("steps", [1, 7, 12, 23])
+def test_control_c_at_any_step_resumes(steps, tmp_path):
+    settings = Training(max_epochs=4, checkpoint_seconds=0.0 if steps % 2 else 60.0)
+    with reproducible(5, threads=1):
+        model = small.Small()
+        whole = fit(model, small.bucketed(), small.squared, settings)
+        expected = small.flat(model)
+    with reproducible(5, threads=1):
+        model = small.Small()
+        with pytest.raises(KeyboardInterrupt):
+            fit(model, small.bucketed(), stopped_after(steps), settings, directory=tmp_path)
+    with reproducible(6, threads=1):  # another seed, other weights: all is in the checkpoint
+        model = small.Small(seed=9)
+        record = fit(model, small.bucketed(), small.squared, settings, directory=tmp_path)
+        assert torch.equal(small.flat(model), expected)
+        assert [epoch.train_loss for epoch in record.epochs] == [epoch.train_loss for epoch in whole.epochs]
+        again = small.Small(seed=3)
+        assert repr(fit(again, small.bucketed(), stopped_after(0), settings, directory=tmp_path)) == repr(record), "a run that has ended is not run again"
+        assert torch.equal(small.flat(again), expected)
+
+
+def test_a_run_whose_time_was_up_goes_on_when_there_is_more(tmp_path):
+    settings = Training(max_epochs=3)
+    with reproducible(5, threads=1):
+        model = small.Small()
+        fit(model, small.bucketed(), small.squared, settings)
+        expected = small.flat(model)
+    calls = iter(range(100))
+
+    def slow(model, batch):
+        if next(calls) == 8:
+            time.sleep(0.6)
+        return small.squared(model, batch)
+
+    with reproducible(5, threads=1):
+        model = small.Small()
+        record = fit(model, small.bucketed(), slow, settings, directory=tmp_path, deadline=time.monotonic() + 0.5)
+        assert record.stopped == "time" and record.epochs[-1].epoch < 3
+        assert fit(model, small.bucketed(), small.squared, settings, directory=tmp_path).stopped == "max_epochs"
+        assert torch.equal(small.flat(model), expected)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    fit(small.Small(), small.bucketed(), small.squared, Training(max_epochs=1), directory=tmp_path)
+    with pytest.raises(ConfigError, match=r"learning_rate=0\.001; this one has 0\.5"):
+        fit(small.Small(), small.bucketed(), small.squared, Training(max_epochs=1, learning_rate=0.5), directory=tmp_path)
+    with pytest.raises(ConfigError, match="batches=6; this one has 3"):
+        fit(small.Small(), small.bucketed(12), small.squared, Training(max_epochs=1), directory=tmp_path)
+    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors does not belong to this model"):
+        fit(torch.nn.Linear(2, 3), small.bucketed(), small.squared, Training(max_epochs=1), directory=tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_damaged_checkpoint_is_named(content, tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is damaged"):
+        fit(small.Small(), small.bucketed(), small.squared, Training(max_epochs=1), directory=tmp_path)
