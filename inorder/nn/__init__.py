@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-# public name -> the module that defines it
+# public name -> the module that defines it; __init__.pyi says the same to type checkers
 _HOME = {
     "AdditiveAttention": "attention",
     "CRF": "crf",

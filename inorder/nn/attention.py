@@ -124,7 +124,7 @@ def _take_in(memory: Tensor, lengths: Tensor | None, features: int, weight: Tens
     check_axes(memory, "batch source memory", features, name="memory")
     valid = valid_steps(lengths, memory.shape[0], memory.shape[1])
     memory = zero_padding(memory, valid)
-    return Memory(memory, memory if weight is None else memory @ weight.T, None if valid is None else valid[:, :, 0])
+    return Memory(memory, memory if weight is None else memory @ weight.T, None if valid is None else valid[:, :, 0].to(memory.device))
 
 
 def _many(query: Tensor, features: int) -> Tensor:

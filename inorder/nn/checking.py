@@ -38,7 +38,7 @@ def check_state(state: Tensor, wanted: tuple[int, ...], axes: str) -> None:
 
 
 def valid_steps(lengths: Tensor | None, batch: int, time: int) -> Tensor | None:
-    """(batch, time, 1) True where a step is real, after a look at the lengths; None where all are."""
+    """(batch, time, 1) True where a step is real, after a look at the lengths, on their device; None where all are."""
     if lengths is None:
         return None
     check_lengths(lengths, batch, time)
@@ -47,4 +47,4 @@ def valid_steps(lengths: Tensor | None, batch: int, time: int) -> Tensor | None:
 
 def zero_padding(x: Tensor, valid: Tensor | None) -> Tensor:
     """`x` with zeros wherever `valid` is False, whatever stood there, NaN included."""
-    return x if valid is None else x.masked_fill(~valid, 0.0)
+    return x if valid is None else x.masked_fill(~valid.to(x.device), 0.0)

@@ -83,7 +83,8 @@ class Conv1d(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run over a whole batch.
 
-        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = zeros.
+        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = zeros.
         Returns output (batch, time, outputs), zero beyond the lengths, and the state after the last real step of each sequence.
         """
         check_axes(x, "batch time inputs", self.inputs)
@@ -94,17 +95,20 @@ class Conv1d(nn.Module):
     def run(self, x: Tensor, lengths: Tensor | None, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """As `forward`, for lengths that were looked at and an `x` whose padding is zero; outputs beyond the lengths are left as they come."""
         batch, time = x.shape[:2]
+        by_channel = x.transpose(1, 2)  # torch convolves (batch, channels, time)
         if self.padding == "same":
             if state is not None:
                 raise ConfigError('A convolution with padding "same" sees later inputs, so it carries no state; use padding="causal".')
-            return self._convolve(functional.pad(x, (0, 0, self.span // 2, self.span - self.span // 2)), time), self.init(batch)
+            return self._convolve(functional.pad(by_channel, (self.span // 2, self.span - self.span // 2)), time), self.init(batch)
         state = self.init(batch) if state is None else state
         check_state(state, (batch, self.span, self.inputs), "batch span inputs")
-        seen = torch.cat([state, x], dim=1)
+        seen = torch.cat([state.transpose(1, 2), by_channel], dim=2)
         if lengths is None:
-            return self._convolve(seen, time), seen[:, time:].clone()  # a view would keep all of `seen` in memory
-        latest = lengths[:, None] + torch.arange(self.span, device=x.device)  # row n of `seen` stands span steps before step n
-        return self._convolve(seen, time), seen.gather(1, latest[:, :, None].expand(-1, -1, self.inputs))
+            latest = seen[:, :, time:].clone()  # a view would keep all of `seen` in memory
+        else:
+            places = lengths.to(x.device)[:, None] + torch.arange(self.span, device=x.device)  # column n of `seen` stands span steps before step n
+            latest = seen.gather(2, places[:, None].expand(-1, self.inputs, -1))
+        return self._convolve(seen, time), latest.transpose(1, 2)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step.   x: (batch, inputs).   Returns output (batch, outputs) and the next state.   Raises ConfigError for padding "same"."""
@@ -127,11 +131,10 @@ class Conv1d(nn.Module):
         return f"{self.inputs}, {self.outputs}, width={self.width}, dilation={self.dilation}, padding={self.padding}"
 
     def _convolve(self, padded: Tensor, time: int) -> Tensor:
-        """padded: (batch, span + time, inputs) -> (batch, time, outputs)."""
+        """padded: (batch, inputs, span + time) -> (batch, time, outputs)."""
         if time == 0:
             return padded.new_zeros(padded.shape[0], 0, self.outputs)
-        by_channel = padded.transpose(1, 2).contiguous()  # torch convolves (batch, channels, time)
-        return functional.conv1d(by_channel, self.kernel(), self.bias, dilation=self.dilation).transpose(1, 2)
+        return functional.conv1d(padded.contiguous(), self.kernel(), self.bias, dilation=self.dilation).transpose(1, 2)
 
 
 class TCN(nn.Module):
@@ -186,7 +189,8 @@ class TCN(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: TCNState | None = None) -> tuple[Tensor, TCNState]:
         """Run over a whole batch.
 
-        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = zeros.
+        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = zeros.
         Returns output (batch, time, hidden), zero beyond the lengths, and the state after the last real step of each sequence.
         """
         check_axes(x, "batch time inputs", self.inputs)

@@ -91,7 +91,8 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Cache | None = None, *, mask: Tensor | None = None) -> tuple[Tensor, Cache]:
         """Attend to itself.
 
-        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = nothing.
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = nothing.
         mask: as in `attend`; its source has what came before and x.
         Returns output (batch, time, features), zero beyond the lengths, and the cache after x (of a layer that is not causal nothing).
         """
@@ -139,7 +140,7 @@ class MultiHeadAttention(nn.Module):
         memory = zero_padding(memory, valid)
         keys, values = self._split(self.key(memory), self.key_value_heads), self._split(self.value(memory), self.key_value_heads)
         turn = self.turn(memory, cache) if turn is None else turn
-        new = Cache(keys if turn is None else rotate(keys, turn), values, None if valid is None else valid[:, :, 0])
+        new = Cache(keys if turn is None else rotate(keys, turn), values, None if valid is None else valid[:, :, 0].to(memory.device))
         return new if cache is None else _joined(cache, new)
 
     def attend(

@@ -46,7 +46,8 @@ class Position(nn.Module, ABC):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run over a whole batch.
 
-        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: (batch,) steps gone by; None = none.
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: (batch,) steps gone by; None = none.
         Returns output (batch, time, features), zero beyond the lengths, and the steps gone by then.
         """
         check_axes(x, "batch time features", self.features)
@@ -57,9 +58,10 @@ class Position(nn.Module, ABC):
             check_state(state, (batch,), "batch")
             positions = state[:, None] + positions
         if valid is not None:  # padding stands nowhere in particular; 0 exists in every table
-            positions = positions.masked_fill(~valid[:, :, 0], 0)
+            positions = positions.masked_fill(~valid[:, :, 0].to(x.device), 0)
         output = zero_padding(self.place(zero_padding(x, valid), positions), valid)
-        return output, (self.init(batch) if state is None else state) + (time if lengths is None else lengths)
+        gone = self.init(batch) if state is None else state
+        return output, gone + (time if lengths is None else lengths.to(gone.device))
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step.   x: (batch, features).   Returns output (batch, features) and the next state."""

@@ -41,7 +41,8 @@ class Sequential(nn.Sequential):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: SequentialState | None = None) -> tuple[Tensor, SequentialState]:
         """Run over a whole batch.
 
-        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: what came before; None = nothing.
+        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: what came before; None = nothing.
         Returns output (batch, time, outputs), zero beyond the lengths, and the state after the last real step of each sequence.
         """
         before = (None,) * len(self) if state is None else self._whole(state)

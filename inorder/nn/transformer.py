@@ -155,7 +155,7 @@ class _Stack(nn.Module, ABC):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: TransformerState | None = None) -> tuple[Tensor, TransformerState]:
         """Run over a whole batch.
 
-        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.
+        x: (batch, time, features).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
         state: what came before, which a decoder always has from `init`; None = nothing.
         Returns output (batch, time, features), zero beyond the lengths, and the state after x.
         """

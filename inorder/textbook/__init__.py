@@ -5,8 +5,11 @@ Tests compare every fast function with its namesake here; the lecture and the ex
     file                 what                                                     fast twin
     recurrent            RNN, LSTM, GRU: gates, step, whole sequence, sizes       nn/recurrent
     backpropagation      their gradients through time                             nn/recurrent
-    convolution          1-D convolution, its gradient, receptive field           nn/convolution
-    attention            dot-product and additive (Bahdanau) attention            nn/attention
+    convolution          1-D convolution, its gradient, receptive field, TCN      nn/convolution
+    attention            dot-product, general and additive (Bahdanau) attention   nn/attention
+    position             sinusoidal and rotary positions                          nn/position
+    transformer          multi-head attention, pre-norm blocks, sizes             nn/multi_head, nn/transformer
+    normalization        weight norm, layer norm                                  nn/convolution, nn/transformer
     encoder_decoder      fixed context or attention, over tokens                  models/encoder_decoder
     teacher_forcing      the true or the model's own previous token               train/teacher_forcing
     gradient             how far back a gradient reaches; numerical gradients     autograd

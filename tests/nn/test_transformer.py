@@ -192,22 +192,28 @@ def test_the_sum_of_all_branches_starts_no_larger_than_the_input(make):
     assert float((within["x"].detach() - x).norm() / x.norm()) < 1
 
 
-def test_dropout_acts_on_input_branches_attention_and_hidden_units():
-    """With a share so large that almost nothing is left, each of the four places shows by itself."""
-    x = torch.ones(1, 3, 8)
-    layer = TransformerEncoder(8, 2, 1, dropout=0.999)
+@pytest.mark.parametrize("place", ["input", "branch", "attention", "memory attention", "hidden"])
+def test_dropout_acts_in_each_place_by_itself(place):
+    """With a share so large that nothing is left of a few numbers, what it acts on is zero."""
     torch.manual_seed(0)
-    output = layer(x)[0]
-    assert torch.equal(output, torch.zeros_like(output)), "the input, and the branches: the final norm of zeros is zero"
-    layer.dropout = layer.blocks[0].dropout = 0.0
+    layer = TransformerDecoder(8, 2, 1, dropout=0.3)
+    block = layer.blocks[0]
+    places = {"input": layer, "branch": block, "attention": block.attention, "memory attention": block.memory_attention, "hidden": block.feed_forward}
+    assert all(part.dropout == 0.3 for part in places.values())
+    for name, part in places.items():
+        part.dropout = 0.9999 if name == place else 0.0
     seen = {}
-    layer.blocks[0].attention.output.register_forward_hook(lambda module, given, output: seen.update(heads=given[0]))
-    layer.blocks[0].feed_forward.down.register_forward_hook(lambda module, given, output: seen.update(hidden=given[0]))
-    layer(x)
-    assert not seen["heads"].any() and not seen["hidden"].any()
+    for name, part in {"attention": block.attention.output, "memory attention": block.memory_attention.output, "hidden": block.feed_forward.down}.items():
+        part.register_forward_hook(lambda module, given, output, name=name: seen.update({name: given[0]}))
+    block.register_forward_hook(lambda module, given, output: seen.update({"input": given[0], "branch": output[0] - given[0]}))
+    x, state = torch.randn(1, 3, 8), layer.init(torch.randn(1, 4, 8))
+    layer(x, state=state)
+    assert not seen[place].any()
+    if place != "input":
+        assert all(seen[name].any() for name in places if name != place)
     layer.eval()
-    layer(x + torch.arange(8.0))
-    assert seen["heads"].any() and seen["hidden"].any()
+    layer(x, state=state)
+    assert all(seen[name].any() for name in places)
 
 
 def test_wrong_settings_and_states_are_named():
