@@ -60,6 +60,8 @@ class WindowFitted(Fitted):
         asked = self.forecaster.season_of(self.history)
         if self.sizes.season != asked:
             notes.append(f"The history is shorter than two seasons of {asked} and a little more, so no season is used.")
+        if any(record.best_epoch == 0 for record in self.records):
+            notes.append("No epoch was better on the validation part than the start; the forecast is what the network says before it has learnt anything.")
         if any(record.stopped == "time" for record in self.records):
             notes.append(f"Its time was used up after {self.records[-1].epochs[-1].epoch} epochs of training.")
         if len(self.networks) < self.forecaster.ensemble:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ VALIDATION_WINDOWS = 2000  # at most
 CALIBRATION_WINDOWS = 2000  # forecasts that the intervals are learnt from, at most
 FIRST_SHARE = 0.6  # of the time allowed goes to training with a part held back
 LONGEST_WINDOW, LONGEST_HORIZON = 336, 48  # where they are not given
+Trained = tuple[nn.Module, History]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,35 +135,38 @@ class WindowForecaster(Forecaster):
         earlier = replace(history, values=np.where(rows < np.repeat(cut, history.lengths), history.values, np.nan))
         scaling = fit_window_scaling(earlier, season, self.transform, self.deseasonalise, self.scale)
         panel = panel_of(history, scaling)
-        report, of = _Progress(progress, self.max_epochs, self.ensemble, self.refit), self.ensemble * (1 + self.refit)
-        networks, records = [], []
-        share = FIRST_SHARE if self.refit else 1.0
-        for k in range(self.ensemble):
-            until = began + share * allowed * (k + 1) / self.ensemble
-            network, record = self._train(panel, sizes, cut, self.seed + k, deadline=until, progress=report.part(k, of))
-            if record.epochs[-1].epoch == 0 and k > 0:
-                break  # the time is used up: the ensemble is smaller
-            if record.epochs[-1].epoch == 0:
-                raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:.1f} seconds were used up. Give it more time, with --budget.")
-            networks.append(network)
-            records.append(record)
+        report = _Progress(progress, self.max_epochs, self.ensemble * (1 + self.refit))
+        trained = self._train_all(panel, sizes, cut, began, (FIRST_SHARE if self.refit else 1.0) * allowed, report)
+        if not trained:
+            raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:.1f} seconds were used up. Give it more time, with --budget.")
+        networks, records = zip(*trained, strict=True)
         ahead = self.ahead(networks, scaling, sizes)
-        horizon = self.horizon_for(season)
         with using_threads(1):
-            calibration = errors_ahead(ahead, panel, cut, horizon, CALIBRATION_WINDOWS)
+            calibration = errors_ahead(ahead, panel, cut, self.horizon_for(season), CALIBRATION_WINDOWS)
             forced = errors_ahead(ahead, panel, cut, 1, CALIBRATION_WINDOWS) if self.recursive else calibration[:, :1]
         whole = False
-        if self.refit and time.monotonic() + max(record.epochs[record.best_epoch].seconds for record in records) < began + allowed:
+        if self.refit and time.monotonic() + sum(record.epochs[record.best_epoch].seconds for record in records) < began + allowed:
             again = fit_window_scaling(history, season, self.transform, self.deseasonalise, self.scale)
-            everything, second = panel_of(history, again), []
-            for k, record in enumerate(records):
-                follow = {"follow": record, "deadline": began + allowed, "progress": report.part(self.ensemble + k, of)}
-                second.append(self._train(everything, sizes, history.offsets[1:], self.seed + k, **follow))
-            whole = all(run.stopped != "time" for _, run in second)
-            if whole:
-                networks, scaling = [network for network, _ in second], again
+            everything, end, parts = panel_of(history, again), history.offsets[1:], range(self.ensemble, 2 * self.ensemble)
+            repeated = [
+                self._train(everything, sizes, end, self.seed + k, follow=record, deadline=began + allowed, progress=report.part(part))
+                for k, (record, part) in enumerate(zip(records, parts, strict=False))
+            ]
+            whole = all(run.stopped != "time" for _, run in repeated)
+            networks, scaling = (tuple(network for network, _ in repeated), again) if whole else (networks, scaling)
         report.done()
-        return WindowFitted(self, history, tuple(networks), scaling, sizes, calibration, np.abs(forced), tuple(records), whole, failures)
+        return WindowFitted(self, history, networks, scaling, sizes, calibration, np.abs(forced), records, whole, failures)
+
+    def _train_all(self, panel: Panel, sizes: Sizes, cut: Whole, began: float, allowed: float, report: _Progress) -> list[Trained]:
+        """A network for each seed with what happened, fewer where the time, `allowed` seconds for all, is used up: those that finished an epoch."""
+        trained = []
+        for k in range(self.ensemble):
+            deadline = began + allowed * (k + 1) / self.ensemble
+            one = self._train(panel, sizes, cut, self.seed + k, deadline=deadline, progress=report.part(k))
+            if one[1].epochs[-1].epoch == 0:
+                break
+            trained.append(one)
+        return trained
 
     def horizon_for(self, season: int) -> int:
         """How many steps ahead are trained for or, where it is recursive, judged."""
@@ -176,17 +180,17 @@ class WindowForecaster(Forecaster):
         beside = {"covariates": len(history.past) + future, "ahead": future, "static": len(history.static), "series": len(history), "season": season}
         return Sizes(window, 1 if self.recursive else horizon, outputs_of(self.loss, self.quantiles), **beside)
 
-    def ahead(self, networks: Any, scaling: WindowScaling, sizes: Sizes) -> Ahead:
+    def ahead(self, networks: Sequence[nn.Module], scaling: WindowScaling, sizes: Sizes) -> Ahead:
         """The networks as they are run."""
         return Ahead(networks, scaling, self.normalisation, self.loss, self.quantiles, sizes.window, sizes.horizon)
 
-    def _train(self, panel: Panel, sizes: Sizes, until: Whole, seed: int, *, follow: History | None = None, deadline: float, progress: Any) -> Any:
+    def _train(
+        self, panel: Panel, sizes: Sizes, until: Whole, seed: int, *, follow: History | None = None, deadline: float, progress: Progress | None
+    ) -> Trained:
         """A network trained on the targets before row `until`, (series,), and judged by the others; with `follow` trained as long as was best there."""
         origins = origins_in(panel, panel.begin, until, WINDOWS)
         batches = int(np.clip(-(-len(origins) // self.batch_size), 4, self.epoch_batches))
-        shape = (sizes.window, sizes.horizon, self.normalisation, self.batch_size)
-        windows = WindowBatches(panel, origins, until, *shape, batches, seed)
-
+        windows = WindowBatches(panel, origins, until, sizes.window, sizes.horizon, self.normalisation, self.batch_size, batches, seed)
         held_back = None if follow else windows.held_back(until, VALIDATION_WINDOWS)
 
         def loss(model: nn.Module, batch: WindowBatch) -> Sum:
@@ -204,6 +208,8 @@ class WindowForecaster(Forecaster):
             scaling = WindowScaling(Scaling(**parts), **own)
             sizes = self.sizes(history, scaling.series.season_length)
             count = int(np.asarray(weights["networks"])[0])
+            if count < 1:
+                raise ValueError("there is no network")
             networks = []
             for k in range(count):
                 prefix = f"network.{k}."
@@ -226,14 +232,15 @@ class WindowForecaster(Forecaster):
 class _Progress:
     """Progress of several trainings in turn, each of which may take as many epochs as the longest."""
 
-    def __init__(self, progress: Progress | None, epochs: int, ensemble: int, refit: bool) -> None:
-        self.progress, self.epochs, self.most = progress, epochs, epochs * ensemble * (1 + refit)
+    def __init__(self, progress: Progress | None, epochs: int, trainings: int) -> None:
+        self.progress, self.epochs, self.most = progress, epochs, epochs * trainings
 
-    def part(self, k: int, of: int) -> Progress | None:
+    def part(self, k: int) -> Progress | None:
+        """What training `k` is to call after each of its epochs."""
         if self.progress is None:
             return None
-        progress, epochs, most = self.progress, self.epochs, self.most
-        return lambda done, last: progress(k * epochs + done * epochs // max(last, 1), most)
+        progress, before, epochs, most = self.progress, k * self.epochs, self.epochs, self.most
+        return lambda done, last: progress(before + done * epochs // max(last, 1), most)
 
     def done(self) -> None:
         if self.progress:

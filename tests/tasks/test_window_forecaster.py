@@ -172,6 +172,12 @@ def test_training_stops_when_the_last_part_is_forecast_no_better():
     assert record.best_loss == min(epoch.validation_loss for epoch in record.epochs)
 
 
+def test_a_network_that_learnt_nothing_is_noted():
+    fitted = NHiTSForecaster(window=8, horizon=2, max_epochs=2, learning_rate=5.0).fit(waves(columns=1))
+    assert fitted.records[0].best_epoch == 0
+    assert any("No epoch was better" in note for note in fitted.notes)
+
+
 def test_time_that_is_up_is_said_so():
     with pytest.raises(inorder.errors.BudgetError, match="nhits had not finished one epoch.*--budget"):
         NHiTSForecaster().fit(waves(), seconds=0.0)
@@ -362,7 +368,8 @@ def test_a_panel_with_everything_comes_back_from_its_bundle(tmp_path):
         (lambda weights: weights.update({"scaling.centre": np.zeros(9)}), r'"scaling.centre".*\(9,\).*3 rows'),
         (lambda weights: weights.update({"scaling.reach": np.full(3, np.nan)}), "scaling.reach"),
         (lambda weights: weights.update({"network.0.rest.weight": np.zeros((2, 2), dtype=np.float32)}), "do not fit the settings of dlinear"),
-        (lambda weights: weights.update(networks=np.array([3])), "do not fit|no array"),
+        (lambda weights: weights.update(networks=np.array([3])), "do not fit the settings of dlinear"),
+        (lambda weights: weights.update(networks=np.array([0])), "there is no network"),
     ],
 )
 def test_a_damaged_bundle_is_refused(change, message):
