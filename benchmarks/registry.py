@@ -49,8 +49,24 @@ BENCHMARKS = {
     "ragged": "benchmarks.recurrent:ragged",
     "recurrent_step": "benchmarks.recurrent:streaming",
     "lstm_trace": "benchmarks.recurrent:traces",
+    "training": "benchmarks.training:training",
+    "min_gru": "benchmarks.minimal:min_gru",
+    "crf": "benchmarks.minimal:crf",
+    "adding_problem": "benchmarks.memory_tasks:adding",
+    "copy_task": "benchmarks.memory_tasks:copy",
 }
-THREADS = {"gru": 2, "lstm": 2, "rnn": 2, "lstm_layer_norm": 2, "ragged": 2, "lstm_trace": 2, "compare_classical": 2, "compare_lstm": 2, "read_panel": 2, "auto_panel": 2}  # 1 where nothing is said
+THREADS = {
+    "gru": 2,
+    "lstm": 2,
+    "rnn": 2,
+    "lstm_layer_norm": 2,
+    "ragged": 2,
+    "lstm_trace": 2,
+    "compare_classical": 2,
+    "compare_lstm": 2,
+    "read_panel": 2,
+    "auto_panel": 2,
+}  # 1 where nothing is said
 
 
 def benchmark(name: str) -> Callable[[bool], list[Case]]:

@@ -13,14 +13,13 @@ from torch import nn
 import inorder
 from inorder.data.bucketing import Bucketed
 from inorder.losses.cross_entropy import cross_entropy
-from inorder.nn.recurrent import LSTM
 from inorder.train.curriculum import Curriculum
 
 
 class Parity(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.layer = LSTM(1, 16)
+        self.layer = inorder.nn.LSTM(1, 16)
         self.output = nn.Linear(16, 2)
 
     def forward(self, x, lengths):

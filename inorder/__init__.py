@@ -57,6 +57,7 @@ _HOME = {
     "fill": "filling",
     "fit": "verbs",
     "forecast_panel": "panel",
+    "gradient_flow": "nn.gradient_flow",
     "load": "verbs",
     "loglik": "forecast.arima",
     "read_series": "data.series",

@@ -55,6 +55,7 @@ from inorder.forecast.theta import AutoTheta as AutoTheta
 from inorder.forecast.theta import Theta as Theta
 from inorder.forecast.trend import Trend as Trend
 from inorder.forecast.var import VAR as VAR
+from inorder.nn.gradient_flow import gradient_flow as gradient_flow
 from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster
 from inorder.tasks.neural_forecasters import DLinearForecaster as DLinearForecaster

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -179,8 +180,8 @@ class Mix:
             raise ConfigError(f"Mixing rows mixes their targets, which are whole numbers ({batch.targets.dtype}). Give one column a class, of 0 and 1.")
         rows = batch.inputs.shape[0]
         other = torch.randperm(rows, generator=generator)
-        concentration = torch.full((rows, 2), float(self.alpha))
-        own = torch._sample_dirichlet(concentration, generator=generator)[:, 0]
+        seed = int(torch.randint(2**62, (1,), generator=generator))  # torch draws no Beta numbers from a generator
+        own = torch.from_numpy(np.random.default_rng(seed).beta(self.alpha, self.alpha, size=rows))
         valid = _valid(batch)
         inputs = _mixed(batch.inputs, other, own, valid & valid[other])
         along_time = batch.targets.ndim >= 2 and batch.targets.shape[1] == batch.inputs.shape[1]

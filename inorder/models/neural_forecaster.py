@@ -62,7 +62,8 @@ class RecurrentForecaster(nn.Module):
 
     def init(self, batch: int) -> LSTMState:
         """The state before the first step."""
-        return self.lstm.init(batch)
+        state: LSTMState = self.lstm.init(batch)
+        return state
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: LSTMState | None = None) -> tuple[Distribution, LSTMState]:
         """The distribution after each step of whole sequences.   x: (batch, time, inputs).   lengths: (batch,), None = all real."""

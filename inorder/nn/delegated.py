@@ -35,7 +35,7 @@ def run(cell: Cell, weight: Tensor, bias: Tensor | None, x: Tensor, rows: Rows, 
     """(rows, units) and the last state of one plain cell.   weight, bias: of the product with the inputs."""
     place = None
     if rows.whole:
-        padded = x.unflatten(0, (rows.batch, rows.time))
+        padded = x.unflatten(0, (rows.batch, rows.time))  # type: ignore[no-untyped-call]
         padded = padded.flip(1) if reverse else padded
         valid = None
     else:

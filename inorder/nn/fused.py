@@ -70,14 +70,15 @@ SHARED = (
     "float hold_always, bool reverse"
 )
 OWN = {
-    "lstm": "Tensor cell, Tensor? projection, Tensor? peepholes, Tensor? cell_scale, Tensor? cell_shift, Tensor? hold_cell, float hold_cell_always, bool coupled",
+    "lstm": "Tensor cell, Tensor? projection, Tensor? peepholes, Tensor? cell_scale, Tensor? cell_shift, Tensor? hold_cell, "
+    "float hold_cell_always, bool coupled",
     "gru": "Tensor bias, bool reset_after",
     "rnn": "bool relu",
 }
-library = torch.library.Library("inorder", "DEF")  # noqa: TOR901  it lives as long as the process
+library = torch.library.Library("inorder", "DEF")  # type: ignore[no-untyped-call]
 for _name, _own in OWN.items():
-    library.define(f"{_name}({SHARED}, {_own}) -> Tensor[]")
-    library.define(f"{_name}_backward(Tensor[] kept, Tensor?[] grads, {SHARED}, {_own}) -> Tensor[]")
+    library.define(f"{_name}({SHARED}, {_own}) -> Tensor[]")  # type: ignore[no-untyped-call]
+    library.define(f"{_name}_backward(Tensor[] kept, Tensor?[] grads, {SHARED}, {_own}) -> Tensor[]")  # type: ignore[no-untyped-call]
 
 
 # --- LSTM ---
@@ -117,8 +118,9 @@ def _gru_shapes(*inputs: Any) -> Found:
 
 
 def _gru_backward(kept: Found, grads: Sequence[Tensor | None], *inputs: Any) -> Found:
-    given = [None if grad is None else grad.contiguous() for grad in grads]
-    shared, d_bias = kernels.gru_backward(Inputs(*inputs[:11]), *inputs[11:], Kept(*kept), *given)
+    d_output, d_last = (None if grad is None else grad.contiguous() for grad in grads)
+    bias, reset_after = inputs[11:]
+    shared, d_bias = kernels.gru_backward(Inputs(*inputs[:11]), bias, reset_after, Kept(*kept), d_output, d_last)
     return [*shared, d_bias]
 
 
@@ -131,8 +133,8 @@ def _rnn_shapes(*inputs: Any) -> Found:
 
 
 def _rnn_backward(kept: Found, grads: Sequence[Tensor | None], *inputs: Any) -> Found:
-    given = [None if grad is None else grad.contiguous() for grad in grads]
-    return list(kernels.rnn_backward(Inputs(*inputs[:11]), *inputs[11:], Kept(*kept), *given))
+    d_output, d_last = (None if grad is None else grad.contiguous() for grad in grads)
+    return list(kernels.rnn_backward(Inputs(*inputs[:11]), inputs[11], Kept(*kept), d_output, d_last))
 
 
 # --- gradients for autograd ---
@@ -182,9 +184,7 @@ def _gradients_of_loop(name: str, inputs: list[Any], grads: list[Tensor | None])
     output, last, _ = run(m.pre, m.starts, m.lengths, state, cell, m.reverse)
     ends = [(end, grad) for end, grad in zip((output, *last), grads, strict=True) if grad is not None and end.requires_grad]
     places = [i for i in PLACES[name] if isinstance(inputs[i], Tensor) and inputs[i].requires_grad]
-    found = torch.autograd.grad(
-        [end for end, _ in ends], [inputs[i] for i in places], [grad for _, grad in ends], create_graph=True, allow_unused=True
-    )
+    found = torch.autograd.grad([end for end, _ in ends], [inputs[i] for i in places], [grad for _, grad in ends], create_graph=True, allow_unused=True)
     result: list[Tensor | None] = [None] * len(inputs)
     for i, gradient in zip(places, found, strict=True):
         result[i] = gradient
@@ -202,8 +202,8 @@ def _register() -> None:
     forward = {"lstm": (_lstm, _lstm_shapes), "gru": (_gru, _gru_shapes), "rnn": (_rnn, _rnn_shapes)}
     backward = {"lstm": _lstm_backward, "gru": _gru_backward, "rnn": _rnn_backward}
     for name, (work, shapes) in forward.items():
-        library.impl(name, work, "CPU")
-        library.impl(f"{name}_backward", backward[name], "CPU")
+        library.impl(name, work, "CPU")  # type: ignore[no-untyped-call]
+        library.impl(f"{name}_backward", backward[name], "CPU")  # type: ignore[no-untyped-call]
         torch.library.register_fake(f"inorder::{name}", shapes, lib=library)
         torch.library.register_fake(f"inorder::{name}_backward", partial(_backward_shapes, name), lib=library)
         torch.library.register_autograd(f"inorder::{name}", partial(_gradients, name), setup_context=_context(name), lib=library)

@@ -44,6 +44,9 @@ class _Recurrent(nn.Module):
     kind: str
     gates: int
     cells: bool = False  # the state has a second part
+    weight_hh_l0: Tensor
+    initial_hidden: Tensor
+    initial_cell: Tensor
 
     def __init__(
         self,
@@ -267,7 +270,9 @@ class _Recurrent(nn.Module):
         told = {"bias": (self.bias, not self.layer_norm), "dropout": (self.dropout, 0), "bidirectional": (self.merge, None), "residual": (self.residual, False)}
         told |= {"layer_norm": (self.layer_norm, False), "recurrent_dropout": (self.recurrent_dropout, 0), "zoneout": (self.zoneout, 0)}
         told |= {"learn_initial_state": (self.learn_initial_state, False), **self._told()}
-        return ", ".join([f"{self.inputs}, {self.hidden}, layers={self.layers}", *(f"{name}={value!r}" for name, (value, usual) in told.items() if value != usual)])
+        return ", ".join(
+            [f"{self.inputs}, {self.hidden}, layers={self.layers}", *(f"{name}={value!r}" for name, (value, usual) in told.items() if value != usual)]
+        )
 
     def _told(self) -> dict[str, tuple[Any, Any]]:
         return {}

@@ -46,10 +46,10 @@ class Rows:
         if lengths is None:
             return cls(every, torch.full((batch,), time, dtype=torch.int64, device=x.device), batch * time, batch, time)
         if torch.compiler.is_compiling():
-            lengths = lengths.to(x.device, torch.int64)
+            lengths = lengths.to(x.device, torch.int64).contiguous()
             return cls(every, lengths, batch * time, batch, time, valid=valid_mask(lengths, time))
         check_lengths(lengths, batch, time)
-        lengths = lengths.to(x.device, torch.int64)
+        lengths = lengths.to(x.device, torch.int64).contiguous()
         count = int(lengths.sum())
         if count == batch * time:
             return cls(every, lengths, count, batch, time)
@@ -72,5 +72,5 @@ class Rows:
         """(batch, time, features) of (rows, features): zeros where nothing is real."""
         if self.index is not None:
             rows = rows.new_zeros(self.batch * self.time, rows.shape[1]).index_copy(0, self.index, rows)
-        whole = rows.unflatten(0, (self.batch, self.time)) if self.batch * self.time else rows.reshape(self.batch, self.time, rows.shape[1])
+        whole = rows.reshape(self.batch, self.time, rows.shape[1])
         return whole if self.valid is None else torch.where(self.valid[:, :, None], whole, 0.0)

@@ -39,6 +39,7 @@ class Stream:
         self.layer = layer
         like = layer.weight_hh_l0
         self._compiled: Any = None
+        self._state: Any = None
         if extension is not None and layer.plain and not layer.residual and layer.units == layer.hidden and like.dtype == torch.float32:
             self._compiled = extension.Stream(CODES[layer.kind])
             for k in range(layer.layers):

@@ -104,7 +104,7 @@ def _trace(layer: _Recurrent, x: Tensor, lengths: Tensor | None, state: Any) -> 
         values = _merged(found, layer.merge)
         values = values + entering if layer.residual and values.shape == entering.shape else values
     shape = (layer.layers, layer.directions)
-    arrays = {name: torch.stack(parts).unflatten(0, shape).cpu().numpy() for name, parts in seen.items()}
+    arrays = {name: torch.stack(parts).unflatten(0, shape).cpu().numpy() for name, parts in seen.items()}  # type: ignore[no-untyped-call]
     arrays["output"] = rows.padded(values).cpu().numpy()
     axes = {name: AXES if name != "output" else ("batch", "time", "output") for name in arrays}
     return Trace(arrays, axes, rows.lengths.cpu().numpy())

@@ -5,6 +5,8 @@ Tests compare every fast function with its namesake here; the lecture and the ex
     file                 what                                                     fast twin
     recurrent            RNN, LSTM, GRU: gates, step, whole sequence, sizes       nn/recurrent
     backpropagation      their gradients through time                             nn/recurrent
+    minimal              minGRU, minLSTM: gates, scan, its gradient               nn/minimal, kernels/linear_scan
+    crf                  conditional random field: Z, marginals, best paths       nn/crf, kernels/crf
     convolution          1-D convolution, its gradient, receptive field, TCN      nn/convolution
     attention            dot-product, general and additive (Bahdanau) attention   nn/attention
     position             sinusoidal and rotary positions                          nn/position
@@ -20,6 +22,10 @@ Tests compare every fast function with its namesake here; the lecture and the ex
     windows, lags, rolling, differencing, fourier, calendar, scaling              features/…
     baselines, moving_average, trend, autoregressive, intervals, diagnostics      forecast/…
     smoothing            exponential smoothing and the search for its parameters  kernels/smoothing, forecast/smoothing
+    linear_forecaster    DLinear: moving average of a window, weighted sums       models/linear_forecaster
+    nhits                N-HiTS: pooling, blocks, straight lines between knots    models/nhits
+    es_rnn               smoothing with a dilated LSTM, step by step              models/es_rnn
+    quantile             pinball loss, quantiles that cannot cross                losses/quantile
     forecast_metrics     scores                                                   metrics/forecast
 
 Axes have the same names everywhere: batch time source target input hidden vocab symbols. Batch axes come first and may be left out.

@@ -46,6 +46,9 @@ class Options(NamedTuple):
     projection: Array | None = None
 
 
+NONE = Options()  # the plain cell
+
+
 def layer_norm(a: Array, scale: Array, shift: Array) -> Array:
     """The numbers of the last axis with mean 0 and variance 1, then scaled and shifted.
 
@@ -77,7 +80,7 @@ def _gate(a: Array, k: int, gates: int, norm: Norm | None) -> Array:
     return layer_norm(a, np.split(norm.scale, gates)[k], np.split(norm.shift, gates)[k])
 
 
-def rnn_step(x: Input, h: Hidden, weights: RNNWeights, options: Options = Options(), activation: str = "tanh") -> Hidden:
+def rnn_step(x: Input, h: Hidden, weights: RNNWeights, options: Options = NONE, activation: str = "tanh") -> Hidden:
     """h ← tanh(W·x + U·h̃ + b), or relu, with options.
 
     >>> rnn_step(np.array([2.0]), np.array([4.0]), RNNWeights(np.array([[1.0]]), np.array([[0.5]]), np.array([0.0])), Options(hold=0.5), "relu").tolist()
@@ -88,7 +91,7 @@ def rnn_step(x: Input, h: Hidden, weights: RNNWeights, options: Options = Option
     return zoneout(np.tanh(a) if activation == "tanh" else np.maximum(a, 0.0), h, options.hold)
 
 
-def lstm_step(x: Input, state: LSTMState, weights: LSTMWeights, options: Options = Options()) -> LSTMState:
+def lstm_step(x: Input, state: LSTMState, weights: LSTMWeights, options: Options = NONE) -> LSTMState:
     """The step of `recurrent.lstm_step` with options; coupled gates are stacked f, g, o.
 
     >>> idle = LSTMWeights(np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3))            # f, g, o: both gates at one half, nothing new
@@ -112,7 +115,7 @@ def lstm_step(x: Input, state: LSTMState, weights: LSTMWeights, options: Options
     return LSTMState(zoneout(hidden, state.hidden, options.hold), cell)
 
 
-def gru_step(x: Input, h: Hidden, weights: GRUWeights, options: Options = Options(), reset_after: bool = True) -> Hidden:
+def gru_step(x: Input, h: Hidden, weights: GRUWeights, options: Options = NONE, reset_after: bool = True) -> Hidden:
     """The step of `recurrent.gru_step` with options.
 
     >>> idle = GRUWeights(np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3), np.zeros(3))     # both gates at one half, nothing new

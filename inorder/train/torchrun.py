@@ -45,7 +45,7 @@ def _end(running: subprocess.Popen[bytes]) -> None:
     if running.poll() is None:
         running.terminate()
         try:
-            running.wait(10)
+            running.wait(45)  # the launcher itself gives its workers half a minute before it kills them
         except subprocess.TimeoutExpired:
             pass
     try:

@@ -10,6 +10,13 @@
 #define INORDER_CLONES
 #endif
 
+// The same for a function whose multiplications and additions may be fused, which the smaller set needs to be told of.
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && !defined(INORDER_SANITIZE) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define INORDER_FUSED_CLONES __attribute__((target_clones("avx512f", "arch=x86-64-v3", "default")))
+#else
+#define INORDER_FUSED_CLONES INORDER_CLONES
+#endif
+
 #if defined(_MSC_VER)
 #define INORDER_RESTRICT __restrict
 #else

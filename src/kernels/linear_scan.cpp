@@ -160,10 +160,10 @@ INORDER_INLINE void any(int kind, const Scan<Real>& m, Int b, Int from, Int widt
     }
 }
 
-INORDER_CLONES void forward_block(int kind, const Scan<float>& m, Int b, Int from, Int width) { any<false>(kind, m, b, from, width); }
-INORDER_CLONES void backward_block(int kind, const Scan<float>& m, Int b, Int from, Int width) { any<true>(kind, m, b, from, width); }
-INORDER_CLONES void forward_wide(int kind, const Scan<double>& m, Int b, Int from, Int width) { any<false>(kind, m, b, from, width); }
-INORDER_CLONES void backward_wide(int kind, const Scan<double>& m, Int b, Int from, Int width) { any<true>(kind, m, b, from, width); }
+INORDER_FUSED_CLONES void forward_block(int kind, const Scan<float>& m, Int b, Int from, Int width) { any<false>(kind, m, b, from, width); }
+INORDER_FUSED_CLONES void backward_block(int kind, const Scan<float>& m, Int b, Int from, Int width) { any<true>(kind, m, b, from, width); }
+INORDER_FUSED_CLONES void forward_wide(int kind, const Scan<double>& m, Int b, Int from, Int width) { any<false>(kind, m, b, from, width); }
+INORDER_FUSED_CLONES void backward_wide(int kind, const Scan<double>& m, Int b, Int from, Int width) { any<true>(kind, m, b, from, width); }
 
 template <typename Real>
 void share(bool backward, int kind, const Scan<Real>& m, Int threads, void (*forwards)(int, const Scan<Real>&, Int, Int, Int),

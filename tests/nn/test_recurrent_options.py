@@ -69,6 +69,13 @@ def test_lengths_do_what_packing_does(name, bidirectional):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 
+def test_lengths_may_be_any_whole_numbers_in_any_layout():
+    layer, x = GRU(3, 4), torch.randn(3, 6, 3)
+    truth = layer(x, torch.tensor([6, 2, 5]))[0]
+    for lengths in (torch.tensor([6, 0, 2, 0, 5, 0])[::2], torch.tensor([6, 2, 5], dtype=torch.int32), torch.tensor([6, 2, 5], dtype=torch.uint8)):
+        assert torch.equal(layer(x, lengths)[0], truth)
+
+
 @pytest.mark.parametrize("lengths", [None, [5, 0, 3]])
 @pytest.mark.parametrize("d", [0, 1])
 @pytest.mark.parametrize("name", PAIRS)

@@ -198,3 +198,12 @@ def test_batches_that_do_not_fit_are_refused():
         Batch(torch.zeros(2, 4, 1), torch.tensor([4, 4]), torch.zeros(2, 3))
     with pytest.raises(ShapeError, match="longer than the batch"):
         Batch(torch.zeros(2, 4, 1), torch.tensor([4, 5]), torch.zeros(2, 4))
+
+
+def test_every_public_name_is_there():
+    import inorder.train
+
+    assert all(callable(getattr(inorder.train, name)) for name in inorder.train.__all__)
+    assert inorder.train.fit is fit
+    with pytest.raises(AttributeError, match="has no attribute 'train'"):
+        _ = inorder.train.train

@@ -15,7 +15,11 @@ import small
 import torch
 from safetensors.torch import load_file
 
+from inorder.data.batch import Windows
+from inorder.data.shards import Shards, write_shard
 from inorder.errors import ConfigError, TrainingError
+from inorder.features.augmentation import Augmented, Noise, TimeMask, TimeWarp
+from inorder.train.curriculum import Curriculum
 from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible
 from inorder.train.settings import Training
@@ -67,6 +71,35 @@ def test_control_c_at_any_step_resumes(steps, tmp_path):
         again = small.Small(seed=3)
         assert repr(fit(again, small.bucketed(), stopped_after(0), settings, directory=tmp_path)) == repr(record), "a run that has ended is not run again"
         assert torch.equal(small.flat(again), expected)
+
+
+def every_kind(folder: Path) -> dict[str, object]:
+    """Batches of every kind, from the same sequences."""
+    inputs, targets = small.wave()
+    for k in range(4):
+        write_shard(folder / f"{k}.npz", [one.numpy() for one in inputs[k::4]], [one.numpy() for one in targets[k::4]])
+    rows = torch.cat(inputs)
+    windows = Windows(rows, torch.cat(targets), torch.arange(0, 100, 5), torch.full((20,), 6), 4, 5, seed=2)
+    return {
+        "augmented": Augmented(small.bucketed(), [Noise(0.1), TimeWarp(0.2), TimeMask(1, 2)], seed=1),
+        "curriculum": Curriculum(small.bucketed(), epochs=3),
+        "shards": Shards(folder, batch_size=4, window=5, seed=1),
+        "windows": windows,
+    }
+
+
+@pytest.mark.parametrize("kind", ["augmented", "curriculum", "shards", "windows"])
+def test_batches_of_every_kind_are_taken_up_in_the_middle(kind, tmp_path):
+    batches, settings, weights = every_kind(tmp_path)[kind], Training(max_epochs=3, checkpoint_seconds=0), []
+    for steps in (None, 9):
+        with reproducible(5, threads=1):
+            model = small.Small()
+            if steps is not None:
+                with pytest.raises(KeyboardInterrupt):
+                    fit(model, batches, stopped_after(steps), settings, directory=tmp_path / "run")
+            fit(model, every_kind(tmp_path)[kind], small.squared, settings, directory=None if steps is None else tmp_path / "run")
+            weights.append(small.flat(model))
+    assert torch.equal(*weights)
 
 
 def test_a_run_whose_time_was_up_goes_on_when_there_is_more(tmp_path):
