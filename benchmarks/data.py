@@ -65,3 +65,13 @@ def m4_published(method: str, frequency: str) -> tuple[float, float]:
 
     row = pl.read_csv(FORECASTING / "m4_published_methods.csv").filter(pl.col("method") == method).row(0, named=True)
     return float(row[f"smape_{frequency}"]), float(row[f"mase_{frequency}"])
+
+
+def etth1() -> Floats:
+    """(17,420, 7) hours and channels of ETTh1.   Raises FileNotFoundError where the file is not beside the checkout."""
+    import polars as pl
+
+    path = ROOT.parent / "shared" / "data" / "covariates" / "etth1.csv.gz"
+    if not path.is_file():
+        raise FileNotFoundError(f"../shared/data/covariates/{path.name} is not beside this checkout")
+    return np.asarray(pl.read_csv(path).drop("date").to_numpy(), dtype=np.float64)

@@ -38,6 +38,8 @@ BENCHMARKS = {
     "accuracy_m4_weekly": "benchmarks.accuracy:m4_weekly",
     "accuracy_m4_hourly": "benchmarks.accuracy:m4_hourly",
     "auto_panel": "benchmarks.auto_panel:auto_panel",
+    "accuracy_etth1": "benchmarks.neural_accuracy:etth1_case",
+    "accuracy_m4_hourly_global": "benchmarks.neural_accuracy:m4_hourly",
     "tcn_step": "benchmarks.layers:tcn",
     "attention": "benchmarks.layers:attention",
     "gru": "benchmarks.recurrent:gru",

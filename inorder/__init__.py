@@ -68,6 +68,12 @@ _HOME = {
     "RandomKernelRidge": "models.random_kernel_ridge",
     "Sequences": "data.labelled",
     "read_sequences": "data.labelled_reading",
+    "DLinearForecaster": "tasks.neural_forecasters",
+    "NHiTSForecaster": "tasks.neural_forecasters",
+    "RNNForecaster": "tasks.neural_forecasters",
+    "TCNForecaster": "tasks.neural_forecasters",
+    "TransformerForecaster": "tasks.neural_forecasters",
+    "ESRNNForecaster": "tasks.neural_forecasters",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

@@ -64,6 +64,12 @@ from inorder.nn.gradient_flow import gradient_flow as gradient_flow
 from inorder.panel import forecast_panel as forecast_panel
 from inorder.tasks.lstm_forecaster import LSTMForecaster as LSTMForecaster
 from inorder.tasks.neural_classifier import NeuralClassifier as NeuralClassifier
+from inorder.tasks.neural_forecasters import DLinearForecaster as DLinearForecaster
+from inorder.tasks.neural_forecasters import ESRNNForecaster as ESRNNForecaster
+from inorder.tasks.neural_forecasters import NHiTSForecaster as NHiTSForecaster
+from inorder.tasks.neural_forecasters import RNNForecaster as RNNForecaster
+from inorder.tasks.neural_forecasters import TCNForecaster as TCNForecaster
+from inorder.tasks.neural_forecasters import TransformerForecaster as TransformerForecaster
 from inorder.verbs import fit as fit
 from inorder.verbs import load as load
 

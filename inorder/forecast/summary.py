@@ -148,8 +148,8 @@ def _row(name: str, text: str) -> str:
 def _text(value: Any) -> str:
     """A number with four significant digits, a list of them, yes or no.
 
-    >>> _text(1234.5678), _text(0.000123456), _text(True), _text(np.array([1.0, 0.25])), _text(None)
-    ('1235', '0.0001235', 'yes', '1  0.25', 'none')
+    >>> _text(1234.5678), _text(0.000123456), _text(True), _text(np.array([1.0, 0.25])), _text(None), _text(((1,), (2, 4)))
+    ('1235', '0.0001235', 'yes', '1  0.25', 'none', '1;  2  4')
     """
     if value is None:
         return "none"
@@ -160,6 +160,8 @@ def _text(value: Any) -> str:
     if isinstance(value, float | np.floating):
         number = float(value)
         return "unknown" if math.isnan(number) else f"{number:.0f}" if 1000 <= abs(number) < 1e15 else f"{number:.4g}"
+    if isinstance(value, list | tuple) and any(isinstance(item, list | tuple) for item in value):
+        return ";  ".join(_text(item) for item in value)
     if isinstance(value, np.ndarray | list | tuple):
         flat = np.asarray(value).reshape(-1).tolist()
         more = f"  … ({len(flat)})" if len(flat) > LONGEST_LIST else ""

@@ -252,6 +252,47 @@ CANDIDATES: dict[str, Candidate] = {
         "Bates & Granger 1969; Petropoulos & Svetunkov 2020",
         usual=False,
     ),
+    "dlinear": Candidate(
+        "tasks.neural_forecasters:DLinearForecaster",
+        "Each step ahead is a weighted sum of a window of the past, the same for all series.",
+        "trend = moving average of the window;  ŷ[t+1 … t+H] = W·trend + V·(window − trend)",
+        "Zeng, Chen, Zhang & Xu 2023",
+    ),
+    "nhits": Candidate(
+        "tasks.neural_forecasters:NHiTSForecaster",
+        "Blocks of perceptrons that explain the window one after the other, slow movements first, quick ones last.",
+        "residual ← residual − backcast(pool(residual));  ŷ ← ŷ + interpolate(θ)",
+        "Challu et al. 2023; Oreshkin et al. 2020, N-BEATS",
+        usual=False,
+    ),
+    "recurrent": Candidate(
+        "tasks.neural_forecasters:RNNForecaster",
+        "A recurrent network reads a window and says all steps ahead from what it holds at the end.",
+        "h[t] = cell(x[t], h[t−1]);  ŷ[t+1 … t+H] = W·h[t]",
+        "Wen et al. 2017; Cho et al. 2014",
+        usual=False,
+    ),
+    "tcn": Candidate(
+        "tasks.neural_forecasters:TCNForecaster",
+        "A dilated stack of causal convolutions reads a window.",
+        "h = relu(conv(x));  x ← relu(x + h);  ŷ[t+1 … t+H] = W·x[t]",
+        "Bai, Kolter & Koltun 2018",
+        usual=False,
+    ),
+    "transformer": Candidate(
+        "tasks.neural_forecasters:TransformerForecaster",
+        "A Transformer encoder over patches of a window.",
+        "h = encoder(A·patch + position);  ŷ[t+1 … t+H] = W·h",
+        "Nie et al. 2023",
+        usual=False,
+    ),
+    "es-rnn": Candidate(
+        "tasks.neural_forecasters:ESRNNForecaster",
+        "Exponential smoothing with coefficients of each series, and a dilated LSTM shared by all for what it leaves; the winner of M4.",
+        "ℓ[t] = ℓ[t−1] + α·(x[t] − s[t] − ℓ[t−1]);  s[t+m] = s[t] + γ·(x[t] − s[t] − ℓ[t]);  x̂[t+h] = ℓ[t] + s[t+h] + LSTM(…)[h]",
+        "Smyl 2020",
+        usual=False,
+    ),
 }
 
 

@@ -30,6 +30,7 @@ from inorder.forecast.intervals import check_levels, conformal_radii
 from inorder.losses.likelihood import LIKELIHOODS, likelihood_sum
 from inorder.losses.sums import Sum
 from inorder.models.neural_forecaster import RecurrentForecaster
+from inorder.tasks.held_back import STOPPED, few_of, last_value, to_horizon, validation_begin
 from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, too_short, trained, usable_season
 from inorder.tasks.lstm_running import Memory, Recurrence, errors_ahead, take
 from inorder.train.history import Epoch, History
@@ -41,7 +42,7 @@ from inorder.typing import Floats, Values
 
 WINDOWS = 200_000  # at most; longer panels are cut at every k-th row
 BATCHES = (4, 50)  # per epoch, at least and at most: a short series is drawn several times, a large panel in parts
-VALIDATION_SERIES, VALIDATION_ROWS = 128, 1000  # at most, and at most of each
+VALIDATION_SERIES = 128  # at most
 CALIBRATION_ROWS = 2000  # forecasts that the intervals are learnt from, at most
 FIRST_SHARE = 0.6  # of the time allowed goes to training with a part held back, what is left to training again on everything
 RIDGE = 1.0  # added to the squares of each input, in units of one row of size 1
@@ -131,7 +132,7 @@ class LSTMForecaster(Forecaster):
         failures = too_short(history)
         if len(failures) == len(history):
             raise ForecastError(next(iter(failures.values())))
-        cut = _validation_begin(history, self.validation_share)
+        cut = validation_begin(history, self.validation_share)
         row = np.arange(len(history.values))
         earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
         scaling = fit_scaling(earlier, season, self.transform)
@@ -191,7 +192,7 @@ class LSTMForecaster(Forecaster):
             network.load_state_dict(arrays)
             calibration = np.asarray(weights["calibration"], dtype=np.float32)
             epochs, best = np.asarray(weights["training.epochs"]), np.asarray(weights["training.best"])
-            record = History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), _STOPPED[int(best[1])])
+            record = History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), STOPPED[int(best[1])])
             whole = bool(best[2])
         except KeyError as error:
             raise BundleError(f"The weights have no array {error}.") from None
@@ -199,9 +200,6 @@ class LSTMForecaster(Forecaster):
             raise BundleError(f"The weights do not fit an LSTM with {self.hidden_size} units in {self.layers} layers: {str(error).splitlines()[0]}") from None
         _check_scaling(scaling, history, network, calibration)
         return LSTMFitted(self, history, network.eval(), scaling, calibration, record, whole, dict(errors))
-
-
-_STOPPED = ("patience", "max_epochs", "time")
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,12 +283,12 @@ class LSTMFitted(Fitted):
         bounds = np.empty((2 * len(levels), len(self.history), horizon))
         kind = "none"
         if levels:
-            radii, kind = conformal_radii(_to_horizon(self.calibration, horizon), levels, adaptive=intervals == "adaptive")
+            radii, kind = conformal_radii(to_horizon(self.calibration, horizon), levels, adaptive=intervals == "adaptive")
             for k, radius in enumerate(radii):
                 bounds[k] = self._recurrence.values(u + self.scaling.scale[:, None] * radius, memory.phase, which)
         drawn = self._samples(u, horizon, samples, seed)
         for i in self._failed:
-            mean[i], bounds[:, i], drawn[i] = _last_value(self.history.y(i)), np.nan, np.nan
+            mean[i], bounds[:, i], drawn[i] = last_value(self.history.y(i)), np.nan, np.nan
         shape = mean.shape if self.history.panel else (horizon,)
         return Forecast(
             mean=mean.reshape(shape),
@@ -308,7 +306,7 @@ class LSTMFitted(Fitted):
         """(series, samples, horizon): the forecast u, (series, horizon), plus the errors of forecasts that are drawn as wholes."""
         drawn = np.empty((len(u), samples, horizon))
         if samples:
-            errors = _to_horizon(self.calibration, horizon)
+            errors = to_horizon(self.calibration, horizon)
             errors = errors[~np.isnan(errors).any(axis=1)]
             if len(errors) == 0:
                 raise ForecastError(
@@ -335,7 +333,7 @@ class LSTMFitted(Fitted):
         if self.history.ids[series] in self.failures:
             return {}
         last = self.training.epochs[-1]
-        shown = [epoch for epoch in self.training.epochs if epoch.epoch in _few_of(last.epoch, self.training.best_epoch)]
+        shown = [epoch for epoch in self.training.epochs if epoch.epoch in few_of(last.epoch, self.training.best_epoch)]
         names = {"epoch": "epoch", "train_loss": "loss", "validation_loss": "validation", "gradient_norm": "gradient", "seconds": "seconds"}
         return {
             "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
@@ -354,7 +352,7 @@ class LSTMFitted(Fitted):
         network = {f"network.{name}": value.detach().numpy().copy() for name, value in self.network.state_dict().items()}
         scaling = {f"scaling.{name}": value for name, value in asdict(self.scaling).items()}
         epochs = np.array([list(asdict(epoch).values()) for epoch in self.training.epochs], dtype=np.float64)
-        best = np.array([self.training.best_epoch, _STOPPED.index(self.training.stopped), self.whole], dtype=np.int64)
+        best = np.array([self.training.best_epoch, STOPPED.index(self.training.stopped), self.whole], dtype=np.int64)
         return {**network, **scaling, "calibration": self.calibration, "training.epochs": epochs, "training.best": best}
 
 
@@ -418,17 +416,6 @@ def start_from_line(network: RecurrentForecaster, inputs: NDArray[np.float32], t
     network.set_start(torch.from_numpy(w[:-1]).float(), float(w[-1]), float(np.mean(np.abs(z - x @ w))) if len(known) else 1.0)
 
 
-def _validation_begin(history: Series, share: float) -> Whole:
-    """(series,) the row at which the last part of each series begins: `share` of the rows from its first to its last observation."""
-    begin = history.offsets[1:].copy()
-    for i, y in enumerate(history):
-        known = np.flatnonzero(~np.isnan(y))
-        if len(known):
-            rows = int(np.clip(round(share * (known[-1] - known[0] + 1)), 1, VALIDATION_ROWS))
-            begin[i] = history.offsets[i] + known[-1] + 1 - rows
-    return begin
-
-
 def _validation_batch(encoded: Encoded, cut: Whole, context: int) -> Batch:
     """The last part of some series, after `context` rows that only fill the memory; the targets before row `cut` count nothing."""
     which = np.flatnonzero((cut > encoded.begin) & (cut < encoded.end))
@@ -442,22 +429,6 @@ def _validation_batch(encoded: Encoded, cut: Whole, context: int) -> Batch:
         inputs.append(torch.from_numpy(encoded.inputs[begin : encoded.end[i]]))
         targets.append(torch.from_numpy(target))
     return Batch.of(inputs, targets)
-
-
-def _to_horizon(errors: NDArray[np.float32], horizon: int) -> Floats:
-    """(rows, horizon) the errors as far as they are known, then NaN."""
-    known = errors[:, :horizon].astype(np.float64)
-    return np.concatenate([known, np.full((len(known), horizon - known.shape[1]), np.nan)], axis=1)
-
-
-def _few_of(last: int, best: int) -> set[int]:
-    """The epochs worth a line: about ten, evenly spread, with the first, the best and the last."""
-    return {0, best, last, *range(0, last, max(1, last // 8))}
-
-
-def _last_value(y: Values) -> float:
-    known = y[~np.isnan(y)]
-    return float(known[-1]) if len(known) else math.nan
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:

@@ -23,6 +23,10 @@ Tests compare every fast function with its namesake here; the lecture and the ex
     windows, lags, rolling, differencing, fourier, calendar, scaling              features/…
     baselines, moving_average, trend, autoregressive, intervals, diagnostics      forecast/…
     smoothing            exponential smoothing and the search for its parameters  kernels/smoothing, forecast/smoothing
+    linear_forecaster    DLinear: moving average of a window, weighted sums       models/linear_forecaster
+    nhits                N-HiTS: pooling, blocks, straight lines between knots    models/nhits
+    es_rnn               smoothing with a dilated LSTM, step by step              models/es_rnn
+    quantile             pinball loss, quantiles that cannot cross                losses/quantile
     forecast_metrics     scores                                                   metrics/forecast
 
 Axes have the same names everywhere: batch time source target input hidden vocab symbols. Batch axes come first and may be left out.

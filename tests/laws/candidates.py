@@ -70,10 +70,21 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("combination", {"models": ("mean", {"home": "autoregressive:AR", "settings": {"order": 2}}, "drift"), "how": "weights", "weights": (1.0, 2.0, 0.5)}),
     ("combination", {"models": ("naive", "seasonal-ar", "stl", "mean"), "how": "trimmed", "calibrate": False}),
     ("auto", {"season_length": 14}),
+    ("dlinear", {"kind": "nlinear", "normalisation": "last", "loss": "quantiles", "refit": False}),
+    ("dlinear", {"recursive": True, "transform": "log", "loss": "squared", "ensemble": 2, "scale": "spread"}),
+    ("nhits", {"pools": (1, 1), "stretches": (1, 1), "loss": "student-t", "normalisation": "series", "deseasonalise": True}),
+    ("recurrent", {"cell": "lstm", "layers": 2, "dropout": 0.1, "recursive": True, "refit": False}),
+    ("recurrent", {"cell": "rnn", "season_length": 4, "loss": "normal"}),
+    ("es-rnn", {"dilations": ((1,), (2, 4)), "season_length": 4, "loss": "laplace", "deseasonalise": False}),
 ]
 
 # small and quick: the laws ask whether the numbers agree, not whether they are good
 QUICK: dict[str, dict[str, Any]] = {"lstm": {"hidden_size": 3, "context": 16, "batch_size": 8, "max_epochs": 1}}
+QUICK["recurrent"] = QUICK["tcn"] = {"hidden_size": 4, "batch_size": 8, "max_epochs": 1}
+QUICK["transformer"] = {"hidden_size": 4, "heads": 2, "layers": 1, "patch": 7, "stride": 5, "batch_size": 8, "max_epochs": 1}
+QUICK["dlinear"] = {"batch_size": 8, "max_epochs": 2}
+QUICK["nhits"] = {"hidden_size": 4, "batch_size": 8, "max_epochs": 1}
+QUICK["es-rnn"] = {"hidden_size": 3, "batch_size": 8, "max_epochs": 1}
 
 
 @dataclass(frozen=True)

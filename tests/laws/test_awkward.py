@@ -85,9 +85,10 @@ def test_awkward_series(case, kind, season_length):
 SINGLE = [kind for kind, values in AWKWARD.items() if 1e-30 < np.nanmax(np.abs(values)) < 1e30 or not np.any(values)]
 
 
+@pytest.mark.parametrize("name", ["lstm", "dlinear", "nhits", "es-rnn"])
 @pytest.mark.parametrize("kind", SINGLE)
-def test_awkward_series_for_networks(kind):
-    check(Case("lstm"), AWKWARD[kind], 4, 12)
+def test_awkward_series_for_networks(name, kind):
+    check(Case(name), AWKWARD[kind], 4, 12)
 
 
 @each

@@ -1,0 +1,244 @@
+"""A trained forecaster over windows: forecasts, newer observations, sessions, what is told of it and what is saved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from inorder.data.covariates import future_ahead
+from inorder.errors import ConfigError, ForecastError, SeriesError
+from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Session, check_horizon, check_request, made_forecast
+from inorder.forecast.intervals import conformal_radii, tail_probabilities
+from inorder.models.window import Sizes
+from inorder.tasks.held_back import STOPPED, few_of, last_value, to_horizon
+from inorder.tasks.lstm_inputs import Whole
+from inorder.tasks.window_inputs import Panel, Recent, Single, WindowScaling, origins_in, panel_of
+from inorder.tasks.window_running import Ahead, moved
+from inorder.train.history import Epoch, History
+from inorder.train.reproducible import using_threads
+from inorder.typing import Floats, Values
+
+if TYPE_CHECKING:
+    from inorder.tasks.window_forecaster import WindowForecaster
+
+NO_QUANTILES = np.zeros(0)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowFitted(Fitted):
+    """Trained networks with the scaling of each series.
+
+    networks: one a seed.   sizes: of each.   calibration: (forecasts, steps) errors on the part held back, in units of v.
+    forced: (forecasts, 1) absolute errors one step ahead on that part.   records: of the training of each network.
+    whole: they were trained again on everything, the last part too.   failures: series id -> why it could not be used; its last value stands in.
+    """
+
+    forecaster: WindowForecaster
+    networks: tuple[nn.Module, ...]
+    scaling: WindowScaling
+    sizes: Sizes
+    calibration: Single
+    forced: Single
+    records: tuple[History, ...]
+    whole: bool
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        return self.failures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        notes = []
+        asked = self.forecaster.season_of(self.history)
+        if self.sizes.season != asked:
+            notes.append(f"The history is shorter than two seasons of {asked} and a little more, so no season is used.")
+        if any(record.best_epoch == 0 for record in self.records):
+            notes.append("No epoch was better on the validation part than the start; the forecast is what the network says before it has learnt anything.")
+        if any(record.stopped == "time" for record in self.records):
+            notes.append(f"Its time was used up after {self.records[-1].epochs[-1].epoch} epochs of training.")
+        if len(self.networks) < self.forecaster.ensemble:
+            notes.append(f"Its time sufficed for {len(self.networks)} of {self.forecaster.ensemble} networks.")
+        if self.forecaster.refit and not self.whole:
+            notes.append("Its time did not suffice to train again on everything, so the last part of the history was not learnt from.")
+        return tuple(notes)
+
+    @cached_property
+    def _ahead(self) -> Ahead:
+        return self.forecaster.ahead(self.networks, self.scaling, self.sizes)
+
+    @cached_property
+    def _panel(self) -> Panel:
+        return panel_of(self.history, self.scaling)
+
+    @cached_property
+    def _failed(self) -> list[int]:
+        return [i for i, name in enumerate(self.history.ids) if name in self.failures]
+
+    @cached_property
+    def fitted_values(self) -> Values:
+        panel = self._panel
+        rows = origins_in(panel, panel.begin, panel.end, len(panel.v))
+        rows = rows[~np.isin(panel.series[rows], self._failed)]
+        fitted = np.full(len(panel.v), np.nan)
+        fitted[rows + 1] = self.forecasts(rows, 1)[:, 0]
+        return fitted
+
+    def forecasts(self, rows: Whole, horizon: int) -> Floats:
+        """(rows, horizon) what would have been forecast just after each of these rows of the history, for a backtest with fixed weights.
+
+        rows: positions in `history.values`, each at or after the first observation of its series.
+        """
+        panel = self._panel
+        with using_threads(1):
+            v = self._ahead.from_rows(panel, rows, horizon)
+        return self.scaling.inverse(v, panel.series[rows], panel.phase[rows])
+
+    def _recent(self, horizon: int) -> Recent:
+        """The last window of every series, with the covariates of all steps ahead that are known.   Raises ForecastError where that is too few."""
+        future_ahead(self.history, horizon)
+        panel = self._panel
+        return panel.recent(panel.end - 1, self.sizes.window, known_ahead(panel))
+
+    def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
+        """As `Fitted.predict`; "analytic" intervals are those of the quantiles or the distribution that the network gives, where its loss is one; else they are
+        conformal. A sample path takes the errors of one forecast made on the part held back.
+        """
+        levels = check_request(horizon, levels, intervals, samples)
+        own = self.forecaster.loss not in ("absolute", "squared")
+        if intervals not in ("auto", "conformal", "adaptive") and not (own and intervals == "analytic"):
+            formula = 'Only loss="quantiles" or a distribution gives' if intervals == "analytic" else f"There are no {intervals}"
+            raise ConfigError(f'{formula} {"analytic " * (intervals == "analytic")}intervals of {self.forecaster.name}. Use intervals="conformal".')
+        analytic = own and intervals in ("auto", "analytic")
+        recent, count = self._recent(horizon), len(self.history)
+        with using_threads(1):
+            v, apart = self._ahead.forecast(recent, horizon, tail_probabilities(levels) if analytic else NO_QUANTILES)
+        mean = self._values(v, recent)
+        bounds, kind = np.empty((count, 2 * len(levels), horizon)), "analytic"
+        if levels and not analytic:
+            radii, kind = conformal_radii(to_horizon(self.calibration, horizon), levels, adaptive=intervals == "adaptive")
+            apart = np.repeat(radii[:, None], count, axis=1)
+        for k, one in enumerate(apart):
+            bounds[:, k] = self._values(v + one, recent)
+        drawn = self._samples(v, recent, samples, seed)
+        for i in self._failed:
+            mean[i], bounds[i], drawn[i] = last_value(self.history.y(i)), np.nan, np.nan
+        return made_forecast(self, mean, bounds, levels, self.history.future_index(horizon), kind, self.failures, drawn)
+
+    def _values(self, v: Floats, recent: Recent) -> Floats:
+        return self.scaling.inverse(v, recent.which, recent.phase)
+
+    def _samples(self, v: Floats, recent: Recent, samples: int, seed: int) -> Floats:
+        """(series, samples, horizon): the forecast v, (series, horizon), plus the errors of forecasts that are drawn as wholes."""
+        drawn = np.empty((len(v), samples, v.shape[1]))
+        if samples:
+            errors = to_horizon(self.calibration, v.shape[1])
+            errors = errors[~np.isnan(errors).any(axis=1)]
+            if len(errors) == 0:
+                raise ForecastError(
+                    f"No forecast over {v.shape[1]} steps could be judged in the calibration part, so there are no errors to draw. Use a shorter horizon."
+                )
+            for path, row in enumerate(np.random.default_rng(seed).integers(len(errors), size=(samples, len(v)))):
+                drawn[:, path] = self._values(v + errors[row], recent)
+        return drawn
+
+    def update(self, new: Any) -> WindowFitted:
+        return replace(self, history=self._new_rows(new))
+
+    def stream(self, series: int | str = 0) -> WindowSession:
+        i = self.history.position(series)
+        name = self.history.ids[i]
+        if name in self.failures:
+            raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
+        return WindowSession(self._ahead, self._recent(0).take(np.array([i])), len(self.history.future))
+
+    @property
+    def exposure(self) -> tuple[float, float]:
+        """Mean absolute errors on the part held back, in units of the series' scale: teacher-forced, one step ahead from true values, and free-running, over
+        all steps of the horizon from the network's own forecasts. Their difference is what running on one's own forecasts costs."""
+        free = self.calibration[~np.isnan(self.calibration)]
+        forced = self.forced[~np.isnan(self.forced)]
+        return float(np.mean(forced)) if len(forced) else math.nan, float(np.mean(np.abs(free))) if len(free) else math.nan
+
+    def describe(self, series: int = 0) -> dict[str, Any]:
+        if self.history.ids[series] in self.failures:
+            return {}
+        record = self.records[0]
+        last = record.epochs[-1]
+        shown = [epoch for epoch in record.epochs if epoch.epoch in few_of(last.epoch, record.best_epoch)]
+        names = {"epoch": "epoch", "train_loss": "loss", "validation_loss": "validation", "gradient_norm": "gradient", "seconds": "seconds"}
+        forced, free = self.exposure
+        recursive = {"teacher-forced error": forced, "free-running error": free} if self.forecaster.recursive else {"validation error": free}
+        return {
+            "parameters": sum(parameter.numel() for network in self.networks for parameter in network.parameters()),
+            "networks": len(self.networks),
+            "window": self.sizes.window,
+            "steps at once": self.sizes.horizon,
+            "season": self.sizes.season,
+            "logarithm": bool(self.scaling.series.logarithm[series]),
+            "scale": float(self.scaling.series.scale[series]),
+            "epochs": last.epoch,
+            "best epoch": record.best_epoch,
+            "validation loss": record.best_loss,
+            **recursive,
+            "seconds": last.seconds,
+            "training": {label: [getattr(epoch, name) for epoch in shown] for name, label in names.items()},
+        }
+
+    def weights(self) -> dict[str, Any]:
+        arrays: dict[str, Any] = {"networks": np.array([len(self.networks)]), "whole": np.array([int(self.whole)])}
+        arrays.update(calibration=self.calibration, forced=self.forced)
+        arrays.update({f"scaling.{f.name}": getattr(self.scaling, f.name) for f in fields(self.scaling) if f.name != "series"})
+        arrays.update({f"scaling.{f.name}": getattr(self.scaling.series, f.name) for f in fields(self.scaling.series)})
+        for k, (network, record) in enumerate(zip(self.networks, self.records, strict=True)):
+            arrays.update({f"network.{k}.{name}": value.detach().numpy().copy() for name, value in network.state_dict().items()})
+            arrays[f"training.{k}.epochs"] = np.array([list(asdict(epoch).values()) for epoch in record.epochs], dtype=np.float64)
+            arrays[f"training.{k}.best"] = np.array([record.best_epoch, STOPPED.index(record.stopped)], dtype=np.int64)
+        return arrays
+
+
+def record_of(weights: Mapping[str, Any], k: int) -> History:
+    """The record of training of network `k`, from the arrays of `WindowFitted.weights`."""
+    epochs: NDArray[np.float64] = np.asarray(weights[f"training.{k}.epochs"])
+    best = np.asarray(weights[f"training.{k}.best"])
+    return History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), STOPPED[int(best[1])])
+
+
+def known_ahead(panel: Panel) -> int:
+    """How many steps after the last row the future covariates are known for, those of every series."""
+    return int((np.append(panel.future_begin[1:], len(panel.future)) - panel.future_begin - (panel.end - panel.start)).min())
+
+
+class WindowSession(Session):
+    """One series, one observation at a time.   covariates: how many are known ahead, for as many steps as `recent.ahead` holds."""
+
+    def __init__(self, ahead: Ahead, recent: Recent, covariates: int) -> None:
+        self.ahead, self.recent, self.covariates = ahead, recent, covariates
+
+    def step(self, y: float) -> float:
+        if math.isinf(y):
+            raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {y!r}.")
+        self._check(1)
+        phase = (self.recent.phase + 1) % self.ahead.scaling.series.season_length
+        v = self.ahead.scaling.forward(np.array([float(y)]), self.recent.which, phase)
+        self.recent = moved(self.recent, v[:, None].astype(np.float32))._replace(phase=phase)
+        return float(self.predict(1)[0])
+
+    def predict(self, horizon: int) -> Floats:
+        check_horizon(horizon)
+        self._check(horizon)
+        with using_threads(1):
+            v, _ = self.ahead.forecast(self.recent, horizon, NO_QUANTILES)
+        return np.asarray(self.ahead.scaling.inverse(v, self.recent.which, self.recent.phase)[0])
+
+    def _check(self, steps: int) -> None:
+        known = self.recent.ahead.shape[1]
+        if self.covariates and known < steps:
+            raise ForecastError(f"Future covariates are known for {known} more steps, and {steps} are needed. Use update().")
