@@ -160,8 +160,8 @@ def lstm_backward(
         d_projection = projected.T @ shown
     d_peepholes = none if own.peepholes is None else peepholes.sum(0).view_as(own.peepholes)
     return (
-        Gradients(d_pre, d_hidden, d_pre.T @ kept.before, scales.sum(0), shifts.sum(0)),
-        LSTMGradients(d_first, d_projection, d_peepholes, cell_scales.sum(0), cell_shifts.sum(0)),
+        Gradients(d_pre, d_hidden, d_pre.T @ kept.before, _total(scales), _total(shifts)),
+        LSTMGradients(d_first, d_projection, d_peepholes, _total(cell_scales), _total(cell_shifts)),
     )
 
 
@@ -182,7 +182,7 @@ def gru_backward(m: Inputs, bias: Tensor, reset_after: bool, kept: Kept, d_outpu
     entered = kept.before if reset_after else kept.before * kept.gates[:, :size]
     d_weight = torch.cat([d_pre[:, : 2 * size].T @ kept.before, (product if reset_after else d_pre[:, 2 * size :]).T @ entered])
     d_bias = product.sum(0) if reset_after else torch.zeros_like(bias)
-    return Gradients(d_pre, d_hidden, d_weight, scales.sum(0), shifts.sum(0)), d_bias
+    return Gradients(d_pre, d_hidden, d_weight, _total(scales), _total(shifts)), d_bias
 
 
 def rnn_forward(m: Inputs, relu: bool) -> Kept:
@@ -197,7 +197,7 @@ def rnn_backward(m: Inputs, relu: bool, kept: Kept, d_output: Tensor | None, d_l
     d_pre, d_hidden, scales, shifts = _room(m, m.pre.shape, covered(m)), torch.empty_like(m.hidden), _sums(m, m.scale), _sums(m, m.scale)
     shared = _shared(m, kept, [d_output, d_last, d_pre, d_hidden, scales, shifts])
     _call("rnn", m, True, m.hidden.shape[1], m.reverse, m.hold_always, relu, shared, _at(m.weight))
-    return Gradients(d_pre, d_hidden, d_pre.T @ kept.before, scales.sum(0), shifts.sum(0))
+    return Gradients(d_pre, d_hidden, d_pre.T @ kept.before, _total(scales), _total(shifts))
 
 
 def _lstm(backward: bool, m: Inputs, own: LSTMInputs, kept: Kept, cell: LSTMKept, flow: list[Tensor | None], cell_flow: list[Tensor | None]) -> None:
@@ -224,7 +224,11 @@ def _room(m: Inputs, shape: Sequence[int], whole: bool) -> Tensor:
 
 def _sums(m: Inputs, scale: Tensor | None) -> Tensor:
     """(batch, numbers) zeros: each sequence adds up its own part, so that the sum does not depend on threads."""
-    return m.pre.new_zeros(0, 0) if scale is None else m.pre.new_zeros(m.hidden.shape[0], scale.numel())
+    return m.pre.new_empty(0) if scale is None else m.pre.new_zeros(m.hidden.shape[0], scale.numel())
+
+
+def _total(parts: Tensor) -> Tensor:
+    return parts.sum(0) if parts.ndim == 2 else parts
 
 
 def _none(count: int) -> list[Tensor | None]:

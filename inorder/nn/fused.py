@@ -7,8 +7,9 @@ The operators are registered with `torch.library`, with rules for shapes and gra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,19 +47,43 @@ def gates_over(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell:
     return made[0], last, {}
 
 
-def _operate(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: Cell, reverse: bool) -> Found:
+def _operate(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: Cell, reverse: bool) -> Sequence[Tensor]:
     shared = (pre.contiguous(), starts, lengths, state[0].contiguous(), cell.weight.contiguous())
     masks = (_dense(cell.scale), _dense(cell.shift), cell.drop, cell.hold, cell.hold_always)
+    own: tuple[Any, ...]
     if cell.kind == "lstm":
         options = (cell.projection, cell.peepholes, cell.cell_scale, cell.cell_shift, cell.hold_cell)
         own = (state[1].contiguous(), *(_dense(option) for option in options), cell.hold_cell_always, cell.coupled)
-        made: Found = torch.ops.inorder.lstm(*shared, *masks, reverse, *own)
     elif cell.kind == "gru":
-        bias = state[0].new_zeros(state[0].shape[1]) if cell.bias is None else cell.bias.contiguous()
-        made = torch.ops.inorder.gru(*shared, *masks, reverse, bias, cell.reset_after)
+        own = (state[0].new_zeros(state[0].shape[1]) if cell.bias is None else cell.bias.contiguous(), cell.reset_after)
     else:
-        made = torch.ops.inorder.rnn(*shared, *masks, reverse, cell.kind == "relu")
+        own = (cell.kind == "relu",)
+    name = cell.kind if cell.kind in OWN else "rnn"
+    inputs = (*shared, *masks, reverse, *own)
+    made: Sequence[Tensor]
+    if pre.is_cpu and not torch.compiler.is_compiling():  # the dispatcher's way through an operator takes as long as a short sequence
+        made = _Fused.apply(name, *inputs) if torch.is_grad_enabled() else FORWARD[name](*inputs)  # type: ignore[no-untyped-call]
+    else:
+        made = getattr(torch.ops.inorder, name)(*inputs)
     return made
+
+
+class _Fused(torch.autograd.Function):
+    """The operators below without the dispatcher."""
+
+    @staticmethod
+    def forward(name: str, *inputs: Any) -> tuple[Tensor, ...]:
+        return tuple(FORWARD[name](*inputs))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.name = inputs[0]
+        _keep(ctx, inputs[1:], output)
+        ctx.mark_non_differentiable(*output[ENDS[ctx.name] :])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        return (None, *_gradients(ctx.name, BACKWARD[ctx.name], ctx, grads))
 
 
 def _dense(tensor: Tensor | None) -> Tensor | None:
@@ -148,14 +173,18 @@ PLACES = {
 ENDS = {"lstm": 3, "gru": 2, "rnn": 2}  # results that have gradients: output, last state
 
 
-def _keep(name: str, ctx: Any, inputs: tuple[Any, ...], output: Found) -> None:
+FORWARD: dict[str, Callable[..., Found]] = {"lstm": _lstm, "gru": _gru, "rnn": _rnn}
+BACKWARD: dict[str, Callable[..., Found]] = {"lstm": _lstm_backward, "gru": _gru_backward, "rnn": _rnn_backward}
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
     ctx.tensors = [i for i, value in enumerate(inputs) if isinstance(value, Tensor)]
     ctx.numbers = [None if isinstance(value, Tensor) else value for value in inputs]
     ctx.save_for_backward(*(inputs[i] for i in ctx.tensors), *output)
     ctx.set_materialize_grads(False)
 
 
-def _gradients(name: str, ctx: Any, grads: Any) -> tuple[Tensor | None, ...]:
+def _gradients(name: str, backward: Callable[..., Found], ctx: Any, grads: Any) -> tuple[Tensor | None, ...]:
     saved = ctx.saved_tensors
     inputs = list(ctx.numbers)
     for i, tensor in zip(ctx.tensors, saved, strict=False):
@@ -163,7 +192,7 @@ def _gradients(name: str, ctx: Any, grads: Any) -> tuple[Tensor | None, ...]:
     kept, wanted = list(saved[len(ctx.tensors) :]), list(grads[: ENDS[name]])
     if torch.is_grad_enabled():
         return _gradients_of_loop(name, inputs, wanted)
-    found = getattr(torch.ops.inorder, f"{name}_backward")(kept, wanted, *inputs)
+    found = backward(kept, wanted, *inputs)
     return tuple(found[PLACES[name][i]] if i in PLACES[name] and inputs[i] is not None else None for i in range(len(inputs)))
 
 
@@ -192,28 +221,23 @@ def _gradients_of_loop(name: str, inputs: list[Any], grads: list[Tensor | None])
 
 
 def _backward_shapes(name: str, kept: Found, grads: Sequence[Tensor | None], *inputs: Any) -> Found:
-    shapes = [torch.empty_like(inputs[i]) if inputs[i] is not None else inputs[0].new_empty(0) for i in PLACES[name]]
-    return shapes
+    return [torch.empty_like(inputs[i]) if inputs[i] is not None else inputs[0].new_empty(0) for i in PLACES[name]]
 
 
-def _register() -> None:
-    from functools import partial
+def _register(name: str, shapes: Callable[..., Found]) -> None:
+    library.impl(name, FORWARD[name], "CPU")  # type: ignore[no-untyped-call]
+    library.impl(f"{name}_backward", BACKWARD[name], "CPU")  # type: ignore[no-untyped-call]
+    torch.library.register_fake(f"inorder::{name}", shapes, lib=library)
+    torch.library.register_fake(f"inorder::{name}_backward", partial(_backward_shapes, name), lib=library)
 
-    forward = {"lstm": (_lstm, _lstm_shapes), "gru": (_gru, _gru_shapes), "rnn": (_rnn, _rnn_shapes)}
-    backward = {"lstm": _lstm_backward, "gru": _gru_backward, "rnn": _rnn_backward}
-    for name, (work, shapes) in forward.items():
-        library.impl(name, work, "CPU")  # type: ignore[no-untyped-call]
-        library.impl(f"{name}_backward", backward[name], "CPU")  # type: ignore[no-untyped-call]
-        torch.library.register_fake(f"inorder::{name}", shapes, lib=library)
-        torch.library.register_fake(f"inorder::{name}_backward", partial(_backward_shapes, name), lib=library)
-        torch.library.register_autograd(f"inorder::{name}", partial(_gradients, name), setup_context=_context(name), lib=library)
-
-
-def _context(name: str) -> Any:
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Found) -> None:  # torch passes these by name
-        _keep(name, ctx, inputs, output)
+        _keep(ctx, inputs, output)
 
-    return keep
+    def gradients(ctx: Any, grads: Any) -> tuple[Tensor | None, ...]:
+        return _gradients(name, getattr(torch.ops.inorder, f"{name}_backward"), ctx, grads)
+
+    torch.library.register_autograd(f"inorder::{name}", gradients, setup_context=keep, lib=library)
 
 
-_register()
+for _name, _shapes in (("lstm", _lstm_shapes), ("gru", _gru_shapes), ("rnn", _rnn_shapes)):
+    _register(_name, _shapes)
