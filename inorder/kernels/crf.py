@@ -17,7 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inorder.errors import ConfigError, ShapeError
 from inorder.kernels import extension
+from inorder.kernels.tensors import check_tensor, lengths_beside
 
 NAMES = {torch.float32: "Chain_float", torch.float64: "Chain_double"}
 
@@ -26,12 +28,14 @@ def partition(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor
     """(batch,) ln Z of each sequence, less the score of its targets where they are given.
 
     emissions: (batch, time, tags).   transitions: (tags, tags), from row to column.   start, end: (tags,).   targets: (batch, time) whole numbers.
-    lengths: (batch,); None = all.   In nats; 0 for a sequence of no steps; −∞ forbids a transition.   Raises ValueError for a target that is no tag.
+    lengths: (batch,) real steps, on any device, cut to 0 … time; None = all.   In nats; 0 for a sequence of no steps; −∞ forbids a transition.
+    Raises ShapeError where shapes or devices do not fit together, ValueError for a target that is no tag.
 
     >>> zeros = torch.zeros(2)
     >>> partition(torch.zeros(1, 3, 2), torch.zeros(2, 2), zeros, zeros).exp().round().tolist()
     [8.0]
     """
+    lengths = _checked(emissions, transitions, start, end, targets, lengths)
     if _has_kernel(emissions):
         summed: Tensor = forward(emissions, transitions, start, end, targets, lengths)
         return summed
@@ -45,6 +49,7 @@ def tag_marginals(emissions: Tensor, transitions: Tensor, start: Tensor, end: Te
     >>> tag_marginals(torch.tensor([[[3.0, 1.0]]]).log(), torch.zeros(2, 2), zeros, zeros).tolist()
     [[[0.75, 0.25]]]
     """
+    lengths = _checked(emissions, transitions, start, end, None, lengths)
     if _has_kernel(emissions):
         marginals: Tensor = backward(emissions.new_ones(emissions.shape[0]), emissions, transitions, start, end, None, lengths)[0]
         return marginals
@@ -65,6 +70,9 @@ def best_paths(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tenso
     (tensor([[[0, 1],
              [1, 1]]]), tensor([[3., 2.]], dtype=torch.float64))
     """
+    if count < 1:
+        raise ConfigError(f"`count` of the best paths is 1 or more, not {count!r}.")
+    lengths = _checked(emissions, transitions, start, end, None, lengths)
     if not _has_kernel(emissions):
         return _best_paths(emissions, transitions, start, end, count, lengths)
     batch, time, _ = emissions.shape
@@ -73,6 +81,21 @@ def best_paths(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tenso
     chain, _alive = _chain(emissions, transitions, start, end, None, lengths)
     chain.best(count, paths.data_ptr(), scores.data_ptr())
     return paths, scores
+
+
+def _checked(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor, targets: Tensor | None, lengths: Tensor | None) -> Tensor | None:
+    """The lengths on the device of the emissions, after a look at what goes with them."""
+    if emissions.ndim != 3:
+        raise ShapeError(f"`emissions` has the axes (batch, time, tags); this one has the shape {tuple(emissions.shape)}.")
+    batch, time, tags = emissions.shape
+    check_tensor("transitions", transitions, "tags tags", (tags, tags), emissions)
+    check_tensor("start", start, "tags", (tags,), emissions)
+    check_tensor("end", end, "tags", (tags,), emissions)
+    if targets is not None:
+        check_tensor("targets", targets, "batch time", (batch, time), emissions)
+        if targets.dtype.is_floating_point or targets.dtype.is_complex:
+            raise ShapeError(f"`targets` holds whole numbers, not {targets.dtype}.")
+    return lengths_beside(emissions, lengths)
 
 
 def _has_kernel(emissions: Tensor) -> bool:

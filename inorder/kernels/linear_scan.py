@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inorder.errors import ConfigError
+from inorder.errors import ConfigError, ShapeError
 from inorder.kernels import extension
+from inorder.kernels.tensors import check_tensor, lengths_beside
 
 SCAN, GRU, GRU_POSITIVE, LSTM, LSTM_POSITIVE = range(5)
 KINDS = {("gru", False): GRU, ("gru", True): GRU_POSITIVE, ("lstm", False): LSTM, ("lstm", True): LSTM_POSITIVE}
@@ -29,8 +30,10 @@ NAMES = {torch.float32: "linear_scan_float", torch.float64: "linear_scan_double"
 def linear_scan(keep: Tensor, fresh: Tensor, first: Tensor, lengths: Tensor | None = None, *, reverse: bool = False) -> tuple[Tensor, Tensor]:
     """h[t] = keep[t] ⊙ h[t−1] + fresh[t].
 
-    keep, fresh: (batch, time, hidden).   first: (batch, hidden), h before the first step.   lengths: (batch,) real steps; None = all.
-    reverse: from the last real step to the first.   Returns (batch, time, hidden) all h, zero beyond the lengths, and (batch, hidden) the last.
+    keep, fresh: (batch, time, hidden).   first: (batch, hidden), h before the first step.   lengths: (batch,) real steps, on any device, cut to
+    0 … time; None = all.   reverse: from the last real step to the first.
+    Returns (batch, time, hidden) all h, zero beyond the lengths, and (batch, hidden) the last.
+    Raises ShapeError where shapes, devices or kinds of numbers do not fit together.
 
     >>> ones = torch.ones(1, 3, 1)
     >>> linear_scan(0.5 * ones, ones, torch.zeros(1, 1))[0].flatten().tolist()
@@ -57,6 +60,14 @@ def gated_scan(
 
 
 def _scan(pre: Tensor, fresh: Tensor | None, first: Tensor, lengths: Tensor | None, kind: int, reverse: bool) -> tuple[Tensor, Tensor]:
+    name, parts = ("keep", 1) if kind == SCAN else ("pre", 3 if kind in (LSTM, LSTM_POSITIVE) else 2)
+    if pre.ndim != 3 or pre.shape[2] % parts:
+        hidden = "hidden" if parts == 1 else f"{parts}·hidden"
+        raise ShapeError(f"`{name}` has the axes (batch, time, {hidden}); this one has the shape {tuple(pre.shape)}.")
+    if fresh is not None:
+        check_tensor("fresh", fresh, "batch time hidden", tuple(pre.shape), pre, dtype=True)
+    check_tensor("first", first, "batch hidden", (pre.shape[0], pre.shape[2] // parts), pre, dtype=True)
+    lengths = lengths_beside(pre, lengths)
     if extension is not None and pre.device.type == "cpu" and pre.dtype in NAMES:
         output, last = forward(pre, fresh, first, lengths, kind, reverse)
         return output, last

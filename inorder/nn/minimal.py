@@ -10,7 +10,7 @@ Source: Feng, Tung, Hassani, Ahmed & Bengio 2024, Were RNNs all we needed?, §3;
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,8 @@ class _Minimal(nn.Module):
         bidirectional: bool | str = False,
         positive: bool = True,
         forget_bias: float = 1.0,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         check_whole(f"a {type(self).__name__}", inputs=inputs, hidden=hidden, layers=layers)
@@ -48,11 +50,12 @@ class _Minimal(nn.Module):
         self.positive, self.forget_bias = positive, forget_bias
         self.output = 2 * hidden if self.joined == "concatenate" else hidden
         self.suffixes = ("",) if self.joined is None else ("", "_reverse")
+        like: dict[str, Any] = {"device": device, "dtype": dtype}
         for k in range(layers):
             for suffix in self.suffixes:
                 width = inputs if k == 0 else self.output
-                self.register_parameter(f"weight_ih_l{k}{suffix}", nn.Parameter(torch.empty(self.gates * hidden, width)))
-                self.register_parameter(f"bias_ih_l{k}{suffix}", nn.Parameter(torch.empty(self.gates * hidden)))
+                self.register_parameter(f"weight_ih_l{k}{suffix}", nn.Parameter(torch.empty(self.gates * hidden, width, **like)))
+                self.register_parameter(f"bias_ih_l{k}{suffix}", nn.Parameter(torch.empty(self.gates * hidden, **like)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -73,7 +76,8 @@ class _Minimal(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run over a whole batch.
 
-        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed; None = all.   state: where to begin; None = zeros.
+        x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
+        state: where to begin; None = zeros.
         Returns output (batch, time, hidden), or 2·hidden where directions are concatenated, zero beyond the lengths, and the state
         (layers · directions, batch, hidden) after the last real step of each sequence; of a backward direction, after its first.
         """
@@ -87,7 +91,7 @@ class _Minimal(nn.Module):
             x = functional.dropout(x, self.dropout, self.training) if k else x
             outputs = []
             for direction, suffix in enumerate(self.suffixes):
-                pre = functional.linear(x, *self._weights(k, suffix))
+                pre = self._product(x, k, suffix)
                 first = state[k * len(self.suffixes) + direction]
                 output, last = gated_scan(pre, first, lengths, cell=self.cell, positive=self.positive, reverse=direction == 1)
                 outputs.append(output)
@@ -106,7 +110,7 @@ class _Minimal(nn.Module):
         for k in range(self.layers):
             below = x
             x = functional.dropout(x, self.dropout, self.training) if k else x
-            _, x = gated_scan(functional.linear(x, *self._weights(k, ""))[:, None], state[k], cell=self.cell, positive=self.positive)
+            _, x = gated_scan(self._product(x, k, "")[:, None], state[k], cell=self.cell, positive=self.positive)
             after.append(x)
             x = x + below if self.residual and below.shape[-1] == x.shape[-1] else x
         return x, torch.stack(after)
@@ -116,8 +120,14 @@ class _Minimal(nn.Module):
         parts += ["residual=True"] * self.residual + [f"bidirectional={self.joined!r}"] * (self.joined is not None)
         return ", ".join(parts + ["positive=False"] * (not self.positive))
 
+    def _product(self, x: Tensor, k: int, suffix: str) -> Tensor:
+        """All gates of layer k, in the layer's own kind of numbers also in mixed precision, as is the state that they act on."""
+        weight, bias = self._weights(k, suffix)
+        return functional.linear(x, weight, bias).to(weight.dtype)
+
     def _weights(self, k: int, suffix: str) -> tuple[Tensor, Tensor]:
-        return self.get_parameter(f"weight_ih_l{k}{suffix}"), self.get_parameter(f"bias_ih_l{k}{suffix}")
+        weight, bias = (getattr(self, f"{name}_ih_l{k}{suffix}") for name in ("weight", "bias"))
+        return weight, bias
 
     def _state(self, state: Tensor | None, batch: int) -> Tensor:
         if state is None:
@@ -136,6 +146,7 @@ class MinGRU(_Minimal):
     layers, never between time steps.   residual: the input of a layer is added to its output where both have the same width.
     bidirectional: True or "concatenate", "sum", "average": a second recurrence from the end, and how both are joined.
     positive: False for g(v) = v.   forget_bias: −bz at the start, so that a state decays by 1 − σ(−1) = 0.73 a step; larger remembers longer.
+    device, dtype: of the parameters; None = the usual ones.
     Weights are stacked in the order z, candidate.
 
     >>> layer = MinGRU(3, 5, layers=2)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from inorder.errors import ConfigError, ShapeError
 from inorder.kernels import compiled
 from inorder.kernels import crf as fast
 from inorder.textbook import crf as textbook
@@ -202,3 +203,28 @@ def test_not_a_number_stays_so():
     emissions = torch.zeros(1, 3, 2)
     emissions[0, 1, 1] = torch.nan
     assert fast.partition(emissions, torch.zeros(2, 2), torch.zeros(2), torch.zeros(2)).isnan().all()
+
+
+@pytest.mark.parametrize(
+    "part, tensor, message",
+    [
+        ("emissions", torch.zeros(4, 3), r"\(batch, time, tags\)"),
+        ("transitions", torch.zeros(3, 2), r"`transitions` has the axes \(tags, tags\) = \(3, 3\); this one has the shape \(3, 2\)"),
+        ("start", torch.zeros(2), r"`start` has the axes \(tags\) = \(3,\)"),
+        ("end", torch.zeros(3, device="meta"), "`end` lies on meta, the rest on cpu"),
+        ("lengths", torch.tensor([4]), "`lengths` is torch.int64 of shape"),
+        ("targets", torch.zeros(2, 3, dtype=torch.int64), r"`targets` has the axes \(batch, time\) = \(2, 4\)"),
+        ("targets", torch.zeros(2, 4), "`targets` holds whole numbers, not torch.float32"),
+    ],
+)
+def test_what_does_not_fit_is_refused(part, tensor, message, path_of_computation):
+    given = {"emissions": torch.zeros(2, 4, 3), "transitions": torch.zeros(3, 3), "start": torch.zeros(3), "end": torch.zeros(3), part: tensor}
+    for function in (fast.partition, fast.tag_marginals, fast.best_paths):
+        if part != "targets" or function is fast.partition:
+            with pytest.raises(ShapeError, match=message):
+                function(**given)
+
+
+def test_no_path_is_refused(path_of_computation):
+    with pytest.raises(ConfigError, match="`count` of the best paths is 1 or more, not 0"):
+        fast.best_paths(torch.zeros(2, 4, 3), torch.zeros(3, 3), torch.zeros(3), torch.zeros(3), 0)

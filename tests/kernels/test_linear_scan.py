@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from inorder.errors import ConfigError
+from inorder.errors import ConfigError, ShapeError
 from inorder.kernels import compiled
 from inorder.kernels import linear_scan as fast
 from inorder.textbook import minimal as textbook
@@ -182,3 +182,33 @@ def test_nothing_gives_nothing(batch, time):
 def test_another_cell_is_refused():
     with pytest.raises(ConfigError, match="`cell` is .*not 'rnn'"):
         fast.gated_scan(torch.zeros(1, 1, 2), torch.zeros(1, 1), cell="rnn")
+
+
+ONES = torch.ones(2, 5, 4)
+
+
+@pytest.mark.parametrize(
+    "fresh, first, message",
+    [
+        (ONES, torch.zeros(1, 4), r"`first` has the axes \(batch, hidden\) = \(2, 4\); this one has the shape \(1, 4\)"),
+        (ONES[:, :3], torch.zeros(2, 4), r"`fresh` has the axes \(batch, time, hidden\) = \(2, 5, 4\); this one has the shape \(2, 3, 4\)"),
+        (ONES.double(), torch.zeros(2, 4), "`fresh` holds torch.float64, the rest torch.float32"),
+        (ONES, torch.zeros(2, 4).double(), "`first` holds torch.float64, the rest torch.float32"),
+        (ONES, torch.zeros(2, 4, device="meta"), "`first` lies on meta, the rest on cpu"),
+    ],
+)
+def test_what_does_not_fit_is_refused(fresh, first, message):
+    with pytest.raises(ShapeError, match=message):
+        fast.linear_scan(0.5 * ONES, fresh, first)
+
+
+def test_gates_and_lengths_that_do_not_fit_are_refused():
+    with pytest.raises(ShapeError, match=r"`first` has the axes \(batch, hidden\) = \(2, 2\)"):
+        fast.gated_scan(ONES, torch.zeros(2, 4))
+    with pytest.raises(ShapeError, match=r"`pre` has the axes \(batch, time, 3·hidden\); this one has the shape \(2, 5, 4\)"):
+        fast.gated_scan(ONES, torch.zeros(2, 4), cell="lstm")
+    with pytest.raises(ShapeError, match=r"`keep` has the axes \(batch, time, hidden\); this one has the shape \(5, 4\)"):
+        fast.linear_scan(ONES[0], ONES[0], torch.zeros(2, 4))
+    for lengths in (torch.tensor([5]), torch.tensor([5.0, 2.0]), torch.tensor([True, False])):
+        with pytest.raises(ShapeError, match="`lengths` is .*; 2 whole numbers"):
+            fast.linear_scan(ONES, ONES, torch.zeros(2, 4), lengths)
