@@ -103,7 +103,7 @@ class CRF(nn.Module):
     def forward(self, emissions: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch,) loss −ln P(targets) of each sequence, in nats; 0 for a sequence without steps.
 
-        emissions: (batch, time, tags).   targets: (batch, time) whole numbers; any beyond the lengths.   lengths: (batch,), 0 allowed; None = all.
+        emissions: (batch, time, tags).   targets: (batch, time) whole numbers; any beyond the lengths.   lengths: (batch,), 0 allowed, on any device; None = all.
         Raises ShapeError where shapes do not fit or a target is no tag, ConfigError where the targets do what is forbidden.
         """
         emissions = self._check(emissions, lengths)
@@ -150,7 +150,7 @@ class CRF(nn.Module):
 
     def _check_targets(self, targets: Tensor, lengths: Tensor | None) -> None:
         batch, time = targets.shape
-        whole = targets.new_full((batch,), time) if lengths is None else lengths
+        whole = targets.new_full((batch,), time) if lengths is None else lengths.to(targets.device)
         valid = valid_mask(whole, time)
         wrong = (((targets < 0) | (targets >= self.tags)) & valid).nonzero()
         if len(wrong):

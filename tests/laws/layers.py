@@ -15,6 +15,8 @@ from inorder.nn import (
     TCN,
     Conv1d,
     LearntPosition,
+    MinGRU,
+    MinLSTM,
     MultiHeadAttention,
     RotaryPosition,
     Sequential,
@@ -101,4 +103,8 @@ LAYERS = {
     ),
     "LSTM with coupled gates": Member(lambda: LSTM(3, 4, 2, coupled_gates=True, peepholes=True, learn_initial_state=True)),
     "LSTM in both directions": Member(lambda: LSTM(3, 4, 2, bidirectional=True), causal=False, begins=True),
+    "MinGRU": Member(lambda: MinGRU(3, 4, 2)),
+    "MinGRU in both directions": Member(lambda: MinGRU(3, 4, 2, bidirectional=True), causal=False, begins=True),
+    "MinLSTM": Member(lambda: MinLSTM(3, 4)),
+    "MinLSTM with every option": Member(lambda: MinLSTM(3, 3, 2, dropout=0.3, residual=True, positive=False), dropout=True),
 }

@@ -155,3 +155,12 @@ def test_what_cannot_be_is_refused():
     closed = CRF(2, allowed=bio_rules(["B-X", "E-X"]))
     with pytest.raises(ConfigError, match=r"targets\[0\]` ends with tag 0"):
         closed(torch.zeros(1, 3, 2), torch.tensor([[0, 1, 0]]))
+
+
+def test_lengths_may_lie_on_any_device(monkeypatch):
+    """The device "meta" has shapes but no numbers, and refuses a tensor of another device."""
+    crf, emissions = made(3).to("meta"), torch.zeros(2, 4, 3, dtype=torch.float64, device="meta")
+    monkeypatch.setattr(torch.compiler, "_is_compiling_flag", True)  # so that nobody looks at numbers
+    for lengths in (torch.tensor([4, 2]), torch.tensor([4, 2], device="meta")):
+        assert crf(emissions, torch.zeros(2, 4, dtype=torch.int64, device="meta"), lengths).device.type == "meta"
+        assert crf.log_partition(emissions, lengths).device.type == crf.marginals(emissions, lengths).device.type == "meta"

@@ -172,3 +172,11 @@ def test_what_cannot_be_is_refused():
         MinGRU(9, 4)(torch.zeros(2, 4, 9), state=torch.zeros(2, 4))
     with pytest.raises(ShapeError, match=r"lengths\[0\]` is 9"):
         MinGRU(9, 4)(torch.zeros(2, 4, 9), torch.tensor([9, 1]))
+
+
+@pytest.mark.parametrize("kind", [MinGRU, MinLSTM])
+def test_device_and_kind_of_numbers_of_the_parameters(kind):
+    assert all(parameter.device.type == "meta" for parameter in kind(2, 3, 2, device="meta").parameters())
+    layer = kind(2, 3, bidirectional=True, dtype=torch.float64)
+    assert all(parameter.dtype == torch.float64 for parameter in layer.parameters())
+    assert layer(torch.zeros(1, 4, 2, dtype=torch.float64))[0].dtype == torch.float64
