@@ -103,7 +103,8 @@ class CRF(nn.Module):
     def forward(self, emissions: Tensor, targets: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch,) loss −ln P(targets) of each sequence, in nats; 0 for a sequence without steps.
 
-        emissions: (batch, time, tags).   targets: (batch, time) whole numbers; any beyond the lengths.   lengths: (batch,), 0 allowed, on any device; None = all.
+        emissions: (batch, time, tags).   targets: (batch, time) whole numbers; any beyond the lengths.
+        lengths: (batch,), 0 allowed, on any device; None = all.
         Raises ShapeError where shapes do not fit or a target is no tag, ConfigError where the targets do what is forbidden.
         """
         emissions = self._check(emissions, lengths)

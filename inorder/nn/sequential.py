@@ -5,8 +5,10 @@ x ← layer₁(x),  x ← layer₂(x),  …          the state is that of each l
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, TypeAlias, cast
 
+import torch
 from torch import Tensor, nn
 
 from inorder.errors import ConfigError, ShapeError
@@ -18,7 +20,8 @@ SequentialState: TypeAlias = tuple[Any, ...]  # of each layer; None of a module 
 class Sequential(nn.Sequential):
     """As `torch.nn.Sequential`, with lengths and state handed to each layer.
 
-    Layers of this package may be mixed with modules that look at each step by itself, such as torch.nn.Linear, ReLU or Dropout.
+    Layers of this package may be mixed with modules that look at each step by itself, such as torch.nn.Linear, ReLU or Dropout. A module without
+    steps gets the lengths where its `forward` has an argument of that name.
 
     >>> import torch
     >>> from inorder.nn import LSTM, Conv1d
@@ -44,13 +47,19 @@ class Sequential(nn.Sequential):
         x: (batch, time, inputs).   lengths: (batch,) real steps of each sequence, 0 allowed, on any device; None = all.
         state: what came before; None = nothing.
         Returns output (batch, time, outputs), zero beyond the lengths, and the state after the last real step of each sequence.
+        Raises ConfigError for a module whose output is no tensor, such as torch.nn.LSTM.
         """
         before = (None,) * len(self) if state is None else self._whole(state)
         valid = valid_steps(lengths, x.shape[0], x.shape[1])
         x = zero_padding(x, valid)
         after: list[Any] = []
         for layer, given in zip(self, before, strict=True):
-            x, kept = layer(x, lengths, given) if _carries(layer) else (layer(x), None)
+            if _carries(layer):
+                x, kept = layer(x, lengths, given)
+            else:
+                x, kept = layer(x, lengths=lengths) if _takes_lengths(type(layer)) else layer(x), None
+            if not isinstance(x, Tensor):
+                raise ConfigError(f"{type(layer).__name__} returns a {type(x).__name__}, not a tensor; put a layer of inorder.nn in its place.")
             after.append(kept)
         return zero_padding(x, valid), tuple(after)
 
@@ -58,6 +67,8 @@ class Sequential(nn.Sequential):
         """One step.   x: (batch, inputs).   Returns output (batch, outputs) and the next state.   Raises ConfigError where a layer cannot step."""
         after = []
         for layer, given in zip(self, self._whole(state), strict=True):
+            if not _carries(layer) and _takes_lengths(type(layer)):
+                raise ConfigError(f"{type(layer).__name__} looks at whole sequences and has no `step`, so these layers do not go step by step.")
             x, kept = cast(Any, layer).step(x, given) if _carries(layer) else (layer(x), None)
             after.append(kept)
         return x, tuple(after)
@@ -71,3 +82,9 @@ class Sequential(nn.Sequential):
 def _carries(layer: nn.Module) -> bool:
     """Whether it is a layer of the contract: `layer(x, lengths, state)`, `layer.init`, `layer.step`."""
     return hasattr(layer, "step")
+
+
+@torch.compiler.assume_constant_result  # type: ignore[misc, no-untyped-call]
+def _takes_lengths(kind: type[nn.Module]) -> bool:
+    """Whether `forward` has an argument of that name."""
+    return "lengths" in inspect.signature(kind.forward).parameters

@@ -8,6 +8,7 @@ from torch import nn
 
 from inorder.errors import ConfigError, ShapeError
 from inorder.nn import LSTM, Conv1d, Sequential
+from inorder.nn.normalization import BatchNorm
 
 
 def test_a_hybrid_of_convolution_and_lstm_is_one_after_the_other():
@@ -25,6 +26,24 @@ def test_a_hybrid_of_convolution_and_lstm_is_one_after_the_other():
     below, _ = convolution.step(row, seen)
     above, _ = lstm.step(below.relu(), last)
     torch.testing.assert_close(hybrid.step(row, state)[0], linear(above))
+
+
+def test_a_layer_without_steps_gets_the_lengths():
+    torch.manual_seed(0)
+    x, lengths = torch.randn(2, 5, 3), torch.tensor([5, 2])
+    alone, within = BatchNorm(3), BatchNorm(3)
+    hybrid = Sequential(within)
+    assert torch.equal(hybrid(x, lengths)[0], alone(x, lengths))
+    assert torch.equal(within.running_mean, alone.running_mean)
+    torch.testing.assert_close(torch.compile(hybrid, fullgraph=True, backend="eager")(x)[0], alone(x))
+    with pytest.raises(ConfigError, match="BatchNorm looks at whole sequences and has no `step`"):
+        hybrid.step(x[:, 0], hybrid.init(2))
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([5, 2])])
+def test_a_module_whose_output_is_no_tensor_is_refused(lengths):
+    with pytest.raises(ConfigError, match="LSTM returns a tuple, not a tensor; put a layer of inorder.nn in its place"):
+        Sequential(nn.Linear(3, 3), nn.LSTM(3, 4, batch_first=True))(torch.zeros(2, 5, 3), lengths)
 
 
 def test_wrong_parts_are_named():
