@@ -170,12 +170,14 @@ def seed_of(*numbers: int) -> int:
 
 
 def check_lengths(lengths: Tensor, batch: int, time: int) -> None:
-    """Raises ShapeError unless `lengths` has `batch` whole numbers between 0 and `time`; while torch compiles or exports, the numbers are not looked at."""
+    """Raises ShapeError unless `lengths` is a tensor of `batch` whole numbers between 0 and `time`; in torch's compiler the numbers are not looked at."""
     import torch
 
+    if not isinstance(lengths, torch.Tensor):
+        raise ShapeError(f"`lengths` is a tensor of whole numbers (batch,), not a {type(lengths).__name__}; pass torch.tensor(lengths).")
     if tuple(lengths.shape) != (batch,):
         raise ShapeError(f"`lengths` has the shape {tuple(lengths.shape)}; one length for each of the {batch} sequences was expected.")
-    if lengths.dtype.is_floating_point or lengths.dtype.is_complex:
+    if lengths.dtype.is_floating_point or lengths.dtype.is_complex or lengths.dtype == torch.bool:
         raise ShapeError(f"`lengths` holds whole numbers, not {lengths.dtype}.")
     if torch.compiler.is_compiling():
         return

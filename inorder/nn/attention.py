@@ -67,7 +67,7 @@ class AdditiveAttention(nn.Module):
 
         Returns context (batch, memory) or (batch, target, memory), and attention (batch, source) or (batch, target, source), which sums to 1.
         """
-        queries = _many(query, self.query)
+        queries = _many(query, self.query, memory)
         hidden = torch.tanh((queries @ self.query_weight.T)[:, :, None] + memory.keys[:, None])  # (batch, target, source, hidden)
         return _read((hidden @ self.score_weight.T)[..., 0], memory, one=query.ndim == 2)
 
@@ -104,7 +104,7 @@ class MultiplicativeAttention(nn.Module):
 
     def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Read; queries, context and attention have the shapes that they have in `AdditiveAttention`."""
-        queries = _many(query, self.query)
+        queries = _many(query, self.query, memory)
         score = queries @ memory.keys.transpose(1, 2)
         return _read(score * self.query**-0.5 if self.scaled else score, memory, one=query.ndim == 2)
 
@@ -127,12 +127,14 @@ def _take_in(memory: Tensor, lengths: Tensor | None, features: int, weight: Tens
     return Memory(memory, memory if weight is None else memory @ weight.T, None if valid is None else valid[:, :, 0].to(memory.device))
 
 
-def _many(query: Tensor, features: int) -> Tensor:
-    """(batch, target, query), also of one query for each sequence."""
+def _many(query: Tensor, features: int, memory: Memory) -> Tensor:
+    """(batch, target, query), also of one query for each sequence; a memory of another batch is refused."""
     if query.ndim not in (2, 3):
         raise ShapeError(f"`query` has the axes (batch, query) or (batch, target, query); this one has the shape {tuple(query.shape)}.")
     queries = query[:, None] if query.ndim == 2 else query
     check_axes(queries, "batch target query", features, name="query")
+    if memory.keys.shape[0] != queries.shape[0]:
+        raise ShapeError(f"`memory` is of {memory.keys.shape[0]} sequences, `query` of {queries.shape[0]}; each sequence has its own.")
     return queries
 
 

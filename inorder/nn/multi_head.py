@@ -156,10 +156,11 @@ class MultiHeadAttention(nn.Module):
         causal: the last query belongs to the last position of the memory, and none sees a later one.
         mask: True where a query may see a position: (target, source), (batch, target, source) or (batch, heads, target, source).
         weights: give the attention too, (batch, heads, target, source).
-        Returns output (batch, target, features), and attention or None.
+        Returns output (batch, target, features), and attention or None.   Raises ShapeError for a memory of another batch.
         """
         check_axes(query, "batch target features", self.features, name="query")
         batch, target = query.shape[:2]
+        self._check_cache(memory, batch, "memory")
         queries = self._split(self.query(query), self.heads)
         turn = self.turn(query) if turn is None else turn
         queries = queries if turn is None else rotate(queries, turn)
@@ -192,9 +193,20 @@ class MultiHeadAttention(nn.Module):
 
     def _extended(self, cache: Cache | None, x: Tensor, valid: Tensor | None, turn: Turn | None) -> Cache:
         """The cache with the keys and values of x behind its own."""
+        if cache is not None:
+            self._check_cache(cache, x.shape[0], "state")
         keys, values = self._split(self.key(x), self.key_value_heads), self._split(self.value(x), self.key_value_heads)
         new = Cache(keys if turn is None else rotate(keys, turn), values, None if valid is None else valid[:, :, 0].to(x.device))
         return new if cache is None else _joined(cache, new)
+
+    def _check_cache(self, cache: Cache, batch: int, name: str) -> None:
+        """Raises ShapeError for a cache of another batch or another layer, which torch would stretch to fit where it can."""
+        wanted = (batch, self.key_value_heads, cache.keys.shape[2] if cache.keys.ndim == 4 else 0, self.width)
+        if not tuple(cache.keys.shape) == tuple(cache.values.shape) == wanted or (cache.valid is not None and tuple(cache.valid.shape) != (batch, wanted[2])):
+            raise ShapeError(
+                f"`{name}` holds keys and values (batch, heads, source, width) = {wanted}; these have the shapes {tuple(cache.keys.shape)} "
+                f"and {tuple(cache.values.shape)}" + ("." if cache.valid is None else f", and `valid` has {tuple(cache.valid.shape)}.")
+            )
 
     def _split(self, x: Tensor, heads: int) -> Tensor:
         """(batch, time, heads·width) -> (batch, heads, time, width)."""

@@ -173,10 +173,25 @@ def test_wrong_lengths_and_axes_are_named(name):
     layer = drawn(member)
     with pytest.raises(ShapeError, match=r"lengths\[1\]` is 5, longer than the batch \(time = 4\)"):
         layer(numbers(2, 4, member.inputs), torch.tensor([1, 5]))
+    for lengths, said in (([1, 4], "not a list"), (torch.tensor([1, 4]).numpy(), "not a ndarray"), (torch.tensor([True, False]), "not torch.bool")):
+        with pytest.raises(ShapeError, match=f"`lengths` .*whole numbers.*{said}"):
+            layer(numbers(2, 4, member.inputs), lengths)
     with pytest.raises(ShapeError, match=rf"{member.inputs + 1} features on axis 2.*takes {member.inputs}"):
         layer(numbers(2, 4, member.inputs + 1))
     with pytest.raises(ShapeError, match=rf"\(4, {member.inputs}\)"):
         layer(numbers(4, member.inputs))
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_a_state_of_another_batch_is_refused(name):
+    member = LAYERS[name]
+    layer, x = drawn(member), numbers(3, 4, member.inputs)
+    for batch in (1, 2):  # one sequence would be stretched to three
+        for state in (layer.init(batch), layer(x[:batch])[1]):
+            with pytest.raises(ShapeError, match=r"\(batch|batch[,)]"):
+                layer(x, state=state)
+            with pytest.raises(ShapeError, match=r"\(batch|batch[,)]"):
+                layer.step(x[:, 0], state)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -156,5 +156,8 @@ def test_wrong_sizes_are_named():
         layer(torch.zeros(2, 4), layer.init(torch.zeros(2, 5, 4)))
     with pytest.raises(ShapeError, match=r"this one has the shape \(3,\)"):
         layer(torch.zeros(3), layer.init(torch.zeros(2, 5, 4)))
+    for attention in (layer, MultiplicativeAttention(3, 4)):
+        with pytest.raises(ShapeError, match="`memory` is of 1 sequences, `query` of 2"):
+            attention(torch.zeros(2, 3), attention.init(torch.zeros(1, 5, 4)))
     with pytest.raises(ConfigError, match="`hidden` of an attention"):
         AdditiveAttention(3, 4, 0)

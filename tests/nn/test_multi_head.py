@@ -189,3 +189,10 @@ def test_wrong_settings_and_masks_are_named():
         layer.remember(torch.zeros(2, 3, 5))
     with pytest.raises(ShapeError, match="`query` has 5 features"):
         layer.attend(torch.zeros(2, 3, 5), layer.init(2))
+    for memory in (
+        layer.remember(torch.zeros(1, 4, 6)),
+        MultiHeadAttention(6, 3).remember(torch.zeros(2, 4, 6)),
+        layer.init(2)._replace(valid=torch.ones(1, 0)),
+    ):
+        with pytest.raises(ShapeError, match=r"`memory` holds keys and values \(batch, heads, source, width\) = \(2, 2, [40], 3\)"):
+            layer.attend(torch.zeros(2, 3, 6), memory)
