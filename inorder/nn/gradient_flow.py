@@ -37,7 +37,7 @@ class GradientFlow:
     """Norms of ∂output[T]/∂x[T − lag], or by the state after step T − lag, for each sequence.
 
     of: "input" or "state".   lags: (lags,) steps back; from 0 by the input, from 1 by the state.
-    norms: (sequences, lags), NaN where a sequence is shorter.
+    norms: (sequences, lags), NaN where a sequence is shorter or the gradient is not finite, as in a model whose weights have become NaN.
     """
 
     of: str
@@ -47,14 +47,14 @@ class GradientFlow:
     @property
     def median(self) -> Array:
         """(lags,) over the sequences that are long enough."""
-        return np.asarray(np.nanmedian(self.norms, axis=0))
+        return np.asarray(_over_known(np.nanmedian, self.norms))
 
     def plot(self) -> Figure:
         """The median by lag on a logarithmic scale, with all sequences between their smallest and largest norm."""
         return _drawn(self)
 
     def __str__(self) -> str:
-        low, high, last = np.nanmin(self.norms, axis=0), np.nanmax(self.norms, axis=0), int(self.lags[-1])
+        low, high, last = _over_known(np.nanmin, self.norms), _over_known(np.nanmax, self.norms), int(self.lags[-1])
         chosen = [k for k, lag in enumerate(self.lags.tolist()) if lag in SHOWN or lag == last]
         many = len(self.norms) > 1
         heading = f"‖∂output/∂{self.of}‖" + (f", median and range of {len(self.norms)} sequences" if many else "")
@@ -69,7 +69,8 @@ def gradient_flow(model: nn.Module, x: Tensor, lengths: Tensor | None = None, *,
     `torch.nn.RNN`, `LSTM`, `GRU` as it is.   x: (batch, time, inputs), real numbers.   lengths: (batch,) from 1; None = all.
     of: "input", or "state" for ∂output[T]/∂(all parts of the state after step T − lag, side by side), where the model has steps.
     The model is run in evaluation mode and left as it was: modes, parameters, gradients.
-    Raises ShapeError for an `x` or `lengths` that do not fit, ConfigError where a model without steps is asked for states.
+    Raises ShapeError for an `x` or `lengths` that do not fit, ConfigError where a model without steps, or one whose state grows as a cache does,
+    is asked for states.
 
     >>> layer = torch.nn.RNN(1, 1, batch_first=True)
     >>> _ = [torch.nn.init.constant_(parameter, value) for parameter, value in zip(layer.parameters(), (3.0, 0.5, 0.0, 0.0))]
@@ -94,9 +95,24 @@ def gradient_flow(model: nn.Module, x: Tensor, lengths: Tensor | None = None, *,
         for b, end in enumerate(ends):
             sequence = x[b : b + 1, :end].detach().clone()
             jacobians = _by_state(model, sequence) if of == "state" else _by_input(model, sequence, None if lengths is None else end)
-            found = np.linalg.norm(jacobians.double().cpu().numpy(), ord=2, axis=(1, 2))  # (time, units, inputs)
-            norms[b, :end] = found[::-1]
+            norms[b, :end] = _norms(jacobians.double().cpu().numpy())[::-1]
     return GradientFlow(of, np.arange(first, first + norms.shape[1]), norms)
+
+
+def _norms(jacobians: Array) -> Array:
+    """(time,) largest singular values of (time, units, inputs); NaN where a Jacobian is not finite."""
+    found = np.full(len(jacobians), np.nan)
+    finite = np.isfinite(jacobians).all(axis=(1, 2))
+    found[finite] = np.linalg.norm(jacobians[finite], ord=2, axis=(1, 2))
+    return found
+
+
+def _over_known(statistic: Callable[..., Any], norms: Array) -> Array:
+    """(lags,) of the sequences whose norms are known; NaN, without a warning, where none is."""
+    known = ~np.isnan(norms).all(axis=0)
+    values = np.full(norms.shape[1], np.nan)
+    values[known] = statistic(norms[:, known], axis=0)
+    return values
 
 
 @contextlib.contextmanager
@@ -132,6 +148,8 @@ def _by_state(model: nn.Module, x: Tensor) -> Tensor:
     output = x
     for row in x.unbind(1):
         states.append([part for part in _tensors(state) if part.requires_grad])
+        if [part.shape for part in states[-1]] != [part.shape for part in states[0]]:
+            raise ConfigError(f'The state of {type(model).__name__} grows from step to step, so that those of two steps cannot be compared; use of="input".')
         output, state = step(row, state)
     sources = [part for parts in states for part in parts]
     jacobians = []
@@ -201,7 +219,7 @@ def _each(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
 def _drawn(flow: GradientFlow) -> Figure:
     fig, (ax,) = figure(left=0.9)
     ax.set_yscale("log")
-    low, high = np.nanmin(flow.norms, axis=0), np.nanmax(flow.norms, axis=0)
+    low, high = _over_known(np.nanmin, flow.norms), _over_known(np.nanmax, flow.norms)
     if len(flow.norms) > 1:
         ax.fill_between(flow.lags, low, high, color=BLUE, alpha=0.2, label=f"range of {len(flow.norms)} sequences")
     ax.plot(flow.lags, flow.median, color=BLUE, label="median" if len(flow.norms) > 1 else "one sequence")

@@ -139,6 +139,35 @@ def test_it_prints_and_draws():
     np.testing.assert_allclose(axes.lines[0].get_ydata(), flow.median)
 
 
+@pytest.mark.parametrize("of", ["input", "state"])
+def test_a_model_that_is_no_longer_finite_has_no_norms(of):
+    layer = inorder.nn.GRU(3, 4)
+    nn.init.constant_(layer.weight_ih_l0, torch.nan)
+    flow = gradient_flow(layer, torch.randn(2, 5, 3), of=of)
+    assert np.isnan(flow.norms).all() and np.isnan(flow.median).all()
+    assert "nan" in str(flow) and len(flow.plot().axes) == 1
+
+
+def test_where_the_gradient_by_one_step_is_not_finite_the_others_are_known():
+    layer, x = inorder.nn.TCN(1, 2, 1, width=2), torch.randn(1, 6, 1)
+    whole = gradient_flow(layer, x).norms[0]
+    broken = gradient_flow(Scaled(layer, 1), x).norms[0]
+    assert np.isnan(broken[-2]) and np.array_equal(np.delete(broken, -2), np.delete(whole, -2))
+
+
+class Scaled(nn.Module):
+    """A model whose gradient by one step is NaN: that of √ at 0, times 0."""
+
+    def __init__(self, layer: nn.Module, step: int) -> None:
+        super().__init__()
+        self.layer, self.step = layer, step
+
+    def forward(self, x):
+        hole = torch.zeros_like(x)
+        hole[:, self.step] = (0 * x[:, self.step]).abs().sqrt()
+        return self.layer(x)[0] + hole.sum(1, keepdim=True)
+
+
 def test_what_cannot_be_is_refused():
     layer, x = nn.LSTM(3, 4, batch_first=True), torch.zeros(2, 5, 3)
     with pytest.raises(ShapeError, match="torch.int64.*embeddings"):
@@ -155,6 +184,8 @@ def test_what_cannot_be_is_refused():
         gradient_flow(nn.LSTM(3, 4, bidirectional=True), x, of="state")
     with pytest.raises(ConfigError, match="bidirectional"):
         gradient_flow(inorder.nn.LSTM(3, 4, bidirectional=True), x, of="state")
+    with pytest.raises(ConfigError, match="state of TransformerEncoder grows from step to step.*use of=.input"):
+        gradient_flow(inorder.nn.TransformerEncoder(4, 2, 1, causal=True), torch.zeros(1, 5, 4), of="state")
     with pytest.raises(ShapeError, match="returns dict"):
         gradient_flow(Odd(), x)
 

@@ -62,6 +62,15 @@ def test_gradients_by_time_lag_are_measured_after_epochs_and_change_nothing(tmp_
     assert lines[1]["median"] == flows.flows[4].median.tolist()
 
 
+def test_a_model_that_is_no_longer_finite_does_not_end_the_watching(tmp_path):
+    model = torch.nn.GRU(1, 2, batch_first=True)
+    torch.nn.init.constant_(model.weight_ih_l0, torch.nan)
+    flows = Flows(model, torch.ones(2, 3, 1), path=tmp_path / "flows.jsonl")
+    flows(Epoch(1, 0.5, 0.5, 2.0, 0.001, 3.25))
+    assert np.isnan(flows.flows[1].norms).all()
+    assert json.loads((tmp_path / "flows.jsonl").read_text())["median"] == [None] * 3
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
