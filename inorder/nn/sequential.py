@@ -84,7 +84,7 @@ def _carries(layer: nn.Module) -> bool:
     return hasattr(layer, "step")
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, no-untyped-call]
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _takes_lengths(kind: type[nn.Module]) -> bool:
     """Whether `forward` has an argument of that name."""
     return "lengths" in inspect.signature(kind.forward).parameters
