@@ -79,7 +79,7 @@ def fit(
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
     progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
     watch: functions that are handed each `Step` and each `Epoch`.
-    Raises TrainingError when a loss or a gradient is not finite.
+    Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when `valid` has no targets.
 
     >>> from inorder.data.batch import Batch, Listed
     >>> from inorder.losses.sums import Sum
@@ -165,9 +165,9 @@ class _Loop:
                 raise TrainingError(f"Epoch {epoch} has no batches, so there is nothing to learn from.")
             return
         with run.averaged():
-            validation = math.nan if self.valid is None else self._validation_loss()
+            validation = math.nan if self.valid is None else self._validation_loss(epoch)
             expected = validation if self.follow is None else self.follow.epochs[epoch].validation_loss
-            if run.kept is not None:
+            if run.kept is not None and epoch:  # at 0 the weights are those that it began with
                 run.kept.observe(expected, epoch, run.model)
             enough = self.valid is not None and run.stopping.observe(validation, epoch, run.model)
         run.finish_epoch(validation, epoch)
@@ -218,24 +218,31 @@ class _Loop:
         run.state, run.leaves = map_tensors(lambda _: next(leaves), form), ()
         run.model.train()
 
-    def _validation_loss(self) -> float:
-        valid = self.valid
+    def _validation_loss(self, epoch: int) -> float:
+        """Raises TrainingError where there is nothing to judge by, or the loss is not finite: then no epoch could be told to be the best."""
         with torch.no_grad():
-            if callable(valid):
-                return distributed.first(float(valid()))
-            assert valid is not None
-            total = count = 0.0
-            state = None
-            for batch in valid.epoch(0):
-                rows, counts = placed(batch, self.run.model, divided=getattr(valid, "divided", False))
-                with autocast(self.run.training.precision, device_of(self.run.model)):
-                    value = self.plain(rows, state) if self.carried else self.plain(rows)
-                if self.carried:
-                    value, state = value
-                    state = state if getattr(valid, "carries", False) else None
-                total, count = total + float(value.total * counts), count + float(value.count * counts)
-            total, count = distributed.summed(total, count)
-            return total / max(count, 1.0)
+            value = distributed.first(float(self.valid())) if callable(self.valid) else self._loss_over(self.valid)
+        if not math.isfinite(value):
+            when = f"after epoch {epoch}" if epoch else "before any training"
+            raise TrainingError(f"The validation loss is {value:g} {when}. Look for NaN in the inputs and targets of `valid`, or lower the learning rate.")
+        return value
+
+    def _loss_over(self, valid: Any) -> float:
+        """The mean loss per target."""
+        total = count = 0.0
+        state = None
+        for batch in valid.epoch(0):
+            rows, counts = placed(batch, self.run.model, divided=getattr(valid, "divided", False))
+            with autocast(self.run.training.precision, device_of(self.run.model)):
+                value = self.plain(rows, state) if self.carried else self.plain(rows)
+            if self.carried:
+                value, state = value
+                state = state if getattr(valid, "carries", False) else None
+            total, count = total + float(value.total * counts), count + float(value.count * counts)
+        total, count = distributed.summed(total, count)
+        if not count:
+            raise TrainingError("`valid` has no targets to judge by: its batches are empty, or all targets are unknown. Hold more back, or leave it out.")
+        return total / count
 
     def _save(self) -> None:
         assert self.folder is not None

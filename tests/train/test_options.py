@@ -171,6 +171,15 @@ def test_the_mean_of_epochs(which, epochs):
         fit(model, Listed(rows(3)), squares, replace(PLAIN, average=2))
 
 
+@pytest.mark.parametrize("which", ["last", "best"])
+def test_the_weights_before_training_are_in_no_mean_of_epochs(which):
+    losses, weights, model = iter([0.0, 2.0, 1.0]), {}, Dot()
+    training = replace(PLAIN, max_epochs=2, average=3, average_of=which)
+    watch = [lambda seen: weights.update({seen.epoch: small.flat(model)}) if hasattr(seen, "validation_loss") else None]
+    fit(model, Listed(rows(3)), squares, training, valid=lambda: next(losses), watch=watch)
+    torch.testing.assert_close(small.flat(model), (weights[1] + weights[2]) / 2)
+
+
 def test_patience_may_be_endless_and_the_last_weights_may_be_kept():
     losses = iter([1.0, 2.0, 3.0, 4.0, 5.0])
     last, model = [], Dot()
