@@ -100,7 +100,8 @@ def fit(
         run = Run.begin(model, training, len(batches))
         resumed = folder is not None and load_checkpoint(run, folder)
         last = training.max_epochs if follow is None else follow.best_epoch
-        if run.stopped is None:
+        ended = run.stopped is not None  # an earlier call has trained it to the end
+        if not ended:
             plain = Objective(model, loss)
             loop = _Loop(run, plain, distributed.parallel(plain), batches, valid, folder, follow, deadline)
             with watching(watch, folder, run.step if resumed else 0, last, progress) as loop.report:
@@ -110,7 +111,7 @@ def fit(
                     loop.epoch()
                     loop.judge(run.epoch)
         history = run.finish(judged=valid is not None)
-        if folder is not None and history.stopped != "time" and run.stopped is None:
+        if folder is not None and history.stopped != "time" and not ended:
             run.stopped = history.stopped
             save_checkpoint(run, folder)
         return history
