@@ -191,18 +191,18 @@ class _Loop:
 
     def _learn(self, group: Sequence[Any]) -> None:
         """One step on a group of batches; with truncated backpropagation one after each chunk of time."""
-        run = self.run
-        if not self.carried:
+        run, steps = self.run, self.run.training.tbptt
+        if self.carries and any(len(tensors_in(batch)[0]) % distributed.world() for batch in group):
+            raise ConfigError(f"A batch whose state is carried on has to be shared evenly by {distributed.world()} processes. Choose such a batch size.")
+        if not self.carries:
+            run.state = None
+        elif run.leaves:
+            self._take_up(group[0])
+        if steps is None:
             self._update(group)
             return
-        for batch in group:
-            if self.carries and len(tensors_in(batch)[0]) % distributed.world():
-                raise ConfigError(f"A batch whose state is carried on has to be shared evenly by {distributed.world()} processes. Choose such a batch size.")
-            if not self.carries:
-                run.state = None
-            elif run.leaves:
-                self._take_up(batch)
-            for chunk in [batch] if run.training.tbptt is None else batch.chunks(run.training.tbptt):
+        for batch in group:  # one alone: with `tbptt` nothing is accumulated
+            for chunk in batch.chunks(steps):
                 self._update([chunk])
 
     def _update(self, pieces: Sequence[Any]) -> None:

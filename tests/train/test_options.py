@@ -227,6 +227,28 @@ def test_streams_carry_the_state_and_tell_what_lies_further_back():
     assert not any(one.requires_grad for state in seen if state for one in state)
 
 
+def test_accumulation_with_a_carried_state_is_the_loop_written_out():
+    """Two batches a step: the state goes on without its gradient, and the gradients of both are added up."""
+    batches, model, other = small.streams(), small.Small(dropout=0.0), small.Small(dropout=0.0)
+    steps = []
+    training = replace(PLAIN, accumulate=2, optimiser="sgd", momentum=0.0, learning_rate=0.3)
+    fit(model, batches, small.squared_on, training, watch=[steps.append])
+    whole, state = list(batches.epoch(0)), None
+    for group in (whole[k : k + 2] for k in range(0, len(whole), 2)):
+        losses = []
+        for batch in group:
+            loss, state = small.squared_on(other, batch, state)
+            state = type(state)(*(one.detach() for one in state))
+            losses.append(loss)
+        other.zero_grad()
+        (sum(loss.total for loss in losses) / sum(loss.count for loss in losses)).backward()
+        with torch.no_grad():
+            for weights in other.parameters():
+                weights -= 0.3 * weights.grad
+    assert len(whole) == 3 and len(steps) - 1 == 2
+    assert (small.flat(model) - small.flat(other)).abs().max() < 1e-6
+
+
 def test_bf16_trains_on_the_cpu_and_fp16_is_refused_there():
     torch.manual_seed(0)
     model, kinds = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1)), set()
