@@ -29,6 +29,7 @@ from torch import nn
 from inorder.data.nested import map_tensors, tensors_in
 from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
+from inorder.train.checking import check_batches, check_directory, check_given, fingerprint
 from inorder.train.checkpoint import load_checkpoint, save_checkpoint
 from inorder.train.history import History, Step
 from inorder.train.precision import autocast
@@ -96,8 +97,14 @@ def fit(
     if training.average > 1 and training.average_of == "best" and valid is None and follow is None:
         raise ConfigError('average_of="best" needs `valid`, to tell which epochs are best. Hand it over, or use average_of="last".')
     folder = None if directory is None else Path(directory)
+    check_given(model, batches, loss, training)
+    if valid is not None and not callable(valid):
+        check_batches("valid", valid)
+    if folder is not None:
+        check_directory(folder)
     with distributed.joined():
         run = Run.begin(model, training, len(batches))
+        run.data = 0 if folder is None else fingerprint(batches)
         resumed = folder is not None and load_checkpoint(run, folder)
         last = training.max_epochs if follow is None else follow.best_epoch
         ended = run.stopped is not None  # an earlier call has trained it to the end
@@ -202,6 +209,8 @@ class _Loop:
             self._update(group)
             return
         for batch in group:  # one alone: with `tbptt` nothing is accumulated
+            if not hasattr(batch, "chunks"):
+                raise ConfigError(f"With `tbptt` a batch has a method chunks(steps), as inorder.data.batch.Batch has; this is a {type(batch).__name__}.")
             for chunk in batch.chunks(steps):
                 self._update([chunk])
 

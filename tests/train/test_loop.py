@@ -89,7 +89,7 @@ def test_a_loss_that_is_not_a_number_stops_with_step_rate_norm_and_advice():
     model, windows, _, _ = line()
     calls = iter(range(100))
     with pytest.raises(
-        TrainingError, match=r"The loss became nan at step 4 \(epoch 1, learning rate .*gradient norm .* one step before\)\. Try learning_rate=0\.0001"
+        TrainingError, match=r"The loss became nan at step 4 \(epoch 1, learning rate .*gradient norm .* one step before\)\. Try learning_rate=2e-05"
     ):
         fit(model, windows, lambda m, b: squared(m, b, math.nan if next(calls) == 3 else 1), Training())
     assert torch.isfinite(model.weight).all(), "the weights were not poisoned"
