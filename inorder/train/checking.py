@@ -70,5 +70,5 @@ def fingerprint(batches: Any) -> int:
     found = 0
     for one in [] if first is None else tensors_in(first):
         found = crc32(f"{tuple(one.shape)} {one.dtype}".encode(), found)
-        found = crc32(one.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy(), found)
+        found = crc32(one.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(), found)
     return int(distributed.first(float(found)))

@@ -88,7 +88,8 @@ def find_learning_rate(
     carried = carries or (training is not None and training.tbptt is not None)
     training = replace(training or Training(), ema=None, average=1, accumulate=1, tbptt=None)
     run, objective, mean = Run.begin(model, training, len(batches)), Objective(model, loss), 0.0
-    rates, losses = [], []
+    rates: list[float] = []
+    losses: list[float] = []
     model.train()
     try:
         for k, batch in zip(range(steps), _endless(batches), strict=False):

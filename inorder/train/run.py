@@ -24,7 +24,8 @@ from inorder.train.settings import Training
 
 @dataclass
 class Run:
-    """batches: in an epoch.   data: tells the first of them from others, where checkpoints are kept.   step: optimiser steps made.   epoch: the present one, from 1.   batch: batches of it done.   groups: steps of the schedule made.
+    """batches: in an epoch.   data: tells the first of them from others, where checkpoints are kept.
+    step: optimiser steps made.   epoch: the present one, from 1.   batch: batches of it done.   groups: steps of the schedule made.
     total, count, largest: loss, targets and largest gradient norm of the epoch so far.   norm: gradient norm of the last step.
     state: what a recurrent model carries from batch to batch.   leaves: its tensors from a checkpoint, before their form is known.
     stopped: why it ended; None = it goes on.   before: seconds spent before the last resumption.
