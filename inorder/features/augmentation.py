@@ -44,6 +44,16 @@ class Augmented:
     augmentations: Sequence[Augmentation]
     seed: int = 0
 
+    @property
+    def carries(self) -> bool:
+        """The state goes on from batch to batch, where it does so in `batches`."""
+        return bool(getattr(self.batches, "carries", False))
+
+    @property
+    def divided(self) -> bool:
+        """Each process has its own batches, where it has so in `batches`."""
+        return bool(getattr(self.batches, "divided", False))
+
     def epoch(self, k: int) -> Iterator[Any]:
         """The batches of epoch k, counted from 0."""
         return self._changed(self.batches.epoch(k), k, 0)

@@ -8,6 +8,7 @@ Sources: moving: Polyak & Juditsky 1992; of checkpoints: Vaswani et al. 2017, §
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,6 +87,7 @@ class Kept:
         >>> kept.epochs, kept.losses
         ([1, 2], [1.0, 2.0])
         """
+        loss = math.inf if math.isnan(loss) else loss  # worse than any
         where = sum(known <= loss for known in self.losses) if self.which == "best" else len(self.losses)
         self.epochs.insert(where, epoch)
         self.losses.insert(where, loss)

@@ -51,7 +51,7 @@ def save_checkpoint(run: Run, directory: Path, *, carried: bool = False) -> None
 def load_checkpoint(run: Run, directory: Path) -> bool:
     """Put the checkpoint of `directory` into `run`, which has been begun with the same model and settings. False: there is none.
 
-    Raises ConfigError where it belongs to a run with other settings, TrainingError where it is damaged or of another model.
+    Raises ConfigError where it belongs to a run with other settings or data, TrainingError where it is damaged or of another model.
     """
     path = directory / NAME
     if not path.exists():
@@ -83,7 +83,7 @@ def _header(run: Run) -> dict[str, Any]:
 
 def _settings(run: Run) -> dict[str, Any]:
     """What has to be the same when a run goes on."""
-    return {**asdict(run.training), "batches": run.batches}
+    return {**asdict(run.training), "batches": run.batches, "data": run.data}
 
 
 def _fill(run: Run, header: Mapping[str, Any], tensors: Weights) -> None:
@@ -123,6 +123,8 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
     for name, value in now.items():
+        if name == "data" and before.get(name) != value:
+            raise ConfigError(f"{path} is of a run on other data: the first batch was another one. Choose another directory.")
         if before.get(name) != value:
             raise ConfigError(f"{path} is of a run with {name}={before.get(name)!r}; this one has {value!r}. Choose another directory.")
 

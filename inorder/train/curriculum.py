@@ -56,6 +56,11 @@ class Curriculum:
         if not 0 < self.start <= 1 or isinstance(self.epochs, bool) or self.epochs < 1:
             raise ConfigError(f"`start` is a share above 0, at most 1, and `epochs` 1 or more; these are {self.start!r} and {self.epochs!r}.")
 
+    @property
+    def divided(self) -> bool:
+        """Each process has its own batches, where it has so in `batches`."""
+        return bool(getattr(self.batches, "divided", False))
+
     def share(self, k: int) -> float:
         """The share of the sequences that epoch k draws from."""
         p = PACES[self.pace]

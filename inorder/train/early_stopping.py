@@ -33,7 +33,8 @@ class EarlyStopping:
     weights: Weights = field(default_factory=dict, repr=False)
 
     def observe(self, loss: float, epoch: int, model: nn.Module) -> bool:
-        """Take note of the validation loss after `epoch`; keep the weights where it is the best so far. True: stop now."""
+        """Take note of the validation loss after `epoch`; keep the weights where it is the best so far. True: stop now.   loss: NaN is worse than any."""
+        loss = math.inf if math.isnan(loss) else loss
         if not self.weights or loss < self.best_loss - self.least:
             self.best_loss, self.best_epoch, self.weights = loss, epoch, weights_of(model)
         return self.patience is not None and epoch - self.best_epoch >= self.patience

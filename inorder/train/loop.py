@@ -29,6 +29,7 @@ from torch import nn
 from inorder.data.nested import map_tensors, tensors_in
 from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
+from inorder.train.checking import check_batches, check_directory, check_given, fingerprint
 from inorder.train.checkpoint import load_checkpoint, save_checkpoint
 from inorder.train.history import History, Step
 from inorder.train.precision import autocast
@@ -79,7 +80,7 @@ def fit(
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
     progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
     watch: functions that are handed each `Step` and each `Epoch`.
-    Raises TrainingError when a loss or a gradient is not finite.
+    Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when `valid` has no targets.
 
     >>> from inorder.data.batch import Batch, Listed
     >>> from inorder.losses.sums import Sum
@@ -96,11 +97,18 @@ def fit(
     if training.average > 1 and training.average_of == "best" and valid is None and follow is None:
         raise ConfigError('average_of="best" needs `valid`, to tell which epochs are best. Hand it over, or use average_of="last".')
     folder = None if directory is None else Path(directory)
+    check_given(model, batches, loss, training)
+    if valid is not None and not callable(valid):
+        check_batches("valid", valid)
+    if folder is not None:
+        check_directory(folder)
     with distributed.joined():
         run = Run.begin(model, training, len(batches))
+        run.data = 0 if folder is None else fingerprint(batches)
         resumed = folder is not None and load_checkpoint(run, folder)
         last = training.max_epochs if follow is None else follow.best_epoch
-        if run.stopped is None:
+        ended = run.stopped is not None  # an earlier call has trained it to the end
+        if not ended:
             plain = Objective(model, loss)
             loop = _Loop(run, plain, distributed.parallel(plain), batches, valid, folder, follow, deadline)
             with watching(watch, folder, run.step if resumed else 0, last, progress) as loop.report:
@@ -110,7 +118,7 @@ def fit(
                     loop.epoch()
                     loop.judge(run.epoch)
         history = run.finish(judged=valid is not None)
-        if folder is not None and history.stopped != "time" and run.stopped is None:
+        if folder is not None and history.stopped != "time" and not ended:
             run.stopped = history.stopped
             save_checkpoint(run, folder)
         return history
@@ -165,9 +173,9 @@ class _Loop:
                 raise TrainingError(f"Epoch {epoch} has no batches, so there is nothing to learn from.")
             return
         with run.averaged():
-            validation = math.nan if self.valid is None else self._validation_loss()
+            validation = math.nan if self.valid is None else self._validation_loss(epoch)
             expected = validation if self.follow is None else self.follow.epochs[epoch].validation_loss
-            if run.kept is not None:
+            if run.kept is not None and epoch:  # at 0 the weights are those that it began with
                 run.kept.observe(expected, epoch, run.model)
             enough = self.valid is not None and run.stopping.observe(validation, epoch, run.model)
         run.finish_epoch(validation, epoch)
@@ -190,18 +198,20 @@ class _Loop:
 
     def _learn(self, group: Sequence[Any]) -> None:
         """One step on a group of batches; with truncated backpropagation one after each chunk of time."""
-        run = self.run
-        if not self.carried:
+        run, steps = self.run, self.run.training.tbptt
+        if self.carries and any(len(tensors_in(batch)[0]) % distributed.world() for batch in group):
+            raise ConfigError(f"A batch whose state is carried on has to be shared evenly by {distributed.world()} processes. Choose such a batch size.")
+        if not self.carries:
+            run.state = None
+        elif run.leaves:
+            self._take_up(group[0])
+        if steps is None:
             self._update(group)
             return
-        for batch in group:
-            if self.carries and len(tensors_in(batch)[0]) % distributed.world():
-                raise ConfigError(f"A batch whose state is carried on has to be shared evenly by {distributed.world()} processes. Choose such a batch size.")
-            if not self.carries:
-                run.state = None
-            elif run.leaves:
-                self._take_up(batch)
-            for chunk in [batch] if run.training.tbptt is None else batch.chunks(run.training.tbptt):
+        for batch in group:  # one alone: with `tbptt` nothing is accumulated
+            if not hasattr(batch, "chunks"):
+                raise ConfigError(f"With `tbptt` a batch has a method chunks(steps), as inorder.data.batch.Batch has; this is a {type(batch).__name__}.")
+            for chunk in batch.chunks(steps):
                 self._update([chunk])
 
     def _update(self, pieces: Sequence[Any]) -> None:
@@ -218,24 +228,31 @@ class _Loop:
         run.state, run.leaves = map_tensors(lambda _: next(leaves), form), ()
         run.model.train()
 
-    def _validation_loss(self) -> float:
-        valid = self.valid
+    def _validation_loss(self, epoch: int) -> float:
+        """Raises TrainingError where there is nothing to judge by, or the loss is not finite: then no epoch could be told to be the best."""
         with torch.no_grad():
-            if callable(valid):
-                return distributed.first(float(valid()))
-            assert valid is not None
-            total = count = 0.0
-            state = None
-            for batch in valid.epoch(0):
-                rows, counts = placed(batch, self.run.model, divided=getattr(valid, "divided", False))
-                with autocast(self.run.training.precision, device_of(self.run.model)):
-                    value = self.plain(rows, state) if self.carried else self.plain(rows)
-                if self.carried:
-                    value, state = value
-                    state = state if getattr(valid, "carries", False) else None
-                total, count = total + float(value.total * counts), count + float(value.count * counts)
-            total, count = distributed.summed(total, count)
-            return total / max(count, 1.0)
+            value = distributed.first(float(self.valid())) if callable(self.valid) else self._loss_over(self.valid)
+        if not math.isfinite(value):
+            when = f"after epoch {epoch}" if epoch else "before any training"
+            raise TrainingError(f"The validation loss is {value:g} {when}. Look for NaN in the inputs and targets of `valid`, or lower the learning rate.")
+        return value
+
+    def _loss_over(self, valid: Any) -> float:
+        """The mean loss per target."""
+        total = count = 0.0
+        state = None
+        for batch in valid.epoch(0):
+            rows, counts = placed(batch, self.run.model, divided=getattr(valid, "divided", False))
+            with autocast(self.run.training.precision, device_of(self.run.model)):
+                value = self.plain(rows, state) if self.carried else self.plain(rows)
+            if self.carried:
+                value, state = value
+                state = state if getattr(valid, "carries", False) else None
+            total, count = total + float(value.total * counts), count + float(value.count * counts)
+        total, count = distributed.summed(total, count)
+        if not count:
+            raise TrainingError("`valid` has no targets to judge by: its batches are empty, or all targets are unknown. Hold more back, or leave it out.")
+        return total / count
 
     def _save(self) -> None:
         assert self.folder is not None

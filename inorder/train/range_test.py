@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import nn
 
 from inorder.errors import ConfigError, TrainingError
 from inorder.train.averaging import weights_of
+from inorder.train.checking import check_given
 from inorder.train.loop import Batches, Loss
 from inorder.train.random_state import random_state, set_random_state
 from inorder.train.run import Run
@@ -63,6 +65,7 @@ def find_learning_rate(
 
     model, batches, loss, training: as for `fit`; the rates and the schedule of `training` play no part.   smoothing: of the losses, from 0 up to 1.
     It ends early where the smoothed loss has risen to four times its least, or is no number.
+    Raises TrainingError where there are no batches, or the loss is no number at the first step already.
 
     >>> import torch
     >>> from inorder.data.batch import Batch, Listed
@@ -79,12 +82,14 @@ def find_learning_rate(
         raise ConfigError(f"`lowest` and `highest` are rates above 0, the second the larger one, not {lowest!r} and {highest!r}.")
     if steps < 5 or not 0 <= smoothing < 1:
         raise ConfigError(f"`steps` is 5 or more and `smoothing` a share from 0 up to 1, not {steps!r} and {smoothing!r}.")
+    check_given(model, batches, loss, training or Training())
     weights, random, mode = weights_of(model), random_state(), model.training
     carries = bool(getattr(batches, "carries", False))
     carried = carries or (training is not None and training.tbptt is not None)
     training = replace(training or Training(), ema=None, average=1, accumulate=1, tbptt=None)
     run, objective, mean = Run.begin(model, training, len(batches)), Objective(model, loss), 0.0
-    rates, losses = [], []
+    rates: list[float] = []
+    losses: list[float] = []
     model.train()
     try:
         for k, batch in zip(range(steps), _endless(batches), strict=False):
@@ -93,6 +98,8 @@ def find_learning_rate(
             try:
                 value, _, _ = update(run, objective, [batch], carried)
             except TrainingError:
+                if not rates:
+                    raise
                 break
             mean = smoothing * mean + (1 - smoothing) * value
             rates.append(run.rate)
@@ -122,7 +129,9 @@ def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
 
 
 def _endless(batches: Batches) -> Iterator[Any]:
-    k = 0
-    while True:
-        yield from batches.epoch(k)
-        k += 1
+    for k in count():
+        batch = None
+        for batch in batches.epoch(k):
+            yield batch
+        if batch is None:
+            raise TrainingError(f"Epoch {k + 1} has no batches, so there is nothing to learn from.")

@@ -24,7 +24,8 @@ from inorder.train.settings import Training
 
 @dataclass
 class Run:
-    """batches: in an epoch.   step: optimiser steps made.   epoch: the present one, from 1.   batch: batches of it done.   groups: steps of the schedule made.
+    """batches: in an epoch.   data: tells the first of them from others, where checkpoints are kept.
+    step: optimiser steps made.   epoch: the present one, from 1.   batch: batches of it done.   groups: steps of the schedule made.
     total, count, largest: loss, targets and largest gradient norm of the epoch so far.   norm: gradient norm of the last step.
     state: what a recurrent model carries from batch to batch.   leaves: its tensors from a checkpoint, before their form is known.
     stopped: why it ended; None = it goes on.   before: seconds spent before the last resumption.
@@ -39,6 +40,7 @@ class Run:
     average: MovingAverage | None
     kept: Kept | None
     batches: int = 0
+    data: int = 0
     step: int = 0
     epoch: int = 1
     batch: int = 0
@@ -66,7 +68,7 @@ class Run:
             training,
             build_optimiser(model, training),
             gradient_scaler(training.precision),
-            Schedule(training.schedule, groups, int(training.warmup_steps), training.floor, patience),
+            Schedule(training.schedule, groups, training.warmup_steps, training.floor, patience),
             EarlyStopping(training.patience, training.least_improvement),
             MovingAverage(training.ema) if training.ema else None,
             Kept(training.average, training.average_of) if training.average > 1 else None,

@@ -69,11 +69,12 @@ class Training:
             value = getattr(self, name)
             if not (value is None and name == "clip_norm") and not (_number(value) and 0 < value < math.inf):
                 raise ConfigError(f"`{name}` is a number above 0, not {value!r}.")
-        for name in ("max_epochs", "patience", "accumulate", "tbptt", "average"):
+        for name in ("max_epochs", "patience", "warmup_steps", "accumulate", "tbptt", "average"):
             value = getattr(self, name)
-            if not (value is None and name in ("patience", "tbptt")) and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ConfigError(f"`{name}` is a whole number of {_UNITS[name]}, 1 or more, not {value!r}.")
-        for name in ("weight_decay", "least_improvement", "warmup_steps", "checkpoint_seconds"):
+            least = 0 if name == "warmup_steps" else 1
+            if not (value is None and name in ("patience", "tbptt")) and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+                raise ConfigError(f"`{name}` is a whole number of {_UNITS[name]}, {least} or more, not {value!r}.")
+        for name in ("weight_decay", "least_improvement", "checkpoint_seconds"):
             value = getattr(self, name)
             if not (_number(value) and 0 <= value < math.inf):
                 raise ConfigError(f"`{name}` is a number, 0 or more, not {value!r}.")
@@ -82,13 +83,16 @@ class Training:
         for name, value in {"momentum": self.momentum, "floor": self.floor, "ema": self.ema or 0.0, "betas": self.betas[0], "betas ": self.betas[1]}.items():
             if not (_number(value) and 0 <= value < 1):
                 raise ConfigError(f"`{name.strip()}` is a number from 0 up to 1, not {value!r}.")
+        for name in ("nesterov", "decay_all", "restore_best", "layer_norms"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"`{name}` is True or False, not {getattr(self, name)!r}.")
         if self.nesterov and self.momentum == 0:
             raise ConfigError("`nesterov` looks ahead along the momentum, which is 0. Set momentum=0.9.")
         if self.tbptt is not None and self.accumulate > 1:
             raise ConfigError(f"With `tbptt` a step is made after every {self.tbptt} steps in time, so `accumulate` is 1, not {self.accumulate}.")
 
 
-_UNITS = {"max_epochs": "epochs", "patience": "epochs", "accumulate": "batches", "tbptt": "steps in time", "average": "epochs"}
+_UNITS = {"max_epochs": "epochs", "patience": "epochs", "warmup_steps": "steps", "accumulate": "batches", "tbptt": "steps in time", "average": "epochs"}
 
 
 def _number(value: Any) -> bool:

@@ -100,6 +100,8 @@ def _check_finite(run: Run, loss: float, norm: float) -> None:
     training = run.training
     what = f"The loss became {loss:g}" if not math.isfinite(loss) else f"The gradient norm became {norm:g}"
     before = "" if math.isnan(run.norm) else f", gradient norm {run.norm:.3g} one step before"
+    if not run.step:  # no weight has been touched yet, so no rate is to blame
+        raise TrainingError(f"{what} at step 1, before any weight was changed. Look for NaN in the inputs and targets, in the weights, or in the loss.")
     clip = "" if training.clip_norm is not None and training.clip_norm <= 1 else " and clip_norm=1.0"
-    lower = training.learning_rate / 10
+    lower = min(run.rate or math.inf, training.learning_rate) / 10
     raise TrainingError(f"{what} at step {run.step + 1:,} (epoch {run.epoch}, learning rate {run.rate:.3g}{before}). Try learning_rate={lower:.2g}{clip}.")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 
 from inorder.data.batch import Batch, Listed
+from inorder.data.shards import Shards, write_shard
+from inorder.data.streams import Streams
 from inorder.errors import ConfigError
 from inorder.features.augmentation import Augmented, ChannelMask, Mix, Noise, TimeMask, TimeWarp
 
@@ -132,3 +135,13 @@ def test_augmented_batches_go_on_from_any_place():
 def test_settings_out_of_range_are_refused(make, match):
     with pytest.raises(ConfigError, match=match):
         make()
+
+
+def test_augmented_batches_carry_and_are_divided_as_they_were(tmp_path):
+    for k in range(2):
+        write_shard(tmp_path / f"{k}.npz", [np.ones((4, 1))] * 3, [np.zeros(4)] * 3)
+    row = torch.arange(12.0)
+    kinds = [Streams(row[:, None], row, batch_size=2, steps=3), Shards(tmp_path, 2, rank=0, world=2), Shards(tmp_path, 2, rank=0, world=1)]
+    augmented = [Augmented(batches, [Noise(0.1)]) for batches in kinds]
+    assert [batches.carries for batches in augmented] == [True, False, False]
+    assert [batches.divided for batches in augmented] == [False, True, False]

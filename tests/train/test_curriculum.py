@@ -61,3 +61,12 @@ def test_what_does_not_fit_is_refused():
         Curriculum(PLAIN, pace="square")
     with pytest.raises(ConfigError, match=r"these are 0\.0 and 10"):
         Curriculum(PLAIN, start=0.0)
+
+
+class Divided(Bucketed):
+    divided = True
+
+
+def test_what_is_divided_already_stays_so():
+    assert Curriculum(Divided([3, 1, 2], make=list, batch_size=1)).divided
+    assert not Curriculum(PLAIN).divided

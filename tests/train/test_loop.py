@@ -12,6 +12,7 @@ from torch import nn
 from inorder.data.batch import Batch, Listed, Windows
 from inorder.errors import ConfigError, ShapeError, TrainingError
 from inorder.losses.sums import Sum
+from inorder.train.averaging import Kept
 from inorder.train.early_stopping import EarlyStopping
 from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible, using_threads
@@ -88,7 +89,7 @@ def test_a_loss_that_is_not_a_number_stops_with_step_rate_norm_and_advice():
     model, windows, _, _ = line()
     calls = iter(range(100))
     with pytest.raises(
-        TrainingError, match=r"The loss became nan at step 4 \(epoch 1, learning rate .*gradient norm .* one step before\)\. Try learning_rate=0\.0001"
+        TrainingError, match=r"The loss became nan at step 4 \(epoch 1, learning rate .*gradient norm .* one step before\)\. Try learning_rate=2e-05"
     ):
         fit(model, windows, lambda m, b: squared(m, b, math.nan if next(calls) == 3 else 1), Training())
     assert torch.isfinite(model.weight).all(), "the weights were not poisoned"
@@ -207,3 +208,31 @@ def test_every_public_name_is_there():
     assert inorder.train.fit is fit
     with pytest.raises(AttributeError, match="has no attribute 'train'"):
         _ = inorder.train.train
+
+
+def test_validation_that_cannot_judge_stops_the_run():
+    model, windows, x, y = line()
+    unknown = Listed([Batch.of([x[:7]], [torch.full((7,), math.nan)])])
+
+    def known(model, batch):
+        there = batch.valid & ~batch.targets.isnan()
+        return Sum(((model(batch.inputs).squeeze(-1) - batch.targets)[there] ** 2).sum(), there.sum())
+
+    for valid in (Listed([]), unknown):
+        with pytest.raises(TrainingError, match="`valid` has no targets to judge by"):
+            fit(model, windows, known, Training(max_epochs=2), valid=valid)
+    with pytest.raises(TrainingError, match=r"The validation loss is nan before any training\. Look for NaN"):
+        fit(model, windows, squared, Training(max_epochs=2), valid=unknown)
+    losses = iter([1.0, 2.0, math.inf])
+    with pytest.raises(TrainingError, match="The validation loss is inf after epoch 2"):
+        fit(model, windows, squared, Training(max_epochs=5), valid=lambda: next(losses))
+
+
+def test_a_loss_that_is_no_number_is_worse_than_any():
+    model = nn.Linear(1, 1)
+    stopping, kept = EarlyStopping(patience=2), Kept(2, "best")
+    for epoch, loss in enumerate([math.nan, 3.0, math.nan, 2.0]):
+        stopping.observe(loss, epoch, model)
+        kept.observe(loss, epoch, model)
+    assert (stopping.best_epoch, stopping.best_loss) == (3, 2.0)
+    assert kept.epochs == [3, 1]

@@ -171,6 +171,15 @@ def test_the_mean_of_epochs(which, epochs):
         fit(model, Listed(rows(3)), squares, replace(PLAIN, average=2))
 
 
+@pytest.mark.parametrize("which", ["last", "best"])
+def test_the_weights_before_training_are_in_no_mean_of_epochs(which):
+    losses, weights, model = iter([0.0, 2.0, 1.0]), {}, Dot()
+    training = replace(PLAIN, max_epochs=2, average=3, average_of=which)
+    watch = [lambda seen: weights.update({seen.epoch: small.flat(model)}) if hasattr(seen, "validation_loss") else None]
+    fit(model, Listed(rows(3)), squares, training, valid=lambda: next(losses), watch=watch)
+    torch.testing.assert_close(small.flat(model), (weights[1] + weights[2]) / 2)
+
+
 def test_patience_may_be_endless_and_the_last_weights_may_be_kept():
     losses = iter([1.0, 2.0, 3.0, 4.0, 5.0])
     last, model = [], Dot()
@@ -216,6 +225,28 @@ def test_streams_carry_the_state_and_tell_what_lies_further_back():
     fit(small.Small(), batches, noting, replace(PLAIN, max_epochs=2))
     assert [state is None for state in seen] == ([True] + [False] * (len(batches) - 1)) * 2
     assert not any(one.requires_grad for state in seen if state for one in state)
+
+
+def test_accumulation_with_a_carried_state_is_the_loop_written_out():
+    """Two batches a step: the state goes on without its gradient, and the gradients of both are added up."""
+    batches, model, other = small.streams(), small.Small(dropout=0.0), small.Small(dropout=0.0)
+    steps = []
+    training = replace(PLAIN, accumulate=2, optimiser="sgd", momentum=0.0, learning_rate=0.3)
+    fit(model, batches, small.squared_on, training, watch=[steps.append])
+    whole, state = list(batches.epoch(0)), None
+    for group in (whole[k : k + 2] for k in range(0, len(whole), 2)):
+        losses = []
+        for batch in group:
+            loss, state = small.squared_on(other, batch, state)
+            state = type(state)(*(one.detach() for one in state))
+            losses.append(loss)
+        other.zero_grad()
+        (sum(loss.total for loss in losses) / sum(loss.count for loss in losses)).backward()
+        with torch.no_grad():
+            for weights in other.parameters():
+                weights -= 0.3 * weights.grad
+    assert len(whole) == 3 and len(steps) - 1 == 2
+    assert (small.flat(model) - small.flat(other)).abs().max() < 1e-6
 
 
 def test_bf16_trains_on_the_cpu_and_fp16_is_refused_there():

@@ -73,6 +73,16 @@ def test_control_c_at_any_step_resumes(steps, tmp_path):
         assert torch.equal(small.flat(again), expected)
 
 
+def test_a_run_that_patience_has_ended_is_not_trained_again(tmp_path):
+    settings, losses = Training(max_epochs=9, patience=2), iter([3.0, 1.0, 2.0, 2.0])
+    model, again = small.Small(), small.Small(seed=3)
+    record = fit(model, small.bucketed(), small.squared, settings, valid=lambda: next(losses), directory=tmp_path)
+    assert (record.stopped, record.best_epoch) == ("patience", 1)
+    repeated = fit(again, small.bucketed(), stopped_after(0), settings, valid=lambda: next(losses), directory=tmp_path)
+    assert repr(repeated) == repr(record)
+    assert torch.equal(small.flat(again), small.flat(model))
+
+
 def every_kind(folder: Path) -> dict[str, object]:
     """Batches of every kind, from the same sequences."""
     inputs, targets = small.wave()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import small
@@ -15,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from inorder.data.batch import Batch, Listed
+from inorder.features.augmentation import Augmented, Noise
 from inorder.train.distributed import joined, rank, world
 from inorder.train.loop import fit
 from inorder.train.settings import Training
@@ -32,20 +34,32 @@ class Divided(Listed):
         super().__init__([Batch.of(inputs[first : first + size], targets[first : first + size]) for first in firsts])
 
 
+def doubled(batch: Batch, generator: torch.Generator) -> Batch:
+    return replace(batch, inputs=2 * batch.inputs)
+
+
 SETTINGS = {
     "plain": Training(max_epochs=3, learning_rate=0.02),
     "accumulated": Training(max_epochs=3, learning_rate=0.02, accumulate=3, optimiser="sgd", nesterov=True, ema=0.5, schedule="linear"),
     "truncated": Training(max_epochs=2, learning_rate=0.02, tbptt=2, average=2, average_of="last"),
     "divided": Training(max_epochs=2, learning_rate=0.02, average=2, average_of="last", accumulate=2),
     "streams": Training(max_epochs=2, learning_rate=0.02, clip_norm=None),
+    "noisy streams": Training(max_epochs=2, learning_rate=0.02, clip_norm=None),
+    "doubled": Training(max_epochs=2, learning_rate=0.02),
 }
 
 
 def train(kind: str, directory: Path | None = None, kill_at: int = 0) -> torch.Tensor:
     torch.set_num_threads(1)
     model = small.Small(dropout=0.0)
-    batches = {"streams": small.streams, "divided": Divided}.get(kind, lambda: small.bucketed(25, 4))()  # the last has one row
-    loss = small.squared if kind in ("plain", "accumulated", "divided") else small.squared_on
+    several = {
+        "streams": small.streams,
+        "divided": Divided,
+        "noisy streams": lambda: Augmented(small.streams(), [Noise(0.2)], seed=4),
+        "doubled": lambda: Augmented(Divided(), [doubled]),
+    }
+    batches = several.get(kind, lambda: small.bucketed(25, 4))()  # the last has one row
+    loss = small.squared_on if kind in ("truncated", "streams", "noisy streams") else small.squared
     valid = small.bucketed(7) if kind in ("plain", "accumulated") else None
     calls = iter(range(10_000))
 
