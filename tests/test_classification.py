@@ -179,6 +179,14 @@ def test_the_verbs_in_python(tmp_path):
             fit_classify(data, **options)
 
 
+def test_rows_without_a_label_are_predicted_as_a_whole(tmp_path):
+    data = waves(12)
+    np.savetxt(tmp_path / "bare.csv", np.stack([one[:, 0] for one in data.values]), delimiter=",")
+    fitted = inorder.load(fit_classify(data, "nearest").save(tmp_path / "m"))
+    np.testing.assert_array_equal(fitted.predict(tmp_path / "bare.csv").probabilities, fitted.predict(data).probabilities)
+    assert fitted.read(tmp_path / "bare.csv").lengths.tolist() == [30] * 12 and fitted.about.steps == (30, 30)
+
+
 def test_what_a_model_cannot_be_evaluated_on_is_refused():
     fitted = fit_classify(waves(12), "nearest")
     with pytest.raises(SeriesError, match='has the class "speed 2", which the model does not know; it knows speed 0, speed 1'):

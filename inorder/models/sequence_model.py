@@ -103,26 +103,31 @@ class About:
     """What a fitted model has to know of the data that it learnt from.
 
     classes: () for numbers.   channels: names.   described: the data in one line.   counts: examples of each class.
+    steps: the least and the most of a sequence; None where not known.
     """
 
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     described: str
     counts: tuple[int, ...] = ()
+    steps: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, data: Sequences) -> About:
         counts = () if data.labels is None or data.regression else tuple(np.bincount(data.labels, minlength=len(data.classes)).tolist())
-        return cls(data.classes, data.channels, data.describe(), counts)
+        return cls(data.classes, data.channels, data.describe(), counts, (int(data.lengths.min()), int(data.lengths.max())))
 
     def to_json(self) -> dict[str, Any]:
-        return {"classes": list(self.classes), "channels": list(self.channels), "described": self.described, "counts": list(self.counts)}
+        plain = {"classes": list(self.classes), "channels": list(self.channels), "described": self.described, "counts": list(self.counts)}
+        return {**plain, "steps": None if self.steps is None else list(self.steps)}
 
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> About:
         """Raises KeyError or TypeError where something is missing or of another kind."""
         counts = tuple(int(one) for one in about["counts"])
-        return cls(tuple(map(str, about["classes"])), tuple(map(str, about["channels"])), str(about["described"]), counts)
+        least, most = about.get("steps") or (None, None)
+        steps = None if least is None or most is None else (int(least), int(most))
+        return cls(tuple(map(str, about["classes"])), tuple(map(str, about["channels"])), str(about["described"]), counts, steps)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,12 +152,16 @@ class FittedSequenceModel(ABC):
 
         Raises SeriesError where the channels are not those that the model was fitted to.
         """
-        found = self.fitting(read_sequences(data, **{"labelled": False, **reading}))
+        found = self.fitting(self.read(data, **reading))
         outputs = self.outputs(found.values)
         empty = np.empty((len(found), 0))
         if self.about.classes:
             return Predictions(found.ids, self.about.classes, outputs, np.full(len(found), np.nan))
         return Predictions(found.ids, (), empty, outputs)
+
+    def read(self, data: Any, **reading: Any) -> Sequences:
+        """What `read_sequences` reads, labels or none.   Raises SeriesError where a value cannot be told from a label."""
+        return read_sequences(data, **{"labelled": False, "classes": self.about.classes, "steps": self.about.steps, **reading})
 
     def fitting(self, data: Sequences) -> Sequences:
         """The data with the channels of the model, in its order."""

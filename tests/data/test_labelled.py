@@ -69,6 +69,29 @@ def test_rows_that_begin_with_their_label(tmp_path, separator):
     assert read_sequences(tmp_path / "x.txt", label="none").lengths.tolist() == [4, 2]
 
 
+def test_rows_without_a_label_keep_their_first_value(tmp_path):
+    """Where labels may be lacking, the first value is a label only where that can be told."""
+    learnt = {"labelled": False, "classes": ("1", "2"), "steps": (3, 3)}
+    (tmp_path / "x.csv").write_text("0.5,1.5,9\n1,2,3\n")
+    (tmp_path / "y.csv").write_text("1,0.5,1.5,9\n2.0,1,2,3\n")
+    (tmp_path / "z.csv").write_text("u,0.5,1.5,9\nd,1,2,3\n")
+    bare = read_sequences(tmp_path / "x.csv", **learnt)
+    assert bare.labels is None and bare.values[0][:, 0].tolist() == [0.5, 1.5, 9]
+    for name in ("y.csv", "z.csv"):
+        assert read_sequences(tmp_path / name, **learnt).values[0][:, 0].tolist() == [0.5, 1.5, 9]
+    assert read_sequences(tmp_path / "y.csv", **{**learnt, "steps": (2, 5)}).lengths.tolist() == [3, 3]  # known classes alone
+    assert read_sequences(tmp_path / "y.csv", **{**learnt, "classes": ()}).labels is not None  # one value more, of a model of numbers
+    for name, known in (("x.csv", {"labelled": False}), ("x.csv", {**learnt, "steps": (2, 5)}), ("x.csv", {**learnt, "steps": (2, 2)})):
+        with pytest.raises(SeriesError, match=r"x.csv has rows of 3 values, of which the first may be a label or not. Say --label first or --label none"):
+            read_sequences(tmp_path / name, **known)
+        assert read_sequences(tmp_path / name, **known, label="none").lengths.tolist() == [3, 3]
+        assert read_sequences(tmp_path / name, **known, label="first").lengths.tolist() == [2, 2]
+    (tmp_path / "x.arff").write_text("0.5,1.5,9\n1,2,3\n")  # a bare body, whose last value may be the label
+    assert read_sequences(tmp_path / "x.arff", **learnt).lengths.tolist() == [3, 3]
+    with pytest.raises(SeriesError, match="the last may be a label or not. Say --label last"):
+        read_sequences(tmp_path / "x.arff", labelled=False)
+
+
 def test_long_tables(tmp_path):
     frame = pl.DataFrame(
         {
