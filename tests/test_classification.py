@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import inorder
 from inorder import classification
 from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off
 from inorder.data.labelled import Sequences
-from inorder.errors import ConfigError, ForecastError, SeriesError
+from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
 from inorder.models.majority import Majority
 from inorder.models.nearest import NearestNeighbour
 from inorder.tasks.classify import candidate
@@ -218,3 +219,22 @@ def test_the_report_shows_what_it_should():
     counted = [[int(((result.test.labels == i) & (said == j)).sum()) for j in range(3)] for i in range(3)]
     assert [row[:3] for row in table] == counted and [row[3] for row in table] == [sum(row) for row in counted]
     assert not re.search(r'(src|href)="(http|//)', page)  # nothing is fetched
+
+
+def test_a_budget_is_kept_and_leaves_time_for_what_takes_none():
+    """Twenty million cells for DTW: some ten seconds and more without a budget."""
+    data = Sequences.of(np.random.default_rng(0).normal(size=(300, 200)), np.arange(300) % 2, kind="classification")
+    for name in ("dtw", "rocket"):
+        began = time.monotonic()
+        with pytest.raises(BudgetError, match=r"stopped: its 0.3 seconds were used up. Give it more time, with --budget"):
+            fit_classify(data, name, budget=0.3)
+        assert time.monotonic() - began < 2
+    began = time.monotonic()
+    result = compare_classify(data, models=["dtw", "majority"], budget=1.5)
+    assert time.monotonic() - began < 4 and result.winner == "majority" and "stopped: its 0." in result.table[1]["error"]
+
+
+def test_without_time_for_the_last_fit_the_winner_stays_as_it_was_scored(monkeypatch):
+    monkeypatch.setattr(classification.Clock, "last", lambda clock: 0.0)
+    result = compare_classify(waves(50), models=LIGHT)
+    assert sum(result.best.about.counts) == 40 and any("minirocket has not seen the test sequences" in note for note in result.notes)

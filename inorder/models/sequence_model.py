@@ -8,8 +8,10 @@ A model only ever sees the training part; whatever it standardises by comes from
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 
 from inorder.data.labelled import Sequences
 from inorder.data.labelled_reading import read_sequences
-from inorder.errors import BundleError, ConfigError, SeriesError, unknown
+from inorder.errors import BudgetError, BundleError, ConfigError, SeriesError, unknown
+from inorder.kernels.stopping import Stop, check, watched
 from inorder.typing import Floats
 
 if TYPE_CHECKING:
@@ -58,9 +61,10 @@ class Predictions:
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceModel(ABC):
-    """Settings of a model of whole sequences."""
+    """Settings of a model of whole sequences.   gradual: whether a fit that ends early is a model all the same."""
 
     name: ClassVar[str]
+    gradual: ClassVar[bool] = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -83,7 +87,8 @@ class SequenceModel(ABC):
         training = read_sequences(data).training
         if training.labels is None:
             raise SeriesError(f"{training.source} has no labels, so there is nothing to learn.")
-        return self.fit_training(training, seconds, progress)
+        with within(None if self.gradual else seconds):
+            return self.fit_training(training, seconds, progress)
 
     def lighter(self) -> SequenceModel:
         """The same at less cost, for the folds of a comparison: a network is not trained a second time."""
@@ -200,6 +205,20 @@ class FittedSequenceModel(ABC):
         from inorder.bundle import write_bundle
 
         return write_bundle(path, self.bundle())
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """What is done inside ends with BudgetError once so many seconds have gone by, wherever it asks `kernels.stopping.check`; None = any."""
+    if seconds is None:
+        yield
+        return
+    try:
+        with watched(Stop(time.monotonic() + seconds)):
+            check()
+            yield
+    except BudgetError:
+        raise BudgetError(f"stopped: its {seconds:.1f} seconds were used up. Give it more time, with --budget.") from None
 
 
 def expect(holds: bool, what: str) -> None:
