@@ -166,7 +166,8 @@ class FittedSequenceModel(ABC):
 
     def read(self, data: Any, **reading: Any) -> Sequences:
         """What `read_sequences` reads, labels or none.   Raises SeriesError where a value cannot be told from a label."""
-        return read_sequences(data, **{"labelled": False, "classes": self.about.classes, "steps": self.about.steps, **reading})
+        kind = "classification" if self.about.classes else None
+        return read_sequences(data, **{"labelled": False, "classes": self.about.classes, "steps": self.about.steps, "kind": kind, **reading})
 
     def fitting(self, data: Sequences) -> Sequences:
         """The data with the channels of the model, in its order."""

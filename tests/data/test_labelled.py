@@ -258,6 +258,21 @@ def test_classes_or_numbers():
     assert to_labels([1, 2], "regression", (), "x")[1] == ()
 
 
+def test_whole_numbers_that_recur_are_classes_and_a_note_says_what_was_assumed():
+    many = [i // 2 for i in range(60)]  # thirty, twice each
+    found = Sequences.of(np.zeros((60, 3)), many)
+    assert len(found.classes) == 30 and "--kind regression" in found.notes[0]
+    assert len(Sequences.of(np.zeros((60, 3)), [*range(25), *[0] * 35]).classes) == 25  # twice on average
+    once = Sequences.of(np.zeros((30, 3)), range(30))
+    assert once.regression and "--kind classification" in once.notes[0]
+    assert "--kind regression" in Sequences.of(np.zeros((5, 3)), range(5)).notes[0]  # few, but each occurs once
+    for labels, kind in (([0, 1] * 5, None), (many, "classification"), (range(30), "regression"), (list("aabb"), None), ([0.5, 1.5], None)):
+        assert not Sequences.of(np.zeros((len(labels), 3)), labels, kind=kind).notes
+    both = joined(found, once)  # the training part decides
+    assert both.classes == found.classes and both.labels[60:].tolist() == list(range(30)) and both.notes == found.notes
+    assert joined(once, found).regression and joined(once, found).notes == once.notes
+
+
 def test_parts_that_do_not_belong_together_are_refused():
     one = Sequences.of(np.zeros((2, 3)), ["a", "b"])
     with pytest.raises(SeriesError, match="has the channels value, but"):
