@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +81,7 @@ class NHiTSForecaster(WindowForecaster):
 
     def __post_init__(self) -> None:
         for key in ("pools", "stretches"):
-            object.__setattr__(self, key, tuple(check_whole(key, value, 1) for value in getattr(self, key)))
+            object.__setattr__(self, key, _whole_numbers(key, getattr(self, key)))
         if len(self.pools) != len(self.stretches) or not self.pools:
             raise ConfigError(f"`pools` and `stretches` have one number for each stack; these have {len(self.pools)} and {len(self.stretches)}.")
         for key in ("blocks", "hidden_size", "layers"):
@@ -208,9 +210,10 @@ class ESRNNForecaster(WindowForecaster):
     def __post_init__(self) -> None:
         check_whole("hidden_size", self.hidden_size, 1)
         if self.dilations is not None:
-            groups = tuple(tuple(check_whole("dilations", value, 1) for value in group) for group in self.dilations)
-            if not groups or not all(groups):
-                raise ConfigError(f"`dilations` are groups of whole numbers, one for each layer, such as ((1, 3), (6, 12)); not {self.dilations!r}.")
+            given = self.dilations
+            if not isinstance(given, Sequence) or not given or not all(isinstance(group, Sequence) and group and not isinstance(group, str) for group in given):
+                raise ConfigError(f"`dilations` are groups of whole numbers, one for each layer, such as [[1, 3], [6, 12]]; not {given!r}.")
+            groups = tuple(_whole_numbers("dilations", group) for group in given)
             object.__setattr__(self, "dilations", groups)
         super().__post_init__()
 
@@ -230,6 +233,13 @@ class ESRNNForecaster(WindowForecaster):
         ahead = torch.cat([v, targets], dim=1)[:, 1:].unfold(1, horizon, 1)[:, first:]
         middle, spread = middle.repeat_interleave(ahead.shape[1]), spread.repeat_interleave(ahead.shape[1])
         return answer(raw[:, first:].flatten(0, 1), middle, spread, self.loss), ahead.flatten(0, 1)
+
+
+def _whole_numbers(name: str, given: Any) -> tuple[int, ...]:
+    """A setting that is several whole numbers, 1 or more.   Raises ConfigError, naming it."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ConfigError(f"`{name}` are several whole numbers, such as [4, 2, 1], not {given!r}.")
+    return tuple(check_whole(name, value, 1) for value in given)
 
 
 def check_share(name: str, value: float) -> None:

@@ -223,6 +223,19 @@ def test_what_cannot_be_read_says_why(tmp_path, name, text, shown):
         read_sequences(tmp_path / name)
 
 
+def test_lists_that_hold_no_numbers_are_refused(tmp_path):
+    for cells, shown in (
+        ([["1"], ["u"]], '"1" is not a number'),
+        ([{"a": 1}, {"a": 2}], "a list of numbers was expected, not a structure"),
+        ([None, [1.0]], "a list of numbers was expected, not nothing"),
+    ):
+        pl.DataFrame({"label": ["a", "b"], "x": cells}).write_parquet(tmp_path / "x.parquet")
+        with pytest.raises(SeriesError, match=r'x.parquet, row 0 \(counted from 0\), column "x": ' + shown):
+            read_sequences(tmp_path / "x.parquet")
+    pl.DataFrame({"label": ["a", "b"], "x": [[1, None, 3], []]}).write_parquet(tmp_path / "x.parquet")
+    assert read_sequences(tmp_path / "x.parquet").lengths.tolist() == [3, 0]
+
+
 def test_arrays_of_objects_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", X=np.array([np.zeros(3), np.zeros(4)], dtype=object), y=["a", "b"])
     with pytest.raises(SeriesError, match="arrays of Python objects, which are not read. Pad the sequences with NaN"):

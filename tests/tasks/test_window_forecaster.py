@@ -99,6 +99,8 @@ def test_settings_that_cannot_be_are_refused(settings, message):
         (TCNForecaster, {"width": 1}, "`width`"),
         (TransformerForecaster, {"hidden_size": 10, "heads": 4}, "multiple of `heads`; 10 is none of 4"),
         (ESRNNForecaster, {"dilations": ((1,), ())}, "`dilations` are groups"),
+        (ESRNNForecaster, {"dilations": [1, 2]}, r"`dilations` are groups.*not \[1, 2\]"),
+        (NHiTSForecaster, {"pools": 4}, "`pools` are several whole numbers.*not 4"),
     ],
 )
 def test_settings_of_a_kind_that_cannot_be_are_refused(kind, settings, message):
