@@ -155,11 +155,12 @@ def test_an_ensemble_is_the_mean_of_its_members():
 def test_without_refit_the_last_part_is_not_learnt_from():
     """Whatever comes in the last fifth, the weights are those of a fit that stops at the same epoch."""
     quick = DLinearForecaster(window=8, horizon=4, max_epochs=3, patience=3, refit=False, transform="none", season_length=1)
-    history = waves(columns=1)
+    history = replace(waves(columns=1), past={"e": np.random.default_rng(1).normal(size=96)})
     fitted = quick.fit(history)
-    values = history.values.copy()
+    values, past = history.values.copy(), history.past["e"].copy()
     values[77:] += 0.02
-    other = quick.fit(replace(history, values=values))
+    past[77:] += 5.0
+    other = quick.fit(replace(history, values=values, past={"e": past}))
     assert fitted.records[0].best_epoch == other.records[0].best_epoch == 3
     for name, weight in fitted.networks[0].state_dict().items():
         np.testing.assert_array_equal(weight, other.networks[0].state_dict()[name], err_msg=name)
