@@ -83,6 +83,10 @@ class Sequences:
         found, known = (None, tuple(classes)) if labels is None else to_labels(labels, kind, classes, source)
         marked = np.zeros(len(arrays), dtype=bool) if test is None else np.asarray(test, dtype=bool)
         notes = [*notes, *_note_of(found, known)] if kind is None and not classes else notes
+        empty = [i for i, one in enumerate(arrays) if not (~np.isnan(one)).any()]
+        if empty:
+            many = f"{len(empty):,} of {len(arrays):,} sequences have" if len(empty) > 1 else f"sequence {empty[0]} has"
+            notes = [*notes, f"{many} no value at all, and nothing can be told of what is not there"]
         return cls(arrays, names, found, known, marked, tuple(ids) or tuple(map(str, range(len(arrays)))), source, notes=tuple(notes))
 
     def __len__(self) -> int:

@@ -208,6 +208,9 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
     spoken = _labels_of(tables.pop(listed), listed, options) if listed is not None else None
     if not tables:
         raise SeriesError(f"{source} holds {', '.join(list(files)[:4])}; name one of them, or put one CSV file a sequence into a folder for each label.")
+    absent = [one for one in spoken or () if not any(one in (name, name.rpartition("/")[2], _stem(name)) for name in tables)]
+    if absent:
+        raise SeriesError(f'{source}: {listed} names "{absent[0]}", and no such file is there. Add it, or take the row away.')
     values, labels, marks, ids, channels = [], [], [], [], None
     for name, content in sorted(tables.items()):
         own, names = _one(content, name, options)

@@ -223,14 +223,20 @@ def _part(found: Mapping[str, Any], ending: str, source: str, options: Mapping[s
     elif options.get("layout") == CHANNELS_FIRST:
         x = x.transpose(0, 2, 1)
     notes = [f"X is read as (examples, time, channels) = {x.shape}"] if x.shape[2] > 1 else []
-    if lengths is not None and (len(lengths) != len(x) or min(lengths, default=0) < 0 or max(lengths, default=0) > x.shape[1]):
-        raise SeriesError(f"lengths{ending} of {source} does not fit X{ending}: one number from 0 to {x.shape[1]} for each of {len(x)} sequences was expected.")
+    if lengths is not None and not _are_lengths(np.asarray(lengths), len(x), x.shape[1]):
+        raise SeriesError(f"lengths{ending} of {source} does not fit X{ending}: one whole number from 0 to {x.shape[1]} for each of {len(x)} sequences was expected.")
     values = [trimmed(one) if lengths is None else one[: int(lengths[i])] for i, one in enumerate(x)]
     test = None if not ending else np.full(len(x), ending == "_test")
     labels = None if y is None else np.asarray(y).reshape(-1)
     return Sequences.of(
         values, labels, test=test if ending == "_test" and "x_train" not in found else None, kind=options.get("kind"), source=source, notes=notes
     )
+
+
+def _are_lengths(lengths: NDArray[Any], examples: int, time: int) -> bool:
+    if lengths.shape != (examples,) or lengths.dtype.kind not in "iuf":
+        return False
+    return bool(((lengths >= 0) & (lengths <= time) & (lengths == np.round(lengths))).all())
 
 
 def read_npz(content: bytes, source: str, options: Mapping[str, Any]) -> Sequences:

@@ -141,6 +141,21 @@ def test_arrays(tmp_path):
     same(read_sequences((WALKS, ["walk", "run"])))
 
 
+@pytest.mark.parametrize("lengths", [[1.5, 2], [np.nan, 2], [True, False], [1], [-1, 2], [2, 4], ["1", "2"]])
+def test_lengths_that_do_not_fit_are_refused(lengths):
+    with pytest.raises(SeriesError, match="one whole number from 0 to 3 for each of 2 sequences was expected"):
+        read_sequences({"X": np.zeros((2, 3)), "y": ["a", "b"], "lengths": lengths})
+
+
+def test_sequences_without_a_value_are_noted():
+    x = np.full((4, 3), np.nan)
+    assert read_sequences((x, list("abab"))).notes == ("4 of 4 sequences have no value at all, and nothing can be told of what is not there",)
+    x[1:] = 0.0
+    assert read_sequences((x, list("abab"))).notes[0].startswith("sequence 0 has no value at all")
+    x[0, 1] = 0.0
+    assert not read_sequences((x, list("abab"))).notes
+
+
 def test_a_folder_with_a_folder_for_each_label(tmp_path):
     for name, label, one in (("1", "walk", WALKS[0]), ("2", "run", WALKS[1])):
         (tmp_path / "train" / label).mkdir(parents=True)
@@ -161,6 +176,9 @@ def test_a_folder_with_a_table_of_labels(tmp_path):
     assert read_sequences(tmp_path).test.tolist() == [False, True]
     (tmp_path / "labels.csv").write_text("file,label\n1.csv,walk\n")
     with pytest.raises(SeriesError, match=r"labels.csv says nothing of 2.csv"):
+        read_sequences(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,label\n1.csv,walk\n2.csv,run\n3.csv,run\n")
+    with pytest.raises(SeriesError, match=r'labels.csv names "3.csv", and no such file is there'):
         read_sequences(tmp_path)
 
 
