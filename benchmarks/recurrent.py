@@ -1,7 +1,6 @@
 """Recurrent layers beside torch's own: forward and backward, with and without options, ragged batches, single steps, traces.
 
-The matrix-multiply limit of the machine is measured in the same round by one large product; `share of the limit` is what all products of a
-layer would take there, over the time that was taken.
+"the limit" beside them is what all products of the layer would take at the speed of one large matrix product, measured in the same round.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks.case import Case, Program, Target, require, timed
 from inorder.nn import GRU, LSTM, RNN
-from inorder.nn.trace import trace
+from inorder.nn.traces import trace
 
 Size = tuple[int, int, int, int]  # time, batch, inputs, hidden
 LARGE: dict[Size, tuple[float, float]] = {(100, 32, 64, 128): (1.4, 0.98), (100, 32, 256, 256): (1.3, 0.98), (50, 64, 512, 512): (1.1, 0.98)}
@@ -91,6 +90,7 @@ def norm_case(size: Size, quick: bool) -> Case:
         "inorder.nn.LSTM, layer norm": work(mine, lambda: mine(x)[0], x, weights),
         "eager loop": work(mine, loop, x, weights),
         "nn.LSTM, no norm": work(without, lambda: without(x)[0], x, weights),
+        "the limit": limit(3 * 2 * batch * time * (inputs + hidden) * hidden * 4),
     }
     targets = [Target("time", 2.0 if batch >= 32 else 8.0, "eager loop", at_least=True), Target("time", 1.3, "nn.LSTM, no norm")]
     return Case(f"LSTM with layer norm {batch} × {time}, {inputs} → {hidden}", sizes(size), programs, check, targets, 7)
@@ -119,14 +119,18 @@ def ragged_case(name: str, ours: Any, theirs: Any, size: Size, quick: bool) -> C
     def check() -> dict[str, Any]:
         return agree(mine, lambda: mine(x, lengths)[0], other, packed, x, weights) | {"mean length": f"{float(lengths.float().mean()) / time:.0%}"}
 
-    programs = {f"inorder.nn.{name}": work(mine, lambda: mine(x, lengths)[0], x, weights), "packed": work(other, packed, x, weights)}
+    programs = {
+        f"inorder.nn.{name}": work(mine, lambda: mine(x, lengths)[0], x, weights),
+        "packed": work(other, packed, x, weights),
+        "the limit": limit(3 * 2 * int(lengths.sum()) * (inputs + hidden) * hidden * GATES[ours]),
+    }
     target = [Target("time", 2.5, "packed", at_least=True)] if name == "LSTM" else []
     return Case(f"ragged {name} {batch} × {time}, {inputs} → {hidden}", sizes(size), programs, check, target, 7)
 
 
 def streaming(quick: bool) -> list[Case]:
     """One observation at a time: a step of a stream beside nn.LSTMCell and nn.GRUCell."""
-    return [step_case("LSTM", LSTM, nn.LSTMCell, 64, 8.0), step_case("LSTM", LSTM, nn.LSTMCell, 128, None), step_case("GRU", GRU, nn.GRUCell, 64, None)]
+    return [step_case("LSTM", LSTM, nn.LSTMCell, 64, 8.0), step_case("LSTM", LSTM, nn.LSTMCell, 128, 8.0), step_case("GRU", GRU, nn.GRUCell, 64, None)]
 
 
 def step_case(name: str, ours: Any, cell: Any, inputs: int, target: float | None, hidden: int = 128, steps: int = 1000) -> Case:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from inorder.errors import ShapeError
 from inorder.kernels import extension
 
 KINDS = {torch.float32: "float", torch.float64: "double"}
@@ -210,11 +211,23 @@ def _lstm(backward: bool, m: Inputs, own: LSTMInputs, kept: Kept, cell: LSTMKept
 
 def _call(name: str, m: Inputs, backward: bool, *arguments: Any) -> None:
     assert extension is not None  # `available` was asked
-    getattr(extension, f"{name}_{KINDS[m.pre.dtype]}")(backward, m.hidden.shape[0], *arguments, torch.get_num_threads())
+    if m.starts.dtype != torch.int64 or m.lengths.dtype != torch.int64:
+        raise ShapeError(f"`starts` and `lengths` are int64, not {m.starts.dtype} and {m.lengths.dtype}.")
+    try:
+        getattr(extension, f"{name}_{KINDS[m.pre.dtype]}")(backward, m.hidden.shape[0], m.pre.shape[0], *arguments, torch.get_num_threads())
+    except IndexError:
+        wrong = (m.lengths < 0) | (m.starts < 0) | (m.starts + m.lengths > m.pre.shape[0])
+        b = int(wrong.nonzero()[0])
+        raise ShapeError(
+            f"`lengths[{b}]` is {int(m.lengths[b])}: sequence {b} would have the rows from {int(m.starts[b])} on, and there are {m.pre.shape[0]}."
+        ) from None
 
 
 def _shared(m: Inputs, kept: Kept, flow: list[Tensor | None]) -> list[int]:
     """Addresses in the order of `fill` in src/kernels/recurrent.cpp.   flow: d_output, d_last, d_pre, d_hidden, d_scale, d_shift."""
+    kinds = {tensor.dtype for tensor in (m.pre, *m[3:9], *kept, *flow) if tensor is not None}
+    if len(kinds) > 1:
+        raise ShapeError(f"A recurrent kernel takes numbers of one kind; these are {', '.join(sorted(map(str, kinds)))}.")
     return [_at(tensor) for tensor in (m.starts, m.lengths, m.pre, m.hidden, m.scale, m.shift, m.drop, m.hold, *kept, *flow)]
 
 

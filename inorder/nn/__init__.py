@@ -32,6 +32,7 @@ _HOME = {
     "TCN": "convolution",
     "TransformerDecoder": "transformer",
     "TransformerEncoder": "transformer",
+    "trace": "traces",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604

@@ -16,5 +16,6 @@ from inorder.nn.recurrent import GRU as GRU
 from inorder.nn.recurrent import LSTM as LSTM
 from inorder.nn.recurrent import RNN as RNN
 from inorder.nn.sequential import Sequential as Sequential
+from inorder.nn.traces import trace as trace
 from inorder.nn.transformer import TransformerDecoder as TransformerDecoder
 from inorder.nn.transformer import TransformerEncoder as TransformerEncoder

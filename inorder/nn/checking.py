@@ -18,7 +18,7 @@ def check_whole(kind: str, **sizes: int) -> None:
 def check_share(**shares: float) -> None:
     """Raises ConfigError unless every share (of dropout) is at least 0 and below 1."""
     for name, value in shares.items():
-        if not 0 <= value < 1:
+        if not isinstance(value, int | float) or not 0 <= value < 1:
             raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")
 
 

@@ -28,6 +28,8 @@ def can(layer: RecurrentStack, x: Tensor, rows: Rows) -> bool:
         return False
     if x.is_cuda:
         return True
+    if torch.is_autocast_enabled("cpu"):  # oneDNN's LSTM has no such precision on every processor
+        return False
     return layer.kind == "lstm" and layer.units == layer.hidden and x.dtype == torch.float32 and rows.whole and rows.batch >= BATCH
 
 

@@ -23,7 +23,7 @@ def how_joined(bidirectional: bool | str) -> str | None:
     >>> how_joined(True), how_joined("sum"), how_joined(False)
     ('concatenate', 'sum', None)
     """
-    if isinstance(bidirectional, str) and bidirectional not in JOINED:
+    if not isinstance(bidirectional, bool) and bidirectional not in JOINED:
         raise ConfigError(f"`bidirectional` is True, False or how directions are joined: {', '.join(JOINED)}; not {bidirectional!r}.")
     return "concatenate" if bidirectional is True else bidirectional or None
 

@@ -25,7 +25,7 @@ from inorder.nn.rows import Rows
 
 if TYPE_CHECKING:
     from inorder.nn.streaming import Stream
-    from inorder.nn.trace import Trace
+    from inorder.nn.traces import Trace
 
 
 class RecurrentStack(nn.Module):
@@ -130,11 +130,17 @@ class RecurrentStack(nn.Module):
     def _split(self, state: Any, batch: int) -> State:
         if state is None:
             return self._first(batch)
-        parts = tuple(state) if self.cells else (state,)
-        for name, values, size in zip(("hidden", "cell"), parts, (self.units, self.hidden), strict=False):
+        parts = tuple(state) if self.cells and isinstance(state, tuple) else (state,)
+        names, sizes, like = ("hidden", "cell")[: 1 + self.cells], (self.units, self.hidden), self.weight_hh_l0
+        if len(parts) != len(names) or not all(isinstance(part, Tensor) for part in parts):
+            raise ShapeError(f"The state of {type(self).__name__} is {' and '.join(names)}, a tensor each; this is a {type(state).__name__}.")
+        for name, values, size in zip(names, parts, sizes, strict=False):
             expected = (self.layers * self.directions, batch, size)
             if tuple(values.shape) != expected:
                 raise ShapeError(f"The {name} state has the shape {tuple(values.shape)}; (layers · directions, batch, units) = {expected} was expected.")
+            if values.device != like.device or not values.is_floating_point():
+                raise ShapeError(f"The {name} state is {values.dtype} on {values.device}; the layer is {like.dtype} on {like.device}.")
+        parts = tuple(values.to(like.dtype) for values in parts)
         return parts
 
     # --- the whole sequence ---
@@ -169,7 +175,8 @@ class RecurrentStack(nn.Module):
         weights = self._inputs(k, d)
         if delegated.can(self, x, rows):
             return delegated.run(cell, *weights, x, rows, state, reverse=d == 1)
-        return cell_over(functional.linear(x, *weights), rows.starts, rows.lengths, state, cell, d == 1)
+        pre = functional.linear(x, *weights).to(cell.weight.dtype)  # mixed precision ends here: what is carried on over many steps stays exact
+        return cell_over(pre, rows.starts, rows.lengths, state, cell, d == 1)
 
     def _parameter(self, part: str, k: int, d: int) -> Tensor | None:
         return getattr(self, f"{part}_l{k}{'_reverse' if d else ''}", None)
@@ -237,8 +244,8 @@ class RecurrentStack(nn.Module):
     # --- views ---
 
     def trace(self, x: Tensor, lengths: Tensor | None = None, state: Any = None) -> Trace:
-        """Every gate and state along the sequences; see `inorder.nn.trace.trace`."""
-        from inorder.nn.trace import trace
+        """Every gate and state along the sequences; see `inorder.nn.traces.trace`."""
+        from inorder.nn.traces import trace
 
         return trace(self, x, lengths, state)
 

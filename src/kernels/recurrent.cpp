@@ -49,10 +49,13 @@ void over(const Layer& layer, std::int64_t threads, void (*work)(const Layer&, c
 }
 
 template <typename Real>
-void fill(Layer<Real>& m, std::int64_t batch, std::int64_t hidden, std::int64_t output, bool reverse, double hold, const std::vector<Address>& a) {
+void fill(Layer<Real>& m, std::int64_t batch, std::int64_t rows, std::int64_t hidden, std::int64_t output, bool reverse, double hold,
+          const std::vector<Address>& a) {
     m.batch = batch, m.hidden = hidden, m.output = output, m.reverse = reverse;
     m.hold_always = static_cast<Real>(hold);
     m.starts = at<const std::int64_t>(a[0]), m.lengths = at<const std::int64_t>(a[1]);
+    for (std::int64_t b = 0; b < batch; ++b)
+        if (m.lengths[b] < 0 || m.lengths[b] > rows || m.starts[b] < 0 || m.starts[b] > rows - m.lengths[b]) throw nb::index_error("rows out of range");
     m.pre = at<const Real>(a[2]), m.h0 = at<const Real>(a[3]);
     m.scale = at<const Real>(a[4]), m.shift = at<const Real>(a[5]), m.drop = at<const Real>(a[6]), m.hold = at<const Real>(a[7]);
     m.out = at<Real>(a[8]), m.last = at<Real>(a[9]), m.before = at<Real>(a[10]), m.gates = at<Real>(a[11]);
@@ -64,11 +67,11 @@ void fill(Layer<Real>& m, std::int64_t batch, std::int64_t hidden, std::int64_t 
 // own: peepholes, cell scale, cell shift, c0, hold of cells, cell, shown, last cell, cell normed, cell spread, d of last cell, d of c0,
 //      d of peepholes, d of cell scale, d of cell shift, d of what was projected.   weights: recurrent, projection.
 template <typename Real>
-void lstm(bool backward, std::int64_t batch, std::int64_t hidden, std::int64_t output, bool reverse, double hold, double hold_cell, bool coupled,
+void lstm(bool backward, std::int64_t batch, std::int64_t rows, std::int64_t hidden, std::int64_t output, bool reverse, double hold, double hold_cell, bool coupled,
           const std::vector<Address>& shared, const std::vector<Address>& own, Address weights, Address projection, std::int64_t threads) {
     const nb::gil_scoped_release unlocked;
     LSTMLayer<Real> m{};
-    fill(m, batch, hidden, output, reverse, hold, shared);
+    fill(m, batch, rows, hidden, output, reverse, hold, shared);
     m.coupled = coupled, m.hold_cell_always = static_cast<Real>(hold_cell);
     m.peepholes = at<const Real>(own[0]), m.cell_scale = at<const Real>(own[1]), m.cell_shift = at<const Real>(own[2]), m.c0 = at<const Real>(own[3]);
     m.hold_cell = at<const Real>(own[4]), m.cell = at<Real>(own[5]), m.shown = at<Real>(own[6]), m.cell_last = at<Real>(own[7]);
@@ -88,11 +91,11 @@ void lstm(bool backward, std::int64_t batch, std::int64_t hidden, std::int64_t o
 }
 
 template <typename Real>
-void gru(bool backward, std::int64_t batch, std::int64_t hidden, bool reverse, double hold, bool reset_after, const std::vector<Address>& shared,
+void gru(bool backward, std::int64_t batch, std::int64_t rows, std::int64_t hidden, bool reverse, double hold, bool reset_after, const std::vector<Address>& shared,
          Address bias, Address d_product, Address weights, std::int64_t threads) {
     const nb::gil_scoped_release unlocked;
     GRULayer<Real> m{};
-    fill(m, batch, hidden, hidden, reverse, hold, shared);
+    fill(m, batch, rows, hidden, hidden, reverse, hold, shared);
     m.reset_after = reset_after, m.bias = at<const Real>(bias), m.d_product = at<Real>(d_product);
     const Real* w = at<const Real>(weights);
     const std::int64_t first = (reset_after ? 3 : 2) * hidden;
@@ -108,11 +111,11 @@ void gru(bool backward, std::int64_t batch, std::int64_t hidden, bool reverse, d
 }
 
 template <typename Real>
-void rnn(bool backward, std::int64_t batch, std::int64_t hidden, bool reverse, double hold, bool relu, const std::vector<Address>& shared, Address weights,
+void rnn(bool backward, std::int64_t batch, std::int64_t rows, std::int64_t hidden, bool reverse, double hold, bool relu, const std::vector<Address>& shared, Address weights,
          std::int64_t threads) {
     const nb::gil_scoped_release unlocked;
     RNNLayer<Real> m{};
-    fill(m, batch, hidden, hidden, reverse, hold, shared);
+    fill(m, batch, rows, hidden, hidden, reverse, hold, shared);
     m.relu = relu;
     const Real* w = at<const Real>(weights);
     if (backward) {

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from inorder.errors import ShapeError
 from inorder.nn import cells
 from inorder.nn.cells import Cell
 from inorder.nn.fused import cell_over, gates_over
@@ -189,6 +190,29 @@ def test_values_that_are_not_numbers_show():
     broken[1, 3] = float("nan")
     output, _ = cell_over(broken, starts, lengths, state, cell, False)
     assert output[1:4].isnan().any(1).all() and not output[0].isnan().any() and not output[4:].isnan().any()
+
+
+@pytest.mark.parametrize("kind", ["relu", "tanh", "gru"])
+def test_what_is_not_a_number_stays_none(kind):
+    pre, starts, lengths, state, cell = drawn(kind, KINDS[kind][0], [4, 2], 11, torch.float32)
+    broken = pre.detach().clone()
+    broken[1, :] = float("nan")
+    found, truth = (work(broken, starts, lengths, state, cell, False)[0] for work in (cell_over, cells.run))
+    assert torch.equal(found.isnan(), truth.isnan()) and found[1:4].isnan().any(1).all()
+
+
+@pytest.mark.parametrize(("starts", "lengths"), [([0, 4], [4, 3]), ([0, 4], [4000, 1]), ([0, 4], [-1, 2]), ([-1, 4], [4, 2]), ([0, 5], [4, 2])])
+@pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
+def test_rows_that_are_not_there_are_refused(kind, starts, lengths):
+    pre, _, _, state, cell = drawn(kind, KINDS[kind][0], [4, 2], 5)
+    with pytest.raises(ShapeError, match=r"`lengths\[[01]\]` is -?\d+.*and there are 6"):
+        cell_over(pre, torch.tensor(starts), torch.tensor(lengths), state, cell, False)
+
+
+def test_numbers_of_two_kinds_are_refused():
+    pre, starts, lengths, state, cell = drawn("gru", {"reset_after": True}, [4, 2], 5)
+    with pytest.raises(ShapeError, match=r"numbers of one kind; these are torch\.float32, torch\.float64"):
+        cell_over(pre, starts, lengths, (state[0].float(),), cell, False)
 
 
 def test_great_values_saturate():

@@ -12,6 +12,11 @@ from inorder.textbook import recurrent as textbook
 from inorder.textbook.backpropagation import lstm_step_backward, unroll_backward
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
 def layer_and_weights(inputs: int, hidden: int, seed: int = 0) -> tuple[LSTM, textbook.LSTMWeights]:
     """The same numbers in both layouts."""
     torch.manual_seed(seed)
