@@ -74,8 +74,8 @@ class Sequences:
     ) -> Sequences:
         """From arrays (time,) or (time, channels), or one array (examples, time) or (examples, time, channels), and a label each.
 
-        kind: "classification" or "regression"; None: classes where the labels are texts, at most 20 whole numbers, or whole numbers that recur: each of them, or
-        twice on average. `notes` says so where that might be otherwise.
+        kind: "classification" or "regression"; None: classes where the labels are texts, at most 20 whole numbers, or whole numbers that recur: each of
+        them, or twice on average. `notes` says so where that might be otherwise.
         classes: their names in order, where some may not occur.   Raises SeriesError where labels cannot be read so, ShapeError where shapes do not fit.
         """
         arrays = tuple(_example(one, i) for i, one in enumerate(values))
@@ -215,6 +215,7 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
     if training.labels is None or test.labels is None:
         raise SeriesError(f"{(training if training.labels is None else test).source} has no labels.")
     test = _of_the_kind(test, training)
+    assert test.labels is not None, "only their kind was changed"
     if training.regression != test.regression:
         raise SeriesError(f"{training.source} and {test.source} do not have the same kind of labels: numbers in one, classes in the other.")
     names = [*training.names_of(training.labels), *test.names_of(test.labels)]
@@ -232,13 +233,14 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
 
 def _of_the_kind(test: Sequences, training: Sequences) -> Sequences:
     """Whole numbers of a test part as classes or quantities, whichever those of the training part are: fewer of them may recur."""
-    test = replace(test, notes=tuple(note for note in test.notes if note not in (AS_CLASSES, AS_QUANTITIES)))
     assert test.labels is not None, "only labelled parts are joined"
-    numbers = _numbers([_text(one) for one in test.names_of(test.labels)])
+    names = test.names_of(test.labels)
+    test = replace(test, notes=tuple(note for note in test.notes if note not in (AS_CLASSES, AS_QUANTITIES)))
+    numbers = _numbers([_text(one) for one in names])
     whole = numbers is not None and bool((numbers == np.round(numbers)).all())
     if training.regression == test.regression or not whole or (not training.regression and _numbers(training.classes) is None):
         return test
-    labels, classes = to_labels(test.names_of(test.labels), "regression" if training.regression else "classification", (), test.source)
+    labels, classes = to_labels(names, "regression" if training.regression else "classification", (), test.source)
     return replace(test, labels=labels, classes=classes)
 
 

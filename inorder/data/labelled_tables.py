@@ -186,7 +186,9 @@ def _wide(
 def _list(cell: Any, where: str) -> Floats:
     """The numbers of a cell that holds a list, a missing one as NaN."""
     if cell is None or isinstance(cell, Mapping):
-        raise SeriesError(f"{where}: a list of numbers was expected, not {'nothing' if cell is None else 'a structure'}. Leave it out, or the column with --value.")
+        raise SeriesError(
+            f"{where}: a list of numbers was expected, not {'nothing' if cell is None else 'a structure'}. Leave it out, or the column with --value."
+        )
     for value in cell:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise SeriesError(f'{where}: "{value}" is not a number. Leave the column out with --value.')
@@ -224,7 +226,9 @@ def _part(found: Mapping[str, Any], ending: str, source: str, options: Mapping[s
         x = x.transpose(0, 2, 1)
     notes = [f"X is read as (examples, time, channels) = {x.shape}"] if x.shape[2] > 1 else []
     if lengths is not None and not _are_lengths(np.asarray(lengths), len(x), x.shape[1]):
-        raise SeriesError(f"lengths{ending} of {source} does not fit X{ending}: one whole number from 0 to {x.shape[1]} for each of {len(x)} sequences was expected.")
+        raise SeriesError(
+            f"lengths{ending} of {source} does not fit X{ending}: one whole number from 0 to {x.shape[1]} for each of {len(x)} sequences was expected."
+        )
     values = [trimmed(one) if lengths is None else one[: int(lengths[i])] for i, one in enumerate(x)]
     test = None if not ending else np.full(len(x), ending == "_test")
     labels = None if y is None else np.asarray(y).reshape(-1)

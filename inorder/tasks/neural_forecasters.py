@@ -17,6 +17,7 @@ from inorder.models.linear_forecaster import LinearForecaster
 from inorder.models.nhits import NHiTS
 from inorder.models.recurrent_forecaster import CELLS, EncoderForecaster, convolutional, inputs_of, recurrent
 from inorder.models.window import Sizes
+from inorder.nn.checking import check_share
 from inorder.tasks.window_forecaster import WindowForecaster
 from inorder.tasks.window_inputs import WindowBatch
 from inorder.tasks.window_outputs import answer
@@ -86,7 +87,7 @@ class NHiTSForecaster(WindowForecaster):
             raise ConfigError(f"`pools` and `stretches` have one number for each stack; these have {len(self.pools)} and {len(self.stretches)}.")
         for key in ("blocks", "hidden_size", "layers"):
             check_whole(key, getattr(self, key), 1)
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -117,7 +118,7 @@ class RNNForecaster(WindowForecaster):
             raise unknown("cell", str(self.cell), CELLS)
         for key in ("hidden_size", "layers"):
             check_whole(key, getattr(self, key), 1)
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -145,7 +146,7 @@ class TCNForecaster(WindowForecaster):
     def __post_init__(self) -> None:
         check_whole("hidden_size", self.hidden_size, 1)
         check_whole("width", self.width, 2)
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -178,7 +179,7 @@ class TransformerForecaster(WindowForecaster):
             check_whole(key, getattr(self, key), 1)
         if self.hidden_size % self.heads:
             raise ConfigError(f"`hidden_size` is a multiple of `heads`; {self.hidden_size} is none of {self.heads}.")
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -240,8 +241,3 @@ def _whole_numbers(name: str, given: Any) -> tuple[int, ...]:
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise ConfigError(f"`{name}` are several whole numbers, such as [4, 2, 1], not {given!r}.")
     return tuple(check_whole(name, value, 1) for value in given)
-
-
-def check_share(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")
