@@ -24,6 +24,7 @@ from inorder.backtest import Clock
 from inorder.data.labelled import Sequences, fold_of
 from inorder.data.labelled_reading import read_sequences
 from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError, unknown
+from inorder.kernels.stopping import check
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.classification import CLASS_SCORES, HIGHER_IS_BETTER, NUMBER_SCORES, classification_scores, regression_scores
 from inorder.metrics.score import Score
@@ -111,7 +112,8 @@ def compare_classify(
 
     data, test, further keywords: what `read_sequences` reads.   models: names of candidates, or name -> model; None = all.
     by: the score that ranks: "accuracy" (the usual), "balanced_accuracy", "macro_f1", "log_loss"; for numbers "rmse" (the usual), "mae", "r2". Equals stay in
-    their order: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for thousands.
+    the order of `models`: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for
+    thousands.
     budget: seconds for everything; what is not reached is reported as such. Networks get equal shares of what is left; what is no model before it is done may
     use half of it.   seed: of folds and models.
 
@@ -134,7 +136,7 @@ def compare_classify(
     table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
     signatures: dict[str, str] = {}
     scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
-    for m, name in enumerate(names):
+    for m, name in enumerate(sorted(names, key=lambda name: name != "majority")):  # which takes no time, and must not wait until none is left
         later = (len(names) - 1 - m) * (len(plan) + 1)  # fits of the models that come after
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None}
         try:
@@ -156,7 +158,7 @@ def compare_classify(
             notes += [f"{name}: {note}" for note in fitted[name].notes]
         row["seconds"] = round(time.perf_counter() - began, 4)
         table.append(row)
-        table.sort(key=lambda row: rank(row, by))
+        table.sort(key=lambda row: (rank(row, by), names.index(row["model"])))
         if on_row:
             on_row(table)
     if table[0]["error"] is not None:
@@ -240,6 +242,7 @@ def cross_validated(
     """Scores on the folds together: each example is judged once at most, by a model that did not see it.   later: fits that the budget has to last for too."""
     judged, said = [], []
     for k, fold in enumerate(plan):
+        check()
         seconds = clock.share(len(plan) + 1 - k + later, begun=k > 0) if model.gradual else None
         found = model.lighter().fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
         said.append(found.outputs(training[fold].values))
@@ -261,7 +264,7 @@ def scores_of(data: Sequences, outputs: Floats) -> dict[str, Score]:
 
 
 def rank(row: Mapping[str, Any], by: str) -> tuple[bool, float]:
-    """Sorting key of the leaderboard: by selection score, errors last; equals stay in the order in which they ran, the cheap ones first."""
+    """Sorting key of the leaderboard: by selection score, errors last."""
     score = row["selection"]
     value = math.inf if score is None else -score if by in HIGHER_IS_BETTER else score
     return row["error"] is not None, value

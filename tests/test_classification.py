@@ -75,7 +75,7 @@ def test_without_a_test_part_a_fifth_is_drawn_and_the_winner_sees_everything_in_
     assert sum(with_test.best.about.counts) == 40  # an official test part is never learnt from
 
 
-def test_equals_stay_in_the_order_in_which_they_ran():
+def test_equals_stay_in_the_order_in_which_they_were_named():
     data = Sequences.of(np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0), ["u"] * 10 + ["d"] * 10)
     models = {"second": NearestNeighbour(), "first": NearestNeighbour(distance="dtw"), "never": Majority()}
     result = compare_classify(data, models=models)
@@ -231,7 +231,21 @@ def test_a_budget_is_kept_and_leaves_time_for_what_takes_none():
         assert time.monotonic() - began < 2
     began = time.monotonic()
     result = compare_classify(data, models=["dtw", "majority"], budget=1.5)
-    assert time.monotonic() - began < 4 and result.winner == "majority" and "stopped: its 0." in result.table[1]["error"]
+    assert time.monotonic() - began < 4 and result.winner == "majority" and "stopped: its 1." in result.table[1]["error"]
+
+
+def test_the_majority_does_not_wait_until_no_time_is_left():
+    class Slow(Majority):
+        name = "slow"
+
+        def fit_training(self, *args):
+            time.sleep(0.2)  # and does not ask whether it should stop
+            return super().fit_training(*args)
+
+    result = compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, budget=0.3)
+    assert [row["model"] for row in result.table] == ["majority", "slow"] and result.table[0]["error"] is None
+    without = compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, folds=1)
+    assert [row["model"] for row in without.table] == ["slow", "majority"]  # equals stay in the order in which they were named
 
 
 def test_without_time_for_the_last_fit_the_winner_stays_as_it_was_scored(monkeypatch):
