@@ -51,13 +51,13 @@ class Clock:
         self.deadline = None if budget is None else time.monotonic() + budget
         self.reserve = 0.0
 
-    def share(self, parts: int) -> float | None:
-        """An equal share of what is left for the next of `parts` pieces of work.   Raises BudgetError when nothing is left."""
+    def share(self, parts: int, *, begun: bool = False) -> float | None:
+        """An equal share of what is left for the next of `parts` pieces of work.   Raises BudgetError when nothing is left, which says if some was done."""
         if self.deadline is None:
             return None
         left = self.deadline - time.monotonic() - self.reserve
         if left <= 0:
-            raise BudgetError("not run: the time budget was used up.")
+            raise BudgetError(f"{'stopped' if begun else 'not run'}: the time budget was used up.")
         return left / parts
 
     def last(self) -> float | None:

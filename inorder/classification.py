@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from inorder.backtest import Clock
 from inorder.data.labelled import Sequences, fold_of
 from inorder.data.labelled_reading import read_sequences
-from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
+from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError, unknown
+from inorder.kernels.stopping import check
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.classification import CLASS_SCORES, HIGHER_IS_BETTER, NUMBER_SCORES, classification_scores, regression_scores
 from inorder.metrics.score import Score
-from inorder.models.sequence_model import FittedSequenceModel, Progress, SequenceModel
+from inorder.models.sequence_model import FittedSequenceModel, Progress, SequenceModel, within
 from inorder.tasks.classify import CANDIDATES, candidate, seeded
 from inorder.typing import Floats
 
@@ -111,8 +112,10 @@ def compare_classify(
 
     data, test, further keywords: what `read_sequences` reads.   models: names of candidates, or name -> model; None = all.
     by: the score that ranks: "accuracy" (the usual), "balanced_accuracy", "macro_f1", "log_loss"; for numbers "rmse" (the usual), "mae", "r2". Equals stay in
-    their order: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for thousands.
-    budget: seconds for everything; what is not reached is reported as such.   seed: of folds and models.
+    the order of `models`: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for
+    thousands.
+    budget: seconds for everything; what is not reached is reported as such. Networks get equal shares of what is left; what is no model before it is done may
+    use half of it.   seed: of folds and models.
 
     Raises ConfigError for an option that is out of range, SeriesError for data that cannot be read or are too few to compare on.
 
@@ -133,14 +136,17 @@ def compare_classify(
     table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
     signatures: dict[str, str] = {}
     scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
-    for m, name in enumerate(names):
+    for m, name in enumerate(sorted(names, key=lambda name: name != "majority")):  # which takes no time, and must not wait until none is left
         later = (len(names) - 1 - m) * (len(plan) + 1)  # fits of the models that come after
         began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None}
         try:
             model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
-            chosen = cross_validated(name, model, training, plan, clock, on_progress, later)
-            fitted[name] = model.fit(training, seconds=clock.share(1 + later), progress=progress_of(name, len(plan), len(plan), on_progress))
-            outputs[name] = fitted[name].outputs(held.values)
+            limit = clock.share(min(len(names) - m, 2))
+            with within(None if model.gradual else limit):
+                chosen = cross_validated(name, model, training, plan, clock, on_progress, later)
+                seconds = clock.share(1 + later, begun=True) if model.gradual else None
+                fitted[name] = model.fit(training, seconds=seconds, progress=progress_of(name, len(plan), len(plan), on_progress))
+                outputs[name] = fitted[name].outputs(held.values)
             scores = scores_of(held, outputs[name])
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
             row["error"] = reason(error)
@@ -152,7 +158,7 @@ def compare_classify(
             notes += [f"{name}: {note}" for note in fitted[name].notes]
         row["seconds"] = round(time.perf_counter() - began, 4)
         table.append(row)
-        table.sort(key=lambda row: rank(row, by))
+        table.sort(key=lambda row: (rank(row, by), names.index(row["model"])))
         if on_row:
             on_row(table)
     if table[0]["error"] is not None:
@@ -160,8 +166,11 @@ def compare_classify(
     winner: str = table[0]["model"]
     best = fitted[winner]
     if not whole.test.any():
-        best = best.model.fit(replace(parts, test=np.zeros(len(parts), dtype=bool)), seconds=clock.last())
-        notes.append(f"{winner} was fitted once more to all {len(parts):,} sequences, after it had been scored.")
+        try:
+            best = best.model.fit(replace(parts, test=np.zeros(len(parts), dtype=bool)), seconds=clock.last())
+            notes.append(f"{winner} was fitted once more to all {len(parts):,} sequences, after it had been scored.")
+        except BudgetError:
+            notes.append(f"{winner} has not seen the test sequences: the time budget was used up before it was fitted once more to all.")
     return ClassificationComparison(
         table=table,
         best=best,
@@ -233,7 +242,8 @@ def cross_validated(
     """Scores on the folds together: each example is judged once at most, by a model that did not see it.   later: fits that the budget has to last for too."""
     judged, said = [], []
     for k, fold in enumerate(plan):
-        seconds = clock.share(len(plan) + 1 - k + later)
+        check()
+        seconds = clock.share(len(plan) + 1 - k + later, begun=k > 0) if model.gradual else None
         found = model.lighter().fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
         said.append(found.outputs(training[fold].values))
         judged.append(np.flatnonzero(fold))
@@ -254,7 +264,7 @@ def scores_of(data: Sequences, outputs: Floats) -> dict[str, Score]:
 
 
 def rank(row: Mapping[str, Any], by: str) -> tuple[bool, float]:
-    """Sorting key of the leaderboard: by selection score, errors last; equals stay in the order in which they ran, the cheap ones first."""
+    """Sorting key of the leaderboard: by selection score, errors last."""
     score = row["selection"]
     value = math.inf if score is None else -score if by in HIGHER_IS_BETTER else score
     return row["error"] is not None, value
@@ -302,7 +312,7 @@ def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) ->
 
     Raises SeriesError where there are no labels, or classes that the model does not know.
     """
-    found = read_sequences(data, **reading)
+    found = read_sequences(data, **{"kind": "classification" if fitted.about.classes else "regression", **reading})
     found = fitted.fitting(found[found.test] if found.test.any() else found)
     if found.labels is None:
         raise SeriesError(f"{found.source} has no labels to compare with.")

@@ -104,7 +104,7 @@ Intervals = Annotated[str, typer.Option(help="auto, analytic, simulated, bootstr
 Budget = Annotated[str | None, typer.Option(help="Time for all fits: 40s, 10m, 1h.")]
 Labels = Annotated[str | None, typer.Option(help="detect: where the anomalies are: a JSON file of points or windows, or a column of 0 and 1.")]
 AlarmRate = Annotated[str | None, typer.Option(help="detect: alarms a row to expect where nothing unusual happens, such as 1/1000 (the usual).")]
-Label = Annotated[str | None, typer.Option(help='classify: column of the labels; "none": there are none.')]
+Label = Annotated[str | None, typer.Option(help='classify: column of the labels; "none": there are none; "first" or "last" value of rows without names.')]
 Test = Annotated[str | None, typer.Option(help="classify: file of the official test part, if its name does not tell.")]
 Kind = Annotated[str | None, typer.Option(help="classify: classification or regression; what the labels look like if not given.")]
 Seed = Annotated[int, typer.Option(help="For models that draw random numbers.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import inorder
 from inorder import classification
 from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off
 from inorder.data.labelled import Sequences
-from inorder.errors import ConfigError, ForecastError, SeriesError
+from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
 from inorder.models.majority import Majority
 from inorder.models.nearest import NearestNeighbour
 from inorder.tasks.classify import candidate
@@ -74,7 +75,7 @@ def test_without_a_test_part_a_fifth_is_drawn_and_the_winner_sees_everything_in_
     assert sum(with_test.best.about.counts) == 40  # an official test part is never learnt from
 
 
-def test_equals_stay_in_the_order_in_which_they_ran():
+def test_equals_stay_in_the_order_in_which_they_were_named():
     data = Sequences.of(np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0), ["u"] * 10 + ["d"] * 10)
     models = {"second": NearestNeighbour(), "first": NearestNeighbour(distance="dtw"), "never": Majority()}
     result = compare_classify(data, models=models)
@@ -179,6 +180,14 @@ def test_the_verbs_in_python(tmp_path):
             fit_classify(data, **options)
 
 
+def test_rows_without_a_label_are_predicted_as_a_whole(tmp_path):
+    data = waves(12)
+    np.savetxt(tmp_path / "bare.csv", np.stack([one[:, 0] for one in data.values]), delimiter=",")
+    fitted = inorder.load(fit_classify(data, "nearest").save(tmp_path / "m"))
+    np.testing.assert_array_equal(fitted.predict(tmp_path / "bare.csv").probabilities, fitted.predict(data).probabilities)
+    assert fitted.read(tmp_path / "bare.csv").lengths.tolist() == [30] * 12 and fitted.about.steps == (30, 30)
+
+
 def test_what_a_model_cannot_be_evaluated_on_is_refused():
     fitted = fit_classify(waves(12), "nearest")
     with pytest.raises(SeriesError, match='has the class "speed 2", which the model does not know; it knows speed 0, speed 1'):
@@ -210,3 +219,36 @@ def test_the_report_shows_what_it_should():
     counted = [[int(((result.test.labels == i) & (said == j)).sum()) for j in range(3)] for i in range(3)]
     assert [row[:3] for row in table] == counted and [row[3] for row in table] == [sum(row) for row in counted]
     assert not re.search(r'(src|href)="(http|//)', page)  # nothing is fetched
+
+
+def test_a_budget_is_kept_and_leaves_time_for_what_takes_none():
+    """Twenty million cells for DTW: some ten seconds and more without a budget."""
+    data = Sequences.of(np.random.default_rng(0).normal(size=(300, 200)), np.arange(300) % 2, kind="classification")
+    for name in ("dtw", "rocket"):
+        began = time.monotonic()
+        with pytest.raises(BudgetError, match=r"stopped: its 0.3 seconds were used up. Give it more time, with --budget"):
+            fit_classify(data, name, budget=0.3)
+        assert time.monotonic() - began < 2
+    began = time.monotonic()
+    result = compare_classify(data, models=["dtw", "majority"], budget=1.5)
+    assert time.monotonic() - began < 4 and result.winner == "majority" and "stopped: its 1." in result.table[1]["error"]
+
+
+def test_the_majority_does_not_wait_until_no_time_is_left():
+    class Slow(Majority):
+        name = "slow"
+
+        def fit_training(self, *args):
+            time.sleep(0.2)  # and does not ask whether it should stop
+            return super().fit_training(*args)
+
+    result = compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, budget=0.3)
+    assert [row["model"] for row in result.table] == ["majority", "slow"] and result.table[0]["error"] is None
+    without = compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, folds=1)
+    assert [row["model"] for row in without.table] == ["slow", "majority"]  # equals stay in the order in which they were named
+
+
+def test_without_time_for_the_last_fit_the_winner_stays_as_it_was_scored(monkeypatch):
+    monkeypatch.setattr(classification.Clock, "last", lambda clock: 0.0)
+    result = compare_classify(waves(50), models=LIGHT)
+    assert sum(result.best.about.counts) == 40 and any("minirocket has not seen the test sequences" in note for note in result.notes)

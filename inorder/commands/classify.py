@@ -114,7 +114,6 @@ def fit(
 def predict(bundle: Path, reading: Mapping[str, Any], data: str | None, label: str | None, out: Path | None, as_json: bool, quiet: bool) -> None:
     """One row a sequence: label, and the probability of every class."""
     from inorder.bundle import read_header
-    from inorder.data.labelled_reading import read_sequences
     from inorder.output import check_kind, write_frame
     from inorder.verbs import load
 
@@ -122,7 +121,7 @@ def predict(bundle: Path, reading: Mapping[str, Any], data: str | None, label: s
     fitted = load(bundle)
     if data is None:
         raise ConfigError("predict needs the sequences: a file, a folder or a zip archive of them.")
-    sequences = read_sequences(data, labelled=False, **options(reading, label))
+    sequences = fitted.read(data, **options(reading, label))
     for note in sequences.notes if not quiet else ():
         complain(f"  {note}")
     found = fitted.predict(sequences)

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from inorder.errors import SeriesError, ShapeError
 from inorder.typing import Floats
 
-MOST_CLASSES = 20  # distinct whole numbers that are classes and not quantities
+MOST_CLASSES = 20  # distinct whole numbers that are classes however seldom they occur
+AS_CLASSES = "the labels are whole numbers, which are taken for classes; --kind regression takes them for quantities"
+AS_QUANTITIES = "the labels are whole numbers of which most occur once, so they are taken for quantities; --kind classification takes them for classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +74,19 @@ class Sequences:
     ) -> Sequences:
         """From arrays (time,) or (time, channels), or one array (examples, time) or (examples, time, channels), and a label each.
 
-        kind: "classification" or "regression"; None: regression where the labels are numbers and not a few whole ones.
+        kind: "classification" or "regression"; None: classes where the labels are texts, at most 20 whole numbers, or whole numbers that recur: each of
+        them, or twice on average. `notes` says so where that might be otherwise.
         classes: their names in order, where some may not occur.   Raises SeriesError where labels cannot be read so, ShapeError where shapes do not fit.
         """
         arrays = tuple(_example(one, i) for i, one in enumerate(values))
         names = tuple(channels) or _channel_names(arrays[0].shape[1] if arrays else 1)
         found, known = (None, tuple(classes)) if labels is None else to_labels(labels, kind, classes, source)
         marked = np.zeros(len(arrays), dtype=bool) if test is None else np.asarray(test, dtype=bool)
+        notes = [*notes, *_note_of(found, known)] if kind is None and not classes else notes
+        empty = [i for i, one in enumerate(arrays) if not (~np.isnan(one)).any()]
+        if empty:
+            many = f"{len(empty):,} of {len(arrays):,} sequences have" if len(empty) > 1 else f"sequence {empty[0]} has"
+            notes = [*notes, f"{many} no value at all, and nothing can be told of what is not there"]
         return cls(arrays, names, found, known, marked, tuple(ids) or tuple(map(str, range(len(arrays)))), source, notes=tuple(notes))
 
     def __len__(self) -> int:
@@ -149,7 +157,7 @@ def to_labels(labels: Any, kind: str | None, classes: Sequence[str], source: str
         if text in ("", "nan", "None", "?"):
             raise SeriesError(f"Sequence {i} of {source} has no label. Leave it out, or give it one.")
     numbers = _numbers(texts)
-    if kind == "regression" or (kind is None and not classes and numbers is not None and not _few_whole(numbers)):
+    if kind == "regression" or (kind is None and not classes and numbers is not None and not _are_classes(numbers)):
         if numbers is None:
             wrong = next(text for text in texts if _numbers([text]) is None)
             raise SeriesError(f'"{wrong}" of {source} is not a number, which a regression needs as label.')
@@ -179,8 +187,23 @@ def _numbers(texts: Sequence[str]) -> Floats | None:
     return found if np.isfinite(found).all() else None
 
 
-def _few_whole(numbers: Floats) -> bool:
-    return bool((numbers == np.round(numbers)).all()) and len(np.unique(numbers)) <= MOST_CLASSES
+def _are_classes(numbers: Floats) -> bool:
+    """Whether these are whole numbers, and few, or such as recur."""
+    return bool((numbers == np.round(numbers)).all()) and (len(np.unique(numbers)) <= MOST_CLASSES or _recur(numbers))
+
+
+def _recur(numbers: Floats) -> bool:
+    counts = np.unique(numbers, return_counts=True)[1]
+    return bool((counts > 1).all()) or 2 * len(counts) <= len(numbers)
+
+
+def _note_of(found: NDArray[Any] | None, classes: Sequence[str]) -> list[str]:
+    """What was assumed of labels that are whole numbers, where it might be otherwise: of many, or of a few that do not recur."""
+    if found is None or not len(found):
+        return []
+    if not classes:
+        return [AS_QUANTITIES] if bool((found == np.round(found)).all()) else []
+    return [AS_CLASSES] if _numbers(classes) is not None and (len(classes) > MOST_CLASSES or not _recur(found)) else []
 
 
 def joined(training: Sequences, test: Sequences) -> Sequences:
@@ -191,6 +214,8 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
         )
     if training.labels is None or test.labels is None:
         raise SeriesError(f"{(training if training.labels is None else test).source} has no labels.")
+    test = _of_the_kind(test, training)
+    assert test.labels is not None, "only their kind was changed"
     if training.regression != test.regression:
         raise SeriesError(f"{training.source} and {test.source} do not have the same kind of labels: numbers in one, classes in the other.")
     names = [*training.names_of(training.labels), *test.names_of(test.labels)]
@@ -204,6 +229,19 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
     if set(training.ids) & set(test.ids):  # both are counted from 0, say
         ids = (tuple(f"train/{one}" for one in training.ids), tuple(f"test/{one}" for one in test.ids))
     return Sequences(training.values + test.values, training.channels, labels, classes, marks, ids[0] + ids[1], training.source, notes=notes)
+
+
+def _of_the_kind(test: Sequences, training: Sequences) -> Sequences:
+    """Whole numbers of a test part as classes or quantities, whichever those of the training part are: fewer of them may recur."""
+    assert test.labels is not None, "only labelled parts are joined"
+    names = test.names_of(test.labels)
+    test = replace(test, notes=tuple(note for note in test.notes if note not in (AS_CLASSES, AS_QUANTITIES)))
+    numbers = _numbers([_text(one) for one in names])
+    whole = numbers is not None and bool((numbers == np.round(numbers)).all())
+    if training.regression == test.regression or not whole or (not training.regression and _numbers(training.classes) is None):
+        return test
+    labels, classes = to_labels(names, "regression" if training.regression else "classification", (), test.source)
+    return replace(test, labels=labels, classes=classes)
 
 
 def filled(values: Floats) -> Floats:

@@ -34,12 +34,12 @@ from inorder.data.labelled_tables import (
     read_npz,
     table_of,
 )
-from inorder.data.labelled_texts import LABELS, has_names, is_rows, read_arff, read_rows, read_ts
+from inorder.data.labelled_texts import LABELS, has_names, holds_labels, is_rows, read_arff, read_rows, read_ts
 from inorder.errors import ConfigError, SeriesError, unknown
 
 ENDINGS = (".ts", ".arff", ".npz", ".parquet", ".pq", ".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".ts.gz", ".txt.gz")
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-OPTIONS = ("label", "id", "time", "value", "header", "separator", "encoding", "layout", "kind", "labelled")
+OPTIONS = ("label", "id", "time", "value", "header", "separator", "encoding", "layout", "kind", "labelled", "classes", "steps")
 KINDS = ("classification", "regression")
 SPLIT = re.compile(r"^(.*?)[_\-. ]?(train|test)$", re.IGNORECASE)
 LARGEST = 4 * 1024**3  # bytes of an unpacked archive
@@ -49,9 +49,11 @@ def read_sequences(data: Any, *, test: Any = None, **options: Any) -> Sequences:
     """Labelled sequences from whatever the module's docstring names.
 
     test: where the official test part is, if not found by its name.
-    label, id, time, value (the channels), header, separator, encoding: of a table; a label "none" says that there is none.
+    label, id, time, value (the channels), header, separator, encoding: of a table; a label "none" says that there is none, "first" or "last"
+    that each row of a file without names of columns has one.
     layout: "long", "rows" or "channels-first" (NumPy).   kind: "classification" or "regression"; None = what the labels look like.
-    labelled: False where labels may be lacking.
+    labelled: False where labels may be lacking.   classes, steps: those that are known, and the least and the most steps, by which rows without names of
+    columns are then told to have a label or not.
     Raises SeriesError for what cannot be read, ConfigError for an option that is unknown.
 
     >>> read_sequences((np.zeros((4, 10)), ["a", "a", "b", "b"])).describe()
@@ -129,13 +131,23 @@ def _file(content: bytes, name: str, options: Mapping[str, Any]) -> Sequences:
     if lower.endswith(".ts"):
         return read_ts(text, name, kind)
     if lower.endswith(".arff"):
-        return read_arff(text, name, kind) if "@data" in text.lower() else read_rows(text, name, kind, label=-1)
+        return read_arff(text, name, kind) if "@data" in text.lower() else read_rows(text, name, kind, label=_place(text, name, -1, options))
     if not lower.endswith(TABLES) and "@data" in text.lower():
         return (read_arff if "@attribute" in text.lower() else read_ts)(text, name, kind)
     names = options.get("header") or (options.get("header") is None and has_names(text))
     if not names and is_rows(text):
-        return read_rows(text, name, kind, label=None if options.get("label") == "none" else 0)
+        return read_rows(text, name, kind, label=_place(text, name, 0, options))
     return read_frame(content, name, {**options, "header": True} if names else options)
+
+
+def _place(text: str, name: str, usual: int, options: Mapping[str, Any]) -> int | None:
+    """Where each row of a file without names of columns has its label; None where it has none."""
+    label = options.get("label")
+    if label in ("none", "first", "last"):
+        return {"none": None, "first": 0, "last": -1}[label]
+    if label is None and not options.get("labelled", True) and not holds_labels(text, name, usual, options.get("classes", ()), options.get("steps")):
+        return None
+    return usual
 
 
 # --- several files ---
@@ -196,6 +208,9 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
     spoken = _labels_of(tables.pop(listed), listed, options) if listed is not None else None
     if not tables:
         raise SeriesError(f"{source} holds {', '.join(list(files)[:4])}; name one of them, or put one CSV file a sequence into a folder for each label.")
+    absent = [one for one in spoken or () if not any(one in (name, name.rpartition("/")[2], _stem(name)) for name in tables)]
+    if absent:
+        raise SeriesError(f'{source}: {listed} names "{absent[0]}", and no such file is there. Add it, or take the row away.')
     values, labels, marks, ids, channels = [], [], [], [], None
     for name, content in sorted(tables.items()):
         own, names = _one(content, name, options)

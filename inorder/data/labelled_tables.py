@@ -170,7 +170,7 @@ def _wide(
     if lists:
         names, values = lists, []
         for i in range(len(frame)):
-            own = [np.array([np.nan if v is None else v for v in frame[name][i]], dtype=np.float64) for name in lists]
+            own = [_list(frame[name][i], f'{source}, {row(i)}, column "{name}"') for name in lists]
             if len({len(one) for one in own}) > 1:
                 raise SeriesError(f"{source}, {row(i)}: the channels have {', '.join(str(len(one)) for one in own)} steps; as many each were expected.")
             values.append(np.stack(own, axis=1))
@@ -181,6 +181,18 @@ def _wide(
     marks = None if split is None else [is_test(one, source) for one in frame[split].to_list()]
     own_ids = () if ids is None else [str(one) for one in frame[ids].to_list()]
     return Sequences.of(values, labels, test=marks, channels=names, ids=own_ids, kind=kind, source=source)
+
+
+def _list(cell: Any, where: str) -> Floats:
+    """The numbers of a cell that holds a list, a missing one as NaN."""
+    if cell is None or isinstance(cell, Mapping):
+        raise SeriesError(
+            f"{where}: a list of numbers was expected, not {'nothing' if cell is None else 'a structure'}. Leave it out, or the column with --value."
+        )
+    for value in cell:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise SeriesError(f'{where}: "{value}" is not a number. Leave the column out with --value.')
+    return np.array([np.nan if value is None else value for value in cell], dtype=np.float64)
 
 
 def read_arrays(arrays: Mapping[str, Any], source: str, options: Mapping[str, Any]) -> Sequences:
@@ -213,14 +225,22 @@ def _part(found: Mapping[str, Any], ending: str, source: str, options: Mapping[s
     elif options.get("layout") == CHANNELS_FIRST:
         x = x.transpose(0, 2, 1)
     notes = [f"X is read as (examples, time, channels) = {x.shape}"] if x.shape[2] > 1 else []
-    if lengths is not None and (len(lengths) != len(x) or min(lengths, default=0) < 0 or max(lengths, default=0) > x.shape[1]):
-        raise SeriesError(f"lengths{ending} of {source} does not fit X{ending}: one number from 0 to {x.shape[1]} for each of {len(x)} sequences was expected.")
+    if lengths is not None and not _are_lengths(np.asarray(lengths), len(x), x.shape[1]):
+        raise SeriesError(
+            f"lengths{ending} of {source} does not fit X{ending}: one whole number from 0 to {x.shape[1]} for each of {len(x)} sequences was expected."
+        )
     values = [trimmed(one) if lengths is None else one[: int(lengths[i])] for i, one in enumerate(x)]
     test = None if not ending else np.full(len(x), ending == "_test")
     labels = None if y is None else np.asarray(y).reshape(-1)
     return Sequences.of(
         values, labels, test=test if ending == "_test" and "x_train" not in found else None, kind=options.get("kind"), source=source, notes=notes
     )
+
+
+def _are_lengths(lengths: NDArray[Any], examples: int, time: int) -> bool:
+    if lengths.shape != (examples,) or lengths.dtype.kind not in "iuf":
+        return False
+    return bool(((lengths >= 0) & (lengths <= time) & (lengths == np.round(lengths))).all())
 
 
 def read_npz(content: bytes, source: str, options: Mapping[str, Any]) -> Sequences:

@@ -200,6 +200,34 @@ def read_rows(text: str, source: str, kind: str | None = None, *, label: int | N
     return Sequences.of(values, labels if labels else None, kind=kind, source=source, notes=note)
 
 
+def holds_labels(text: str, source: str, place: int, classes: Sequence[str], steps: tuple[int, int] | None) -> bool:
+    """Whether rows that need no label have one all the same, at this place: 0 or -1.
+
+    They do where it is no number; where all rows have one value more than the sequences that a model learnt from, which were of one length, and the
+    value is a class that it knows; or where these values alone are known classes. They do not where rows are as long as those sequences.
+    classes: that are known, none for numbers.   steps: the least and the most that were learnt from; None where nothing is known.
+    Raises SeriesError where neither can be told.
+
+    >>> holds_labels("u,1,2\\nd,3,4\\n", "x.csv", 0, (), None), holds_labels("1,7,2\\n2,5,4\\n", "x.csv", 0, ("1", "2"), (3, 3))
+    (True, False)
+    """
+    rows = [cells for _, cells in _split(text)]
+    own = [cells[place] for cells in rows]
+    if not all(_are_numbers([cell]) for cell in own):
+        return True
+    known = bool(classes) and {_whole(cell) for cell in own} <= set(classes)
+    longest, same = max(map(len, rows)), steps is not None and steps[0] == steps[1]
+    if same and steps is not None:
+        if longest == steps[0]:
+            return False
+        if longest == steps[0] + 1 and (known or not classes):
+            return True
+    elif known and not {_whole(cell) for cells in rows for cell in (cells[1:] if place == 0 else cells[:-1])} <= set(classes):
+        return True
+    where, word = ("first", "--label first") if place == 0 else ("last", "--label last")
+    raise SeriesError(f"{source} has rows of {longest} values, of which the {where} may be a label or not. Say {word} or --label none.")
+
+
 def _whole(text: str) -> str:
     """A label; 1.0000000e+00, as the old files of the archive have it, is 1."""
     try:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from inorder.data.labelled import padded
 from inorder.errors import ConfigError
+from inorder.kernels.stopping import check
 from inorder.typing import Floats
 
 Floats32 = NDArray[np.float32]
@@ -85,6 +86,7 @@ class RandomKernels:
         """Features of examples that fit into memory at once."""
         columns = []
         for group in self.groups:
+            check()
             outputs, valid, everywhere = convolve(values, group)
             for k, z in enumerate(outputs):
                 inside = everywhere if group.padded[k] else valid
@@ -188,6 +190,7 @@ def _quantiles(values: Sequence[Floats], group: Group, shares: Floats, rng: np.r
     biases = np.zeros(shares.shape, dtype=np.float32)
     drawn = rng.integers(len(values), size=len(shares))
     for i in np.unique(drawn):
+        check()
         outputs, valid, everywhere = convolve([values[i]], group)
         for k in np.flatnonzero(drawn == i):
             z = outputs[k][everywhere if group.padded[k] else valid]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from inorder.data.labelled import Scaler, Sequences, padded
 from inorder.errors import ConfigError
+from inorder.kernels.stopping import check
 from inorder.models.sequence_model import About, FittedSequenceModel, Progress, SequenceModel, check_choice, expect
 from inorder.typing import Floats
 
@@ -144,7 +145,11 @@ def euclidean(asked: Floats, stored: Floats) -> Floats:
     time = max(asked.shape[1], stored.shape[1])
     a, b = (np.pad(x, ((0, 0), (0, time - x.shape[1]), (0, 0))).reshape(len(x), -1) for x in (asked, stored))
     block = max(1, BLOCK // max(b.size, 1))
-    return np.concatenate([((a[k : k + block, None] - b) ** 2).sum(axis=2) for k in range(0, len(a), block)])
+    parts = []
+    for k in range(0, len(a), block):
+        check()
+        parts.append(((a[k : k + block, None] - b) ** 2).sum(axis=2))
+    return np.concatenate(parts)
 
 
 def dtw(asked: Padded, stored: Padded, window: float) -> Floats:
@@ -172,6 +177,7 @@ def _dtw_block(a: Floats, a_lengths: NDArray[np.int64], b: Floats, b_lengths: ND
     ends = a_lengths[:, None] + b_lengths - 2
     before, last = (np.full((len(a), len(b), n + 1), np.inf) for _ in range(2))  # place 0 stands for i = −1
     for k in range(n + m - 1):
+        check()
         low, high = max(0, k - m + 1, -((widest - k) // 2)), min(n - 1, k, (k + widest) // 2)
         now = np.full_like(last, np.inf)
         if low <= high:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inorder.errors import ShapeError
+from inorder.kernels.stopping import check
 from inorder.typing import Floats
 
 PENALTIES = tuple(float(10.0**e) for e in np.linspace(-3, 6, 19))
@@ -74,6 +75,7 @@ def fit_ridge(features: NDArray[Any], targets: Floats, penalties: tuple[float, .
     projected, squares = q.T @ y, q**2
     best: tuple[float, float, Floats] | None = None
     for penalty in penalties:
+        check()
         shrunk = values / (values + penalty)
         leverage = 1 / n + squares @ shrunk
         residual = (y - q @ (shrunk[:, None] * projected)) / np.maximum(1 - leverage, 1e-12)[:, None]

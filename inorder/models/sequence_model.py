@@ -8,8 +8,10 @@ A model only ever sees the training part; whatever it standardises by comes from
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 
 from inorder.data.labelled import Sequences
 from inorder.data.labelled_reading import read_sequences
-from inorder.errors import BundleError, ConfigError, SeriesError, unknown
+from inorder.errors import BudgetError, BundleError, ConfigError, SeriesError, unknown
+from inorder.kernels.stopping import Stop, check, watched
 from inorder.typing import Floats
 
 if TYPE_CHECKING:
@@ -58,9 +61,10 @@ class Predictions:
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceModel(ABC):
-    """Settings of a model of whole sequences."""
+    """Settings of a model of whole sequences.   gradual: whether a fit that ends early is a model all the same."""
 
     name: ClassVar[str]
+    gradual: ClassVar[bool] = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -83,7 +87,8 @@ class SequenceModel(ABC):
         training = read_sequences(data).training
         if training.labels is None:
             raise SeriesError(f"{training.source} has no labels, so there is nothing to learn.")
-        return self.fit_training(training, seconds, progress)
+        with within(None if self.gradual else seconds):
+            return self.fit_training(training, seconds, progress)
 
     def lighter(self) -> SequenceModel:
         """The same at less cost, for the folds of a comparison: a network is not trained a second time."""
@@ -103,26 +108,31 @@ class About:
     """What a fitted model has to know of the data that it learnt from.
 
     classes: () for numbers.   channels: names.   described: the data in one line.   counts: examples of each class.
+    steps: the least and the most of a sequence; None where not known.
     """
 
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     described: str
     counts: tuple[int, ...] = ()
+    steps: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, data: Sequences) -> About:
         counts = () if data.labels is None or data.regression else tuple(np.bincount(data.labels, minlength=len(data.classes)).tolist())
-        return cls(data.classes, data.channels, data.describe(), counts)
+        return cls(data.classes, data.channels, data.describe(), counts, (int(data.lengths.min()), int(data.lengths.max())))
 
     def to_json(self) -> dict[str, Any]:
-        return {"classes": list(self.classes), "channels": list(self.channels), "described": self.described, "counts": list(self.counts)}
+        plain = {"classes": list(self.classes), "channels": list(self.channels), "described": self.described, "counts": list(self.counts)}
+        return {**plain, "steps": None if self.steps is None else list(self.steps)}
 
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> About:
         """Raises KeyError or TypeError where something is missing or of another kind."""
         counts = tuple(int(one) for one in about["counts"])
-        return cls(tuple(map(str, about["classes"])), tuple(map(str, about["channels"])), str(about["described"]), counts)
+        least, most = about.get("steps") or (None, None)
+        steps = None if least is None or most is None else (int(least), int(most))
+        return cls(tuple(map(str, about["classes"])), tuple(map(str, about["channels"])), str(about["described"]), counts, steps)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,12 +157,17 @@ class FittedSequenceModel(ABC):
 
         Raises SeriesError where the channels are not those that the model was fitted to.
         """
-        found = self.fitting(read_sequences(data, **{"labelled": False, **reading}))
+        found = self.fitting(self.read(data, **reading))
         outputs = self.outputs(found.values)
         empty = np.empty((len(found), 0))
         if self.about.classes:
             return Predictions(found.ids, self.about.classes, outputs, np.full(len(found), np.nan))
         return Predictions(found.ids, (), empty, outputs)
+
+    def read(self, data: Any, **reading: Any) -> Sequences:
+        """What `read_sequences` reads, labels or none.   Raises SeriesError where a value cannot be told from a label."""
+        kind = "classification" if self.about.classes else None
+        return read_sequences(data, **{"labelled": False, "classes": self.about.classes, "steps": self.about.steps, "kind": kind, **reading})
 
     def fitting(self, data: Sequences) -> Sequences:
         """The data with the channels of the model, in its order."""
@@ -191,6 +206,20 @@ class FittedSequenceModel(ABC):
         from inorder.bundle import write_bundle
 
         return write_bundle(path, self.bundle())
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """What is done inside ends with BudgetError once so many seconds have gone by, wherever it asks `kernels.stopping.check`; None = any."""
+    if seconds is None:
+        yield
+        return
+    try:
+        with watched(Stop(time.monotonic() + seconds)):
+            check()
+            yield
+    except BudgetError:
+        raise BudgetError(f"stopped: its {seconds:.1f} seconds were used up. Give it more time, with --budget.") from None
 
 
 def expect(holds: bool, what: str) -> None:

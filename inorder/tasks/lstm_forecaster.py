@@ -25,7 +25,7 @@ from inorder.data.batch import Batch, Listed, Windows
 from inorder.data.covariates import future_ahead, future_columns
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
-from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon
+from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon, check_whole
 from inorder.forecast.intervals import check_levels, conformal_radii
 from inorder.losses.likelihood import LIKELIHOODS, likelihood_sum
 from inorder.losses.sums import Sum
@@ -99,8 +99,8 @@ class LSTMForecaster(Forecaster):
 
     def __post_init__(self) -> None:
         for key in ("hidden_size", "layers", "batch_size", *(["context"] if self.context is not None else [])):
-            _check_whole(key, getattr(self, key), least=2 if key == "context" else 1)
-        _check_whole("seed", self.seed, least=0)
+            check_whole(key, getattr(self, key), least=2 if key == "context" else 1)
+        check_whole("seed", self.seed, least=0)
         for key in ("dropout", "validation_share"):
             share = getattr(self, key)
             if not isinstance(share, int | float) or not (0 <= share < 1 if key == "dropout" else 0 < share <= 0.5):
@@ -269,7 +269,7 @@ class LSTMFitted(Fitted):
         """As `Fitted.predict`; intervals are conformal, and a sample path takes the errors of one forecast made inside the calibration part."""
         check_horizon(horizon)
         levels = check_levels(levels)
-        _check_whole("samples", samples, 0)
+        check_whole("samples", samples, 0)
         if intervals not in INTERVALS:
             raise unknown("kind of intervals", intervals, INTERVALS)
         if intervals not in ("auto", "conformal", "adaptive"):
@@ -429,11 +429,6 @@ def _validation_batch(encoded: Encoded, cut: Whole, context: int) -> Batch:
         inputs.append(torch.from_numpy(encoded.inputs[begin : encoded.end[i]]))
         targets.append(torch.from_numpy(target))
     return Batch.of(inputs, targets)
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"`{name}` is a whole number, {least} or more, not {value!r}.")
 
 
 def _check_scaling(scaling: Scaling, history: Series, network: RecurrentForecaster, calibration: NDArray[np.float32]) -> None:

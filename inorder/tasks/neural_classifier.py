@@ -66,6 +66,7 @@ class NeuralClassifier(SequenceModel):
     """
 
     name = "network"
+    gradual = True
     encoder: str = "cnn"
     hidden: int = 32
     layers: int = 1

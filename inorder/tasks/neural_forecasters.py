@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from inorder.models.linear_forecaster import LinearForecaster
 from inorder.models.nhits import NHiTS
 from inorder.models.recurrent_forecaster import CELLS, EncoderForecaster, convolutional, inputs_of, recurrent
 from inorder.models.window import Sizes
+from inorder.nn.checking import check_share
 from inorder.tasks.window_forecaster import WindowForecaster
 from inorder.tasks.window_inputs import WindowBatch
 from inorder.tasks.window_outputs import answer
@@ -79,12 +82,12 @@ class NHiTSForecaster(WindowForecaster):
 
     def __post_init__(self) -> None:
         for key in ("pools", "stretches"):
-            object.__setattr__(self, key, tuple(check_whole(key, value, 1) for value in getattr(self, key)))
+            object.__setattr__(self, key, _whole_numbers(key, getattr(self, key)))
         if len(self.pools) != len(self.stretches) or not self.pools:
             raise ConfigError(f"`pools` and `stretches` have one number for each stack; these have {len(self.pools)} and {len(self.stretches)}.")
         for key in ("blocks", "hidden_size", "layers"):
             check_whole(key, getattr(self, key), 1)
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -115,7 +118,7 @@ class RNNForecaster(WindowForecaster):
             raise unknown("cell", str(self.cell), CELLS)
         for key in ("hidden_size", "layers"):
             check_whole(key, getattr(self, key), 1)
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -143,7 +146,7 @@ class TCNForecaster(WindowForecaster):
     def __post_init__(self) -> None:
         check_whole("hidden_size", self.hidden_size, 1)
         check_whole("width", self.width, 2)
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -176,7 +179,7 @@ class TransformerForecaster(WindowForecaster):
             check_whole(key, getattr(self, key), 1)
         if self.hidden_size % self.heads:
             raise ConfigError(f"`hidden_size` is a multiple of `heads`; {self.hidden_size} is none of {self.heads}.")
-        check_share("dropout", self.dropout)
+        check_share(dropout=self.dropout)
         super().__post_init__()
 
     def build(self, sizes: Sizes) -> nn.Module:
@@ -208,9 +211,10 @@ class ESRNNForecaster(WindowForecaster):
     def __post_init__(self) -> None:
         check_whole("hidden_size", self.hidden_size, 1)
         if self.dilations is not None:
-            groups = tuple(tuple(check_whole("dilations", value, 1) for value in group) for group in self.dilations)
-            if not groups or not all(groups):
-                raise ConfigError(f"`dilations` are groups of whole numbers, one for each layer, such as ((1, 3), (6, 12)); not {self.dilations!r}.")
+            given = self.dilations
+            if not isinstance(given, Sequence) or not given or not all(isinstance(group, Sequence) and group and not isinstance(group, str) for group in given):
+                raise ConfigError(f"`dilations` are groups of whole numbers, one for each layer, such as [[1, 3], [6, 12]]; not {given!r}.")
+            groups = tuple(_whole_numbers("dilations", group) for group in given)
             object.__setattr__(self, "dilations", groups)
         super().__post_init__()
 
@@ -232,6 +236,8 @@ class ESRNNForecaster(WindowForecaster):
         return answer(raw[:, first:].flatten(0, 1), middle, spread, self.loss), ahead.flatten(0, 1)
 
 
-def check_share(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")
+def _whole_numbers(name: str, given: Any) -> tuple[int, ...]:
+    """A setting that is several whole numbers, 1 or more.   Raises ConfigError, naming it."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ConfigError(f"`{name}` are several whole numbers, such as [4, 2, 1], not {given!r}.")
+    return tuple(check_whole(name, value, 1) for value in given)

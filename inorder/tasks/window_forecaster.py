@@ -55,7 +55,8 @@ class WindowForecaster(Forecaster):
     normalisation: of each window: "instance" (mean and standard deviation), "mean", "last" (value) or "series" (none of its own).
     transform: "auto" (logarithms where the spread grows with the level), "log" or "none".   deseasonalise: take the season of each series out first.
     scale: what counts as large in each series: "change" (from one value to the next) or "spread" (the standard deviation of all).
-    learning_rate, schedule ("cosine", "plateau", "constant"), weight_decay, clip_norm (largest gradient norm; None = any), batch_size (windows).
+    learning_rate, weight_decay, clip_norm (largest gradient norm; None = any), batch_size (windows).
+    schedule: "cosine", "linear", "inverse-root", "plateau" or "constant".
     epoch_batches: batches an epoch, at most.   max_epochs: at most.   patience: epochs without improvement on the validation part before stopping.
     validation_share: of each series, at its end.   refit: train once more on everything, for the best number of epochs.
     ensemble: networks from as many seeds, whose answers are averaged.   seed: of all random numbers; equal seeds give equal numbers.
@@ -131,8 +132,9 @@ class WindowForecaster(Forecaster):
             raise ForecastError(next(iter(failures.values())))
         cut = validation_begin(history, self.validation_share)
         sizes = self.sizes(history, season)
-        rows = np.arange(len(history.values))
-        earlier = replace(history, values=np.where(rows < np.repeat(cut, history.lengths), history.values, np.nan))
+        learnt = np.arange(len(history.values)) < np.repeat(cut, history.lengths)
+        past = {name: np.where(learnt, column, np.nan) for name, column in history.past.items()}  # future ones are known in advance
+        earlier = replace(history, values=np.where(learnt, history.values, np.nan), past=past)
         scaling = fit_window_scaling(earlier, season, self.transform, self.deseasonalise, self.scale)
         panel = panel_of(history, scaling)
         report = _Progress(progress, self.max_epochs, self.ensemble * (1 + self.refit))

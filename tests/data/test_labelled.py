@@ -69,6 +69,29 @@ def test_rows_that_begin_with_their_label(tmp_path, separator):
     assert read_sequences(tmp_path / "x.txt", label="none").lengths.tolist() == [4, 2]
 
 
+def test_rows_without_a_label_keep_their_first_value(tmp_path):
+    """Where labels may be lacking, the first value is a label only where that can be told."""
+    learnt = {"labelled": False, "classes": ("1", "2"), "steps": (3, 3)}
+    (tmp_path / "x.csv").write_text("0.5,1.5,9\n1,2,3\n")
+    (tmp_path / "y.csv").write_text("1,0.5,1.5,9\n2.0,1,2,3\n")
+    (tmp_path / "z.csv").write_text("u,0.5,1.5,9\nd,1,2,3\n")
+    bare = read_sequences(tmp_path / "x.csv", **learnt)
+    assert bare.labels is None and bare.values[0][:, 0].tolist() == [0.5, 1.5, 9]
+    for name in ("y.csv", "z.csv"):
+        assert read_sequences(tmp_path / name, **learnt).values[0][:, 0].tolist() == [0.5, 1.5, 9]
+    assert read_sequences(tmp_path / "y.csv", **{**learnt, "steps": (2, 5)}).lengths.tolist() == [3, 3]  # known classes alone
+    assert read_sequences(tmp_path / "y.csv", **{**learnt, "classes": ()}).labels is not None  # one value more, of a model of numbers
+    for name, known in (("x.csv", {"labelled": False}), ("x.csv", {**learnt, "steps": (2, 5)}), ("x.csv", {**learnt, "steps": (2, 2)})):
+        with pytest.raises(SeriesError, match=r"x.csv has rows of 3 values, of which the first may be a label or not. Say --label first or --label none"):
+            read_sequences(tmp_path / name, **known)
+        assert read_sequences(tmp_path / name, **known, label="none").lengths.tolist() == [3, 3]
+        assert read_sequences(tmp_path / name, **known, label="first").lengths.tolist() == [2, 2]
+    (tmp_path / "x.arff").write_text("0.5,1.5,9\n1,2,3\n")  # a bare body, whose last value may be the label
+    assert read_sequences(tmp_path / "x.arff", **learnt).lengths.tolist() == [3, 3]
+    with pytest.raises(SeriesError, match="the last may be a label or not. Say --label last"):
+        read_sequences(tmp_path / "x.arff", labelled=False)
+
+
 def test_long_tables(tmp_path):
     frame = pl.DataFrame(
         {
@@ -118,6 +141,21 @@ def test_arrays(tmp_path):
     same(read_sequences((WALKS, ["walk", "run"])))
 
 
+@pytest.mark.parametrize("lengths", [[1.5, 2], [np.nan, 2], [True, False], [1], [-1, 2], [2, 4], ["1", "2"]])
+def test_lengths_that_do_not_fit_are_refused(lengths):
+    with pytest.raises(SeriesError, match="one whole number from 0 to 3 for each of 2 sequences was expected"):
+        read_sequences({"X": np.zeros((2, 3)), "y": ["a", "b"], "lengths": lengths})
+
+
+def test_sequences_without_a_value_are_noted():
+    x = np.full((4, 3), np.nan)
+    assert read_sequences((x, list("abab"))).notes == ("4 of 4 sequences have no value at all, and nothing can be told of what is not there",)
+    x[1:] = 0.0
+    assert read_sequences((x, list("abab"))).notes[0].startswith("sequence 0 has no value at all")
+    x[0, 1] = 0.0
+    assert not read_sequences((x, list("abab"))).notes
+
+
 def test_a_folder_with_a_folder_for_each_label(tmp_path):
     for name, label, one in (("1", "walk", WALKS[0]), ("2", "run", WALKS[1])):
         (tmp_path / "train" / label).mkdir(parents=True)
@@ -138,6 +176,9 @@ def test_a_folder_with_a_table_of_labels(tmp_path):
     assert read_sequences(tmp_path).test.tolist() == [False, True]
     (tmp_path / "labels.csv").write_text("file,label\n1.csv,walk\n")
     with pytest.raises(SeriesError, match=r"labels.csv says nothing of 2.csv"):
+        read_sequences(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,label\n1.csv,walk\n2.csv,run\n3.csv,run\n")
+    with pytest.raises(SeriesError, match=r'labels.csv names "3.csv", and no such file is there'):
         read_sequences(tmp_path)
 
 
@@ -200,6 +241,19 @@ def test_what_cannot_be_read_says_why(tmp_path, name, text, shown):
         read_sequences(tmp_path / name)
 
 
+def test_lists_that_hold_no_numbers_are_refused(tmp_path):
+    for cells, shown in (
+        ([["1"], ["u"]], '"1" is not a number'),
+        ([{"a": 1}, {"a": 2}], "a list of numbers was expected, not a structure"),
+        ([None, [1.0]], "a list of numbers was expected, not nothing"),
+    ):
+        pl.DataFrame({"label": ["a", "b"], "x": cells}).write_parquet(tmp_path / "x.parquet")
+        with pytest.raises(SeriesError, match=r'x.parquet, row 0 \(counted from 0\), column "x": ' + shown):
+            read_sequences(tmp_path / "x.parquet")
+    pl.DataFrame({"label": ["a", "b"], "x": [[1, None, 3], []]}).write_parquet(tmp_path / "x.parquet")
+    assert read_sequences(tmp_path / "x.parquet").lengths.tolist() == [3, 0]
+
+
 def test_arrays_of_objects_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", X=np.array([np.zeros(3), np.zeros(4)], dtype=object), y=["a", "b"])
     with pytest.raises(SeriesError, match="arrays of Python objects, which are not read. Pad the sequences with NaN"):
@@ -233,6 +287,21 @@ def test_classes_or_numbers():
     assert to_labels(list(range(30)), None, (), "x")[1] == ()  # too many whole numbers for classes
     assert to_labels([1.5, 2.0], "classification", (), "x")[1] == ("1.5", "2")
     assert to_labels([1, 2], "regression", (), "x")[1] == ()
+
+
+def test_whole_numbers_that_recur_are_classes_and_a_note_says_what_was_assumed():
+    many = [i // 2 for i in range(60)]  # thirty, twice each
+    found = Sequences.of(np.zeros((60, 3)), many)
+    assert len(found.classes) == 30 and "--kind regression" in found.notes[0]
+    assert len(Sequences.of(np.zeros((60, 3)), [*range(25), *[0] * 35]).classes) == 25  # twice on average
+    once = Sequences.of(np.zeros((30, 3)), range(30))
+    assert once.regression and "--kind classification" in once.notes[0]
+    assert "--kind regression" in Sequences.of(np.zeros((5, 3)), range(5)).notes[0]  # few, but each occurs once
+    for labels, kind in (([0, 1] * 5, None), (many, "classification"), (range(30), "regression"), (list("aabb"), None), ([0.5, 1.5], None)):
+        assert not Sequences.of(np.zeros((len(labels), 3)), labels, kind=kind).notes
+    both = joined(found, once)  # the training part decides
+    assert both.classes == found.classes and both.labels[60:].tolist() == list(range(30)) and both.notes == found.notes
+    assert joined(once, found).regression and joined(once, found).notes == once.notes
 
 
 def test_parts_that_do_not_belong_together_are_refused():

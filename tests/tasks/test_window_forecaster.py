@@ -99,6 +99,8 @@ def test_settings_that_cannot_be_are_refused(settings, message):
         (TCNForecaster, {"width": 1}, "`width`"),
         (TransformerForecaster, {"hidden_size": 10, "heads": 4}, "multiple of `heads`; 10 is none of 4"),
         (ESRNNForecaster, {"dilations": ((1,), ())}, "`dilations` are groups"),
+        (ESRNNForecaster, {"dilations": [1, 2]}, r"`dilations` are groups.*not \[1, 2\]"),
+        (NHiTSForecaster, {"pools": 4}, "`pools` are several whole numbers.*not 4"),
     ],
 )
 def test_settings_of_a_kind_that_cannot_be_are_refused(kind, settings, message):
@@ -153,11 +155,12 @@ def test_an_ensemble_is_the_mean_of_its_members():
 def test_without_refit_the_last_part_is_not_learnt_from():
     """Whatever comes in the last fifth, the weights are those of a fit that stops at the same epoch."""
     quick = DLinearForecaster(window=8, horizon=4, max_epochs=3, patience=3, refit=False, transform="none", season_length=1)
-    history = waves(columns=1)
+    history = replace(waves(columns=1), past={"e": np.random.default_rng(1).normal(size=96)})
     fitted = quick.fit(history)
-    values = history.values.copy()
+    values, past = history.values.copy(), history.past["e"].copy()
     values[77:] += 0.02
-    other = quick.fit(replace(history, values=values))
+    past[77:] += 5.0
+    other = quick.fit(replace(history, values=values, past={"e": past}))
     assert fitted.records[0].best_epoch == other.records[0].best_epoch == 3
     for name, weight in fitted.networks[0].state_dict().items():
         np.testing.assert_array_equal(weight, other.networks[0].state_dict()[name], err_msg=name)
