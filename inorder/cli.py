@@ -384,5 +384,7 @@ def main() -> None:
         error.show()
         raise SystemExit(2) from None
     if code == 130:
+        # `python -m` remembers a Ctrl-C that came up inside exec("…"), as imports of torch do, and at its end kills itself by a signal; this makes it forget
+        exec("")
         complain("inorder: stopped; nothing was left half-written.")
     raise SystemExit(code)

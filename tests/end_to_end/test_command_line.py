@@ -194,6 +194,14 @@ def test_names_with_markup_are_shown_as_text(tmp_path):
     assert "<script>alert" not in text
 
 
+def test_a_ctrl_c_inside_exec_ends_with_130_too(tmp_path):
+    """As it comes up where an import builds classes from text: `python -m` would end by the signal, whatever exit code was said."""
+    code = "import inorder.cli as cli\ndef app(standalone_mode):\n    exec('raise KeyboardInterrupt')\ncli.app = app\ncli.main()"
+    (tmp_path / "stopped.py").write_text(code, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "stopped"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.strip()) == (130, "inorder: stopped; nothing was left half-written.")
+
+
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
     process = subprocess.Popen(
         [*INORDER, "compare", "forecast", "air-passengers", "--horizon", "12", "--models", "naive,lstm"],
