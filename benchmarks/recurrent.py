@@ -140,8 +140,10 @@ def step_case(name: str, ours: Any, cell: Any, inputs: int, target: float | None
     line = np.random.default_rng(0).normal(size=(steps, inputs)).astype(np.float32)
     rows = list(torch.from_numpy(line)[:, None])
 
+    stream = mine.stream()
+
     def stepped() -> Any:
-        stream = mine.stream()
+        stream.state = mine.init(1)
         return [stream.step(x) for x in line]
 
     def cells() -> Any:

@@ -250,7 +250,7 @@ def _none(count: int) -> list[Tensor | None]:
 
 def _at(tensor: Tensor | None) -> int:
     """Where its numbers lie; 0 for none.   Raises AssertionError where they are not contiguous."""
-    if tensor is None or tensor.numel() == 0:
+    if tensor is None:
         return 0
-    assert tensor.is_contiguous() and tensor.device.type == "cpu"
+    assert tensor.is_contiguous() and tensor.is_cpu
     return tensor.data_ptr()

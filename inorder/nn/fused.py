@@ -31,8 +31,9 @@ def cell_over(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: 
     return made[0], tuple(made[1 : 1 + len(state)])
 
 
+@torch.no_grad()
 def gates_over(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: Cell, reverse: bool) -> tuple[Tensor, State, Gates]:
-    """As `cell_over`, and every gate and the cell by name, (rows, hidden) each."""
+    """As `cell_over`, and every gate and the cell by name, (rows, hidden) each; to look at, without gradients."""
     if not kernels.available(pre.dtype, pre.device):
         return run(pre, starts, lengths, state, cell, reverse)
     made = _operate(pre, starts, lengths, state, cell, reverse)
@@ -69,17 +70,14 @@ def _operate(pre: Tensor, starts: Tensor, lengths: Tensor, state: State, cell: C
 
 
 class _Fused(torch.autograd.Function):
-    """The operators below without the dispatcher."""
+    """The operators below without the dispatcher: the output and the last state. (A `setup_context` would cost a look at signatures at every call.)"""
 
     @staticmethod
-    def forward(name: str, *inputs: Any) -> tuple[Tensor, ...]:
-        return tuple(FORWARD[name](*inputs))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.name = inputs[0]
-        _keep(ctx, inputs[1:], output)
-        ctx.mark_non_differentiable(*output[ENDS[ctx.name] :])
+    def forward(ctx: Any, name: str, *inputs: Any) -> tuple[Tensor, ...]:
+        made = FORWARD[name](*inputs)
+        ctx.name = name
+        _keep(ctx, inputs, made)
+        return tuple(made[: ENDS[name]])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:

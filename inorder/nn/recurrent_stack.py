@@ -89,6 +89,7 @@ class RecurrentStack(nn.Module):
             parameter("initial_hidden", layers * self.directions, self.units)
             if self.cells:
                 parameter("initial_cell", layers * self.directions, hidden)
+        self._names = frozenset(name for name, _ in self.named_parameters())
         self.reset_parameters()
 
     def _own_parameters(self) -> dict[str, tuple[int, ...]]:
@@ -179,7 +180,8 @@ class RecurrentStack(nn.Module):
         return cell_over(pre, rows.starts, rows.lengths, state, cell, d == 1)
 
     def _parameter(self, part: str, k: int, d: int) -> Tensor | None:
-        return getattr(self, f"{part}_l{k}{'_reverse' if d else ''}", None)
+        name = f"{part}_l{k}{'_reverse' if d else ''}"
+        return getattr(self, name) if name in self._names else None  # torch takes long to say that there is none
 
     def _inputs(self, k: int, d: int) -> tuple[Tensor, Tensor | None]:
         """The weights and the bias of the product with the inputs: where only the sum of two biases matters it is taken here."""

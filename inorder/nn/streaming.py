@@ -38,6 +38,7 @@ class Stream:
         layer.check_causal("be streamed")
         self.layer = layer
         like = layer.weight_hh_l0
+        self._outputs = layer.hidden
         self._compiled: Any = None
         self._state: Any = None
         if extension is not None and layer.plain and not layer.residual and layer.units == layer.hidden and like.dtype == torch.float32:
@@ -51,7 +52,7 @@ class Stream:
     def step(self, x: NDArray[Any]) -> Line:
         """(output,) after one more observation.   x: (inputs,).   Raises ShapeError where it has another shape."""
         if self._compiled is not None:
-            output = np.empty(self.layer.hidden, dtype=np.float32)
+            output = np.empty(self._outputs, np.float32)
             try:
                 self._compiled.step(x, output)
                 return output

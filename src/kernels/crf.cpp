@@ -276,7 +276,7 @@ void careful_marginals(const Chain<Real>& m, Int b, Int length, double weight, R
 template <typename Real>
 void partition(const Chain<Real>& m, Real* result, Int threads) {
     const Weights<Real> w(m);
-    for_each(m.batch, threads, [&](Int b) {
+    for_each(m.batch, threads, Team::torch, [&](Int b) {
         const Int length = m.length(b);
         if (length == 0) {
             result[b] = 0;
@@ -299,7 +299,7 @@ void gradient(const Chain<Real>& m, const Real* weight, Real* d_emissions, Real*
     const Int n = m.tags, size = std::max<Int>((m.batch + GROUPS - 1) / GROUPS, 1), groups = (m.batch + size - 1) / size;
     const Weights<Real> w(m);
     std::vector<Sums> all(static_cast<std::size_t>(groups), Sums(n));
-    for_each(groups, threads, [&](Int group) {
+    for_each(groups, threads, Team::torch, [&](Int group) {
         Sums& sums = all[group];
         thread_local Room room;
         for (Int b = group * size; b < std::min((group + 1) * size, m.batch); ++b) {
@@ -343,7 +343,7 @@ struct Step {  // the end of one of the best ways to a tag, and where it came fr
 template <typename Real>
 void best(const Chain<Real>& m, Int count, Int* paths, double* scores, Int threads) {
     const Int n = m.tags;
-    for_each(m.batch, threads, [&](Int b) {
+    for_each(m.batch, threads, Team::torch, [&](Int b) {
         const Int length = m.length(b);
         std::fill_n(paths + b * count * m.time, count * m.time, Int(-1));
         std::fill_n(scores + b * count, count, -INFINITE);

@@ -173,7 +173,7 @@ void share(bool backward, int kind, const Scan<Real>& m, Int threads, void (*for
     const Int wanted = m.batch >= threads ? 1 : (threads + m.batch - 1) / m.batch;  // blocks of a row
     const Int width = std::clamp<Int>((m.hidden / wanted + LEAST - 1) / LEAST * LEAST, LEAST, BLOCK);
     const Int blocks = (m.hidden + width - 1) / width;
-    for_each(m.batch * blocks, threads, [&](Int item) {
+    for_each(m.batch * blocks, threads, Team::torch, [&](Int item) {
         const Flush flush;
         const Int from = item % blocks * width;
         (backward ? backwards : forwards)(kind, m, item / blocks, from, std::min(width, m.hidden - from));

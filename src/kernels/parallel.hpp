@@ -11,10 +11,14 @@
 #include <thread>
 #include <vector>
 
+#include "team.hpp"
+
 namespace inorder {
 
+enum class Team { own, torch };  // torch: for work that comes between its products, by its threads where they can be had (`team.hpp`)
+
 template <typename Work>
-void for_each(std::int64_t count, std::int64_t threads, Work work) {
+void for_each(std::int64_t count, std::int64_t threads, Team team, Work work) {
     std::atomic<std::int64_t> next{0};
     std::exception_ptr failure;
     std::mutex guard;
@@ -27,18 +31,25 @@ void for_each(std::int64_t count, std::int64_t threads, Work work) {
             next = count;
         }
     };
-    std::vector<std::thread> team;
     const std::int64_t helpers = std::min(threads, count) - 1;
-    for (std::int64_t i = 0; i < helpers; ++i) {
-        try {
-            team.emplace_back(labour);
-        } catch (const std::exception&) {  // no more threads to be had: those that run share the work
-            break;
+    if (helpers < 1 || team == Team::own || !by_openmp(threads, labour)) {
+        std::vector<std::thread> started;
+        for (std::int64_t i = 0; i < helpers; ++i) {
+            try {
+                started.emplace_back(labour);
+            } catch (const std::exception&) {  // no more threads to be had: those that run share the work
+                break;
+            }
         }
+        labour();
+        for (auto& member : started) member.join();
     }
-    labour();
-    for (auto& member : team) member.join();
     if (failure) std::rethrow_exception(failure);
+}
+
+template <typename Work>
+void for_each(std::int64_t count, std::int64_t threads, Work work) {
+    for_each(count, threads, Team::own, work);
 }
 
 }  // namespace inorder

@@ -42,7 +42,7 @@ std::vector<Shard> shards(std::int64_t batch, const std::int64_t* lengths, std::
 template <typename Layer>
 void over(const Layer& layer, std::int64_t threads, void (*work)(const Layer&, const Shard&)) {
     const std::vector<Shard> all = shards(layer.batch, layer.lengths, threads);
-    for_each(static_cast<std::int64_t>(all.size()), threads, [&](std::int64_t i) {
+    for_each(static_cast<std::int64_t>(all.size()), threads, Team::torch, [&](std::int64_t i) {
         const Flush flush;
         work(layer, all[i]);
     });
@@ -137,7 +137,7 @@ enum class Cell { lstm, gru, tanh, relu };
 struct StreamLayer {
     std::int64_t inputs, hidden;
     Packed<float> weights, recurrent;  // LSTM and RNN: of x and h together; GRU: of each
-    std::vector<float> bias, hidden_bias, joined, state, cell, scratch;
+    Line<float> bias, hidden_bias, joined, state, cell, scratch;
 };
 
 // Layers stacked in one direction, and the state after what was seen so far.
@@ -175,6 +175,7 @@ public:
     // output ← the top layer's state after x.
     void step(Vector x, nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu> output) {
         if (static_cast<std::int64_t>(x.shape(0)) != layers_.front().inputs) throw nb::type_error("another number of inputs");
+        back_ = !back_;
         const Flush flush;
         const Steps<float>& all = steps<float>();
         const float* in = x.data();
@@ -182,11 +183,11 @@ public:
             std::copy_n(in, layer.inputs, layer.joined.data());
             float* h = layer.state.data();
             if (kind_ == Cell::gru) {
-                all.gru_step(layer.weights, layer.recurrent, layer.bias.data(), layer.hidden_bias.data(), layer.joined.data(), h, layer.scratch.data());
+                all.gru_step(layer.weights, layer.recurrent, layer.bias.data(), layer.hidden_bias.data(), layer.joined.data(), h, layer.scratch.data(), back_);
             } else {
                 std::copy_n(h, layer.hidden, layer.joined.data() + layer.inputs);
-                if (kind_ == Cell::lstm) all.lstm_step(layer.weights, layer.bias.data(), layer.joined.data(), layer.cell.data(), h, layer.scratch.data());
-                else all.rnn_step(layer.weights, layer.bias.data(), layer.joined.data(), h, layer.scratch.data(), kind_ == Cell::relu);
+                if (kind_ == Cell::lstm) all.lstm_step(layer.weights, layer.bias.data(), layer.joined.data(), layer.cell.data(), h, layer.scratch.data(), back_);
+                else all.rnn_step(layer.weights, layer.bias.data(), layer.joined.data(), h, layer.scratch.data(), kind_ == Cell::relu, back_);
             }
             in = h;
         }
@@ -207,6 +208,7 @@ public:
 
 private:
     Cell kind_;
+    bool back_ = true;  // as `product` says
     std::vector<StreamLayer> layers_;
 };
 

@@ -6,16 +6,36 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace inorder {
 
 constexpr int MOST_GATES = 4;
 
+// Memory that begins with a line of the cache, so that no register is loaded from two of them.
+template <typename T>
+struct OnLine {
+    using value_type = T;
+    static constexpr std::align_val_t LINE{64};
+    OnLine() = default;
+    template <typename Other>
+    OnLine(const OnLine<Other>&) {}
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), LINE)); }
+    void deallocate(T* p, std::size_t) { ::operator delete(p, LINE); }
+    template <typename Other>
+    bool operator==(const OnLine<Other>&) const { return true; }
+    template <typename Other>
+    bool operator!=(const OnLine<Other>&) const { return false; }
+};
+
+template <typename Real>
+using Line = std::vector<Real, OnLine<Real>>;
+
 template <typename Real>
 struct Packed {  // a matrix (rows, columns) in panels of columns, each (rows, panel width), zeros where the last one is not full
     std::int64_t rows = 0, columns = 0, padded = 0;
-    std::vector<Real> values;
+    Line<Real> values;
 };
 
 struct Shard {  // some sequences of the batch, longest first
@@ -85,10 +105,10 @@ struct Steps {
     void (*gru_backward)(const GRULayer<Real>&, const Shard&);
     void (*rnn_forward)(const RNNLayer<Real>&, const Shard&);
     void (*rnn_backward)(const RNNLayer<Real>&, const Shard&);
-    void (*lstm_step)(const Packed<Real>& weights, const Real* bias, const Real* joined, Real* cell, Real* hidden, Real* scratch);
+    void (*lstm_step)(const Packed<Real>& weights, const Real* bias, const Real* joined, Real* cell, Real* hidden, Real* scratch, bool back);
     void (*gru_step)(const Packed<Real>& inputs, const Packed<Real>& recurrent, const Real* bias, const Real* hidden_bias, const Real* x, Real* hidden,
-                     Real* scratch);
-    void (*rnn_step)(const Packed<Real>& weights, const Real* bias, const Real* joined, Real* hidden, Real* scratch, bool relu);
+                     Real* scratch, bool back);
+    void (*rnn_step)(const Packed<Real>& weights, const Real* bias, const Real* joined, Real* hidden, Real* scratch, bool relu, bool back);
 };
 
 template <typename Real>

@@ -106,17 +106,16 @@ const Steps<double>& steps<double>() {
 template <typename Real>
 Packed<Real> pack(const Real* source, std::int64_t rows, std::int64_t columns, std::int64_t down, std::int64_t right) {
     const std::int64_t panel = steps<Real>().panel, count = (columns + panel - 1) / panel;
-    Packed<Real> m{rows, columns, count * panel, std::vector<Real>(static_cast<std::size_t>(count * panel * rows))};
-    for (std::int64_t p = 0; p < count; ++p) {
-        const std::int64_t wide = std::min(panel, columns - p * panel);
-        Real* to = m.values.data() + p * rows * panel;
-        const Real* from = source + p * panel * right;
-        if (right == 1) {
-            for (std::int64_t i = 0; i < rows; ++i)
-                for (std::int64_t j = 0; j < wide; ++j) to[i * panel + j] = from[i * down + j];
-        } else {
-            for (std::int64_t j = 0; j < wide; ++j)
-                for (std::int64_t i = 0; i < rows; ++i) to[i * panel + j] = from[i * down + j * right];
+    Packed<Real> m{rows, columns, count * panel, Line<Real>(static_cast<std::size_t>(count * panel * rows))};
+    // read in the order in which it lies
+    const auto place = [&](std::int64_t i, std::int64_t j) { return m.values.data() + (j / panel * rows + i) * panel + j % panel; };
+    if (right == 1) {
+        for (std::int64_t i = 0; i < rows; ++i)
+            for (std::int64_t j = 0; j < columns; j += panel) std::copy_n(source + i * down + j, std::min(panel, columns - j), place(i, j));
+    } else {
+        for (std::int64_t j = 0; j < columns; ++j) {
+            Real* to = place(0, j);
+            for (std::int64_t i = 0; i < rows; ++i) to[i * panel] = source[i * down + j * right];
         }
     }
     return m;

@@ -48,10 +48,16 @@ def parts(state: Tensor | tuple) -> tuple:
     return (state,) if isinstance(state, Tensor) else tuple(state)
 
 
+@pytest.fixture
+def many_cores(monkeypatch):
+    """As with so many threads that torch's own LSTM does larger batches."""
+    monkeypatch.setattr(delegated, "EACH", 1000)
+
+
 @pytest.mark.parametrize("batch", [1, 5, delegated.BATCH + 3])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("name", PAIRS)
-def test_state_dicts_and_numbers_are_those_of_torch(name, bidirectional, batch):
+def test_state_dicts_and_numbers_are_those_of_torch(name, bidirectional, batch, many_cores):
     ours, theirs = pair(name, bidirectional=bidirectional)
     x = torch.randn(batch, 9, 3, requires_grad=True)
     output, state = ours(x)
@@ -96,7 +102,7 @@ def test_torchs_own_kernels_give_the_same_where_they_are_used(name, d, lengths):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 
-def test_a_layer_without_options_is_the_only_one_that_torch_runs():
+def test_a_layer_without_options_is_the_only_one_that_torch_runs(many_cores, monkeypatch):
     x = torch.randn(delegated.BATCH, 4, 3)
     rows = Rows.of(x, None)
     assert delegated.can(LSTM(3, 4), x, rows)
@@ -104,6 +110,8 @@ def test_a_layer_without_options_is_the_only_one_that_torch_runs():
     assert not any(delegated.can(layer, x, rows) for layer in [*others, LSTM(3, 4, recurrent_dropout=0.1), GRU(3, 4), RNN(3, 4)])
     assert not delegated.can(LSTM(3, 4), x[:1], Rows.of(x[:1], None))
     assert not delegated.can(LSTM(3, 4), x, Rows.of(x, torch.tensor([3] * delegated.BATCH)))
+    monkeypatch.setattr(delegated, "EACH", delegated.BATCH // torch.get_num_threads())
+    assert not delegated.can(LSTM(3, 4), x, rows)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
