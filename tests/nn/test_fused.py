@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -170,6 +173,29 @@ def test_numbers_do_not_depend_on_threads_or_on_the_batch(kind):
     assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))
     alone = cell_over(pre[:9], starts[:1], lengths[:1], tuple(part[:1] for part in state), cell, False)[0]
     assert torch.equal(alone, found[0][0][:9])
+
+
+AFTER_A_FORK = """
+import os, sys, torch
+from inorder.nn import cells, fused
+torch.set_num_threads(2)
+(torch.ones(600, 600) @ torch.ones(600, 600)).sum()      # torch's team of threads is at work
+count = 64
+weight = torch.ones(4 * 8, 8) / 8
+given = torch.ones(count * 5, 4 * 8), torch.arange(count) * 5, torch.full((count,), 5), (torch.zeros(count, 8), torch.zeros(count, 8))
+before = fused.cell_over(*given, cells.Cell("lstm", weight), False)[0]
+child = os.fork()
+if child == 0:                                           # torch's threads are not here
+    with torch.no_grad():
+        same = torch.equal(fused.cell_over(*given, cells.Cell("lstm", weight), False)[0], before)
+    os._exit(0 if same else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_does_not_wait_for_threads_that_it_has_not():
+    assert subprocess.run([sys.executable, "-c", AFTER_A_FORK], timeout=120, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(("kind", "options"), [case for case in CASES if "norm" not in case[1] or "drop" in case[1]])
