@@ -147,16 +147,18 @@ def test_values_and_gradients_follow_the_loop(kind, options, hidden, reverse):
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
 def test_single_precision_errs_no_more_than_the_loop_in_single_precision(kind, options):
-    lengths = [17, 9, 17, 1, 12]
-    results = {}
-    for name, dtype, work in (("truth", torch.float64, cells.run), ("loop", torch.float32, cells.run), ("fast", torch.float32, cell_over)):
-        pre, starts, size, state, cell = drawn(kind, options, lengths, 24, dtype)
-        made = work(pre, starts, size, state, cell, False)
-        of = learnt(pre, state, cell)
-        results[name] = [made[0].detach(), *torch.autograd.grad(weighed([made[0], *made[1]]), of)]
-    for truth, loop, fast in zip(results["truth"], results["loop"], results["fast"], strict=True):
-        error, usual = (float((one.double() - truth).abs().max()) for one in (fast, loop))
-        assert error <= 4 * usual + 1e-6 * float(truth.abs().max()), f"{error:g} beside {usual:g}"
+    runs = {"truth": (torch.float64, cells.run), "loop": (torch.float32, cells.run), "fast": (torch.float32, cell_over)}
+    ratios = []
+    for seed in range(5):  # one draw alone says little: rounding errors are random, and now and then a sequence magnifies them
+        found = {}
+        for name, (dtype, work) in runs.items():
+            pre, starts, size, state, cell = drawn(kind, options, [11, 6, 11, 1, 8], 24, dtype, seed)
+            made = work(pre, starts, size, state, cell, False)
+            found[name] = [made[0].detach(), *torch.autograd.grad(weighed([made[0], *made[1]]), learnt(pre, state, cell))]
+        loop, fast = ([float((one.double() - truth).norm()) for one, truth in zip(found[name], found["truth"], strict=True)] for name in ("loop", "fast"))
+        ratios.append(np.log(np.add(fast, 1e-30)) - np.log(np.add(loop, 1e-30)))
+    typical = np.exp(np.mean(ratios, 0))
+    assert np.all(typical < 4), f"{typical} times the error of the loop"
 
 
 @pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
@@ -195,7 +197,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_process_does_not_wait_for_threads_that_it_has_not():
-    assert subprocess.run([sys.executable, "-c", AFTER_A_FORK], timeout=120, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-P", "-c", AFTER_A_FORK], timeout=120, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(("kind", "options"), [case for case in CASES if "norm" not in case[1] or "drop" in case[1]])
