@@ -29,6 +29,7 @@ def partition(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor
 
     emissions: (batch, time, tags).   transitions: (tags, tags), from row to column.   start, end: (tags,).   targets: (batch, time) whole numbers.
     lengths: (batch,) real steps, on any device, cut to 0 … time; None = all.   In nats; 0 for a sequence of no steps; −∞ forbids a transition.
+    Where no path at all is possible ln Z is −∞, and with targets the result is ∞; both have a gradient of 0.
     Raises ShapeError where shapes or devices do not fit together, ValueError for a target that is no tag.
 
     >>> zeros = torch.zeros(2)
@@ -183,7 +184,10 @@ def stepwise(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor,
         reached = alpha if t == 0 else _log_sum(alpha[:, :, None] + transitions, 1)
         alpha = torch.where((t < rest)[:, None], reached + row, alpha)
     total = torch.where(rest > 0, _log_sum(alpha + end, 1), 0.0)
-    return total if targets is None else (total - _score(emissions, transitions, start, end, targets, rest)).clamp(min=0)
+    if targets is None:
+        return total
+    less = torch.where(total == -torch.inf, torch.inf, total - _score(emissions, transitions, start, end, targets, rest))
+    return less.clamp(min=0)
 
 
 def _log_sum(values: Tensor, axis: int) -> Tensor:

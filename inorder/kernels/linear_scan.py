@@ -189,6 +189,15 @@ def _gates(pre: Tensor, fresh: Tensor | None, kind: int) -> tuple[Tensor, Tensor
         update = functional.softplus(-forget) - functional.softplus(-enter)  # σ of it is σ(i) / (σ(f) + σ(i))
     else:
         update, candidate = pre.chunk(2, dim=-1)
-    if kind in (GRU_POSITIVE, LSTM_POSITIVE):
-        candidate = torch.where(candidate >= 0, candidate + 0.5, torch.sigmoid(candidate))
-    return torch.sigmoid(-update), torch.sigmoid(update) * candidate
+    return torch.sigmoid(-update), torch.sigmoid(update) * _candidate(candidate, kind)
+
+
+def _candidate(value: Tensor, kind: int) -> Tensor:
+    return torch.where(value >= 0, value + 0.5, torch.sigmoid(value)) if kind in (GRU_POSITIVE, LSTM_POSITIVE) else value
+
+
+def gates_of(pre: Tensor, *, cell: str, positive: bool) -> dict[str, Tensor]:
+    """Every gate of `gated_scan` by name: update_gate z, or forget_gate f and input_gate i, and the candidate."""
+    names = ("forget_gate", "input_gate") if cell == "lstm" else ("update_gate",)
+    *gates, candidate = pre.chunk(len(names) + 1, dim=-1)
+    return {**dict(zip(names, map(torch.sigmoid, gates), strict=True)), "candidate": _candidate(candidate, KINDS[cell, positive])}

@@ -138,7 +138,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()
-        self.lstm = LSTM(inputs, hidden, layers, dropout=dropout, bidirectional=True)
+        self.lstm = LSTM(inputs, hidden, layers, dropout=dropout if layers > 1 else 0.0, bidirectional=True)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         return self.lstm(x, lengths)[0], lengths
@@ -150,7 +150,7 @@ class Hybrid(nn.Module):
     def __init__(self, inputs: int, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()
         self.first, self.second = _Normed(inputs, hidden, 8), _Normed(hidden, hidden, 5)
-        self.lstm = LSTM(hidden, hidden, layers, dropout=dropout)
+        self.lstm = LSTM(hidden, hidden, layers, dropout=dropout if layers > 1 else 0.0)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         h = functional.relu(self.first(x, lengths))

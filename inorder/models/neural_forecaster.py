@@ -46,7 +46,7 @@ class RecurrentForecaster(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, layers: int = 1, *, dropout: float = 0.0) -> None:
         super().__init__()
-        self.lstm = LSTM(inputs, hidden, layers, dropout=dropout)
+        self.lstm = LSTM(inputs, hidden, layers, dropout=dropout if layers > 1 else 0.0)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, 2)
         self.line = nn.Linear(inputs, 1, bias=False)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
+import torch
 from torch import Tensor
 
 from inorder.data.batch import check_lengths, valid_mask
@@ -22,9 +26,38 @@ def check_share(**shares: float) -> None:
             raise ConfigError(f"`{name}` is a share from 0 up to 1, not {value!r}.")
 
 
+def check_dropout(dropout: float, layers: int) -> None:
+    """Raises ConfigError as `check_share`; a warning where there are no two layers that dropout could act between."""
+    check_share(dropout=dropout)
+    if dropout and layers == 1:
+        warnings.warn(f"`dropout` acts between layers, and there is one: dropout={dropout:g} has no effect.", stacklevel=4)
+
+
+def check_flags(**flags: bool) -> None:
+    """Raises ConfigError unless every flag is True or False: a text such as "no" would count as True."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"`{name}` is True or False, not {value!r}.")
+
+
+def check_number(**numbers: float) -> None:
+    """Raises ConfigError unless every number is one, and finite."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ConfigError(f"`{name}` is a number, not {value!r}.")
+
+
+def check_kind(x: Tensor, weight: Tensor, name: str = "x") -> None:
+    """Raises ShapeError unless `x` holds the kind of numbers that the layer computes with; mixed precision sees to that by itself."""
+    if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ShapeError(f"`{name}` holds {x.dtype}, but the layer {weight.dtype}: convert one of them, x.to({weight.dtype}) or layer.to({x.dtype}).")
+
+
 def check_axes(x: Tensor, axes: str, features: int, name: str = "x") -> None:
     """Raises ShapeError unless `x` has the axes, such as "batch time inputs", the last one with so many features."""
     wanted = axes.split()
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"`{name}` is a {type(x).__name__}; a tensor ({', '.join(wanted)}) was expected, such as torch.as_tensor({name}).")
     if x.ndim != len(wanted):
         raise ShapeError(f"`{name}` has the axes ({', '.join(wanted)}); this one has the shape {tuple(x.shape)}.")
     if x.shape[-1] != features:

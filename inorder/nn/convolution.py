@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inorder.errors import ConfigError, ShapeError, unknown
-from inorder.nn.checking import check_axes, check_share, check_state, check_whole, valid_steps, zero_padding
+from inorder.nn.checking import check_axes, check_kind, check_share, check_state, check_whole, valid_steps, zero_padding
 
 TCNState: TypeAlias = tuple[Tensor, ...]  # of each convolution, from the lowest up, the inputs that it still has to see
 
@@ -88,6 +88,7 @@ class Conv1d(nn.Module):
         Returns output (batch, time, outputs), zero beyond the lengths, and the state after the last real step of each sequence.
         """
         check_axes(x, "batch time inputs", self.inputs)
+        check_kind(x, self.weight)
         valid = valid_steps(lengths, x.shape[0], x.shape[1])
         output, state = self.run(zero_padding(x, valid), lengths, state)
         return zero_padding(output, valid), state
@@ -115,6 +116,7 @@ class Conv1d(nn.Module):
         if self.padding == "same":
             raise ConfigError('A convolution with padding "same" sees later inputs, so it cannot go step by step; use padding="causal".')
         check_axes(x, "batch inputs", self.inputs)
+        check_kind(x, self.weight)
         check_state(state, (x.shape[0], self.span, self.inputs), "batch span inputs")
         seen = torch.cat([state, x[:, None]], dim=1)
         taps = seen[:, :: self.dilation].transpose(1, 2).flatten(1)  # (batch, inputs·width), in the order of the kernel

@@ -66,7 +66,8 @@ def gradient_flow(model: nn.Module, x: Tensor, lengths: Tensor | None = None, *,
     """Norms of the gradient of the last output, by time lag.
 
     model: a layer or model `(x, lengths) -> (output, state)`, one that returns an output alone, (batch, time, units) or (batch, units), or a
-    `torch.nn.RNN`, `LSTM`, `GRU` as it is.   x: (batch, time, inputs), real numbers.   lengths: (batch,) from 1; None = all.
+    `torch.nn.RNN`, `LSTM`, `GRU` as it is.   x: (batch, time, inputs), real numbers, whatever the `batch_first` of a layer of torch.
+    lengths: (batch,) from 1; None = all.
     of: "input", or "state" for ∂output[T]/∂(all parts of the state after step T − lag, side by side), where the model has steps.
     The model is run in evaluation mode and left as it was: modes, parameters, gradients.
     Raises ShapeError for an `x` or `lengths` that do not fit, ConfigError where a model without steps, or one whose state grows as a cache does,
@@ -77,6 +78,8 @@ def gradient_flow(model: nn.Module, x: Tensor, lengths: Tensor | None = None, *,
     >>> gradient_flow(layer, torch.zeros(1, 4, 1)).median.tolist()        # around h = 0 the slope of tanh is 1: each step back halves
     [3.0, 1.5, 0.75, 0.375]
     """
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"`x` is a {type(x).__name__}; a tensor (batch, time, inputs) was expected, such as torch.as_tensor(x).")
     if x.ndim != 3 or not x.dtype.is_floating_point:
         raise ShapeError(f"`x` is {x.dtype} of shape {tuple(x.shape)}; real numbers (batch, time, inputs) were expected. Tokens go in as their embeddings.")
     if of not in ("input", "state"):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from inorder.errors import ConfigError
-from inorder.nn.checking import check_share
+from inorder.nn.checking import check_flags, check_number, check_share
 from inorder.nn.recurrent_stack import RecurrentStack
 from inorder.nn.rows import Rows
 
@@ -129,6 +129,7 @@ class GRU(RecurrentStack):
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_flags(reset_after=reset_after)
         self.reset_after = reset_after
         super().__init__(
             inputs,
@@ -212,6 +213,10 @@ class LSTM(RecurrentStack):
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_flags(peepholes=peepholes, coupled_gates=coupled_gates)
+        check_number(forget_bias=forget_bias)
+        if forget_bias != 1 and not (bias or layer_norm):
+            raise ConfigError(f"`forget_bias` is where a bias begins, and bias=False: forget_bias={forget_bias:g} would have no effect.")
         self.gates = 3 if coupled_gates else 4
         self.cell_zoneout = zoneout if cell_zoneout is None else cell_zoneout
         if cell_zoneout is not None:

@@ -18,7 +18,7 @@ from torch.nn import functional
 from inorder.errors import ConfigError, ShapeError
 from inorder.nn import delegated
 from inorder.nn.cells import Cell, State, step
-from inorder.nn.checking import check_axes, check_share, check_whole
+from inorder.nn.checking import check_axes, check_dropout, check_flags, check_kind, check_share, check_whole
 from inorder.nn.directions import how_joined, joined
 from inorder.nn.fused import cell_over
 from inorder.nn.rows import Rows
@@ -60,7 +60,9 @@ class RecurrentStack(nn.Module):
         check_whole(
             f"a recurrent layer ({type(self).__name__})", inputs=inputs, hidden=hidden, layers=layers, **({} if output is None else {"projection": output})
         )
-        check_share(dropout=dropout, recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        check_dropout(dropout, layers)
+        check_share(recurrent_dropout=recurrent_dropout, zoneout=zoneout)
+        check_flags(bias=bias, residual=residual, layer_norm=layer_norm, learn_initial_state=learn_initial_state)
         self.inputs, self.hidden, self.layers, self.dropout = inputs, hidden, layers, dropout
         self.joined = how_joined(bidirectional)
         self.directions = 1 if self.joined is None else 2
@@ -155,6 +157,7 @@ class RecurrentStack(nn.Module):
         Raises ShapeError where shapes do not fit.
         """
         check_axes(x, "batch time inputs", self.inputs)
+        check_kind(x, self.weight_hh_l0)
         before = self._split(state, x.shape[0])
         rows = Rows.of(x, lengths)
         values, ends = rows.take(x), []
@@ -223,6 +226,7 @@ class RecurrentStack(nn.Module):
         Raises ConfigError for a layer that needs the future, and in training for masks that belong to a whole sequence.
         """
         check_axes(x, "batch inputs", self.inputs)
+        check_kind(x, self.weight_hh_l0)
         self.check_causal("take one step")
         if self.training and (self.recurrent_dropout or self._holds()):
             raise ConfigError("Recurrent dropout and zoneout draw masks for whole sequences; take single steps in evaluation mode: layer.eval().")
@@ -252,7 +256,7 @@ class RecurrentStack(nn.Module):
         return trace(self, x, lengths, state)
 
     def stream(self) -> Stream:
-        """One observation after the other, for one sequence; see `inorder.nn.streaming.Stream`."""
+        """One observation after the other, for one sequence, with the weights as they are now; see `inorder.nn.streaming.Stream`."""
         from inorder.nn.streaming import Stream
 
         return Stream(self)

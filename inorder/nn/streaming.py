@@ -2,12 +2,13 @@
 
     stream = layer.stream();  output = stream.step(x)          x (inputs,), output (output,), NumPy arrays of float32
 
-The compiled form takes plain layers (what torch's own have) in float32; others, and installations without the kernels, take the layer's own `step`.
-The weights are those at the time when the stream was made.
+The compiled form takes plain layers (what torch's own have) in float32; others, and installations without the kernels, take the `step` of a copy of
+the layer. The weights are those at the time when the stream was made: after more training, make another.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from inorder.errors import ShapeError
 from inorder.kernels import extension
+from inorder.nn.recurrent_stack import RecurrentStack
 
 if TYPE_CHECKING:
-    from inorder.nn.recurrent_stack import RecurrentStack
+    from inorder.nn.minimal import Minimal
 
 CODES = {"lstm": 0, "gru": 1, "tanh": 2, "relu": 3}  # of src/kernels/recurrent.cpp
 
@@ -34,19 +36,12 @@ class Stream:
     (3,)
     """
 
-    def __init__(self, layer: RecurrentStack) -> None:
+    def __init__(self, layer: RecurrentStack | Minimal) -> None:
         layer.check_causal("be streamed")
-        self.layer = layer
-        like = layer.weight_hh_l0
         self._outputs = layer.hidden
-        self._compiled: Any = None
+        self._compiled: Any = _packed(layer) if isinstance(layer, RecurrentStack) else None
+        self.layer: Any = layer if self._compiled is not None else copy.deepcopy(layer).eval().requires_grad_(False)
         self._state: Any = None
-        if extension is not None and layer.plain and not layer.residual and layer.units == layer.hidden and like.dtype == torch.float32:
-            self._compiled = extension.Stream(CODES[layer.kind])
-            for k in range(layer.layers):
-                parts = [layer._parameter(name, k, 0) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-                zeros = like.new_zeros(layer.gates * layer.hidden)
-                self._compiled.add(*((zeros if part is None else part).detach().cpu().contiguous().numpy() for part in parts))
         self.state = layer.init(1)
 
     def step(self, x: NDArray[Any]) -> Line:
@@ -68,13 +63,9 @@ class Stream:
             raise ShapeError(f"A step takes {self.layer.inputs} numbers, (inputs,); these have the shape {np.shape(x)}.")
 
     def _slowly(self, x: NDArray[Any]) -> Line:
-        like, training = self.layer.weight_hh_l0, self.layer.training
-        self.layer.eval()
-        try:
-            with torch.no_grad():
-                output, self._state = self.layer.step(torch.as_tensor(x, dtype=like.dtype, device=like.device)[None], self._state)
-        finally:
-            self.layer.train(training)
+        like = next(self.layer.parameters())
+        with torch.no_grad():
+            output, self._state = self.layer.step(torch.as_tensor(x, dtype=like.dtype, device=like.device)[None], self._state)
         return np.asarray(output[0].cpu().numpy(), dtype=np.float32)
 
     @property
@@ -96,3 +87,16 @@ class Stream:
         lines = [part.detach().cpu().to(torch.float32).contiguous()[:, 0].numpy() for part in parts]
         for k in range(self.layer.layers):
             self._compiled.set(k, np.ascontiguousarray(lines[0][k]), np.ascontiguousarray(lines[-1][k]))
+
+
+def _packed(layer: RecurrentStack) -> Any:
+    """The compiled stream of a plain layer; None where there is none for it."""
+    like = layer.weight_hh_l0
+    if extension is None or not layer.plain or layer.residual or layer.units != layer.hidden or like.dtype != torch.float32:
+        return None
+    compiled = extension.Stream(CODES[layer.kind])
+    zeros = like.new_zeros(layer.gates * layer.hidden)
+    for k in range(layer.layers):
+        parts = [layer._parameter(name, k, 0) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        compiled.add(*((zeros if part is None else part).detach().cpu().contiguous().numpy() for part in parts))
+    return compiled

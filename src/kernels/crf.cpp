@@ -250,8 +250,9 @@ bool scaled_marginals(const Chain<Real>& m, const Weights<Real>& w, Int b, Int l
     return true;
 }
 
+// The same in logarithms.   false: no path is possible, so that there is nothing to differentiate.
 template <typename Real>
-void careful_marginals(const Chain<Real>& m, Int b, Int length, double weight, Room& room, Real* to, Sums& sums) {
+bool careful_marginals(const Chain<Real>& m, Int b, Int length, double weight, Room& room, Real* to, Sums& sums) {
     const Int n = m.tags;
     const double total = careful(m, b, length, room);
     room.log_beta.resize(n);
@@ -270,6 +271,7 @@ void careful_marginals(const Chain<Real>& m, Int b, Int length, double weight, R
             room.log_beta[i] = log_sum(room.next.data(), n);
         }
     }
+    return total != -INFINITE;
 }
 
 // (batch,) ln Z, less the score of the path where there is one.
@@ -286,8 +288,8 @@ void partition(const Chain<Real>& m, Real* result, Int threads) {
         double sum = w.narrow ? scaled(m, w, b, length, false, room) : std::nan("");
         if (std::isnan(sum)) sum = careful(m, b, length, room);
         if (m.path) {
-            sum -= score(m, b, length);
-            if (sum < 0) sum = 0;  // a path is never likelier than all together: what is below is rounding
+            sum = sum == -INFINITE ? INFINITE : sum - score(m, b, length);  // where no path is possible, neither is this one
+            if (sum < 0) sum = 0;                                            // a path is never likelier than all together: what is below is rounding
         }
         result[b] = static_cast<Real>(sum);
     });
@@ -308,8 +310,8 @@ void gradient(const Chain<Real>& m, const Real* weight, Real* d_emissions, Real*
             std::fill(to + length * n, to + m.time * n, Real(0));
             if (length == 0) continue;
             const double factor = weight[b];
-            if (!scaled_marginals(m, w, b, length, factor, room, to, sums)) careful_marginals(m, b, length, factor, room, to, sums);
-            for (Int t = 0; m.path && t < length; ++t) {
+            const bool possible = scaled_marginals(m, w, b, length, factor, room, to, sums) || careful_marginals(m, b, length, factor, room, to, sums);
+            for (Int t = 0; m.path && possible && t < length; ++t) {
                 const Int now = m.tag(b, t);
                 to[t * n + now] -= static_cast<Real>(factor);
                 if (t > 0) sums.plain[m.tag(b, t - 1) * n + now] -= factor;
@@ -394,7 +396,7 @@ struct Given {  // addresses, 0 where there is nothing
 
     Given(Int batch, Int time, Int tags, Address emissions, Address transitions, Address start, Address end, Address path, Address lengths, Int most)
         : chain{batch, time, tags, read(emissions), read(transitions), read(start), read(end), whole(path), whole(lengths)},
-          threads(std::clamp<Int>(batch * time * tags * tags / WORTH, 1, std::max<Int>(most, 1))) {}
+          threads(batch * time * tags * tags < 2 * WORTH ? 1 : std::max<Int>(most, 1)) {}
     static const Real* read(Address a) { return reinterpret_cast<const Real*>(a); }
     static const Int* whole(Address a) { return reinterpret_cast<const Int*>(a); }
 };

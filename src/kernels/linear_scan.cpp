@@ -168,12 +168,12 @@ INORDER_FUSED_CLONES void backward_wide(int kind, const Scan<double>& m, Int b, 
 template <typename Real>
 void share(bool backward, int kind, const Scan<Real>& m, Int threads, void (*forwards)(int, const Scan<Real>&, Int, Int, Int),
            void (*backwards)(int, const Scan<Real>&, Int, Int, Int)) {
-    threads = std::clamp<Int>(m.batch * m.time * m.hidden / WORTH, 1, std::max<Int>(threads, 1));
     if (m.batch == 0) return;
-    const Int wanted = m.batch >= threads ? 1 : (threads + m.batch - 1) / m.batch;  // blocks of a row
+    const Int parts = std::clamp<Int>(m.batch * m.time * m.hidden / WORTH, 1, std::max<Int>(threads, 1));
+    const Int wanted = m.batch >= parts ? 1 : (parts + m.batch - 1) / m.batch;  // blocks of a row
     const Int width = std::clamp<Int>((m.hidden / wanted + LEAST - 1) / LEAST * LEAST, LEAST, BLOCK);
     const Int blocks = (m.hidden + width - 1) / width;
-    for_each(m.batch * blocks, threads, Team::torch, [&](Int item) {
+    for_each(m.batch * blocks, parts > 1 ? threads : 1, Team::torch, [&](Int item) {
         const Flush flush;
         const Int from = item % blocks * width;
         (backward ? backwards : forwards)(kind, m, item / blocks, from, std::min(width, m.hidden - from));

@@ -15,7 +15,9 @@
 
 namespace inorder {
 
-enum class Team { own, torch };  // torch: for work that comes between its products, by its threads where they can be had (`team.hpp`)
+// torch: for work that comes between its products, by its threads where they can be had (`team.hpp`); `threads` is then 1 or as many as torch
+// uses, since OpenMP ends and starts threads whenever a team has another size.
+enum class Team { own, torch };
 
 template <typename Work>
 void for_each(std::int64_t count, std::int64_t threads, Team team, Work work) {

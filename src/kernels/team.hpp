@@ -27,7 +27,8 @@ inline Parallel loaded_openmp() {
 inline const pid_t loaded_by = getpid();
 
 // Whether `labour` was done, by each of `threads` threads; it must not throw. No team is to be had where torch brought none, and after a
-// fork, when the threads of OpenMP are gone and would be waited for without end.
+// fork, when the threads of OpenMP are gone and would be waited for without end. (A process that forks while torch is at work, and loads this
+// library in the child alone, is not told apart; there torch's own products wait too.)
 template <typename Labour>
 bool by_openmp(std::int64_t threads, Labour& labour) {
     static const Parallel parallel = loaded_openmp();

@@ -147,6 +147,23 @@ def test_single_precision_is_summed_in_double():
     assert fast.partition(*single, targets).item() == pytest.approx(fast.partition(*double, targets).item(), rel=1e-6)
 
 
+def test_where_no_path_is_possible_the_loss_is_infinite_and_moves_nothing(path_of_computation):
+    emission, weights = drawn(4, 3)
+    emissions = np.stack([emission, emission])
+    emissions[1, 2] = -np.inf  # at this step no tag is possible
+    values = [torch.tensor(part).requires_grad_() for part in (emissions, *weights)]
+    alone = [torch.tensor(part).requires_grad_() for part in (emissions[:1], *weights)]
+    targets = torch.tensor([[0, 1, 2, 1], [0, 1, 2, 1]])
+    for chosen in (targets, None):
+        loss = fast.partition(*values, chosen)
+        assert loss[1].item() == (np.inf if chosen is not None else -np.inf)
+        found = torch.autograd.grad(loss.sum(), values)
+        truth = torch.autograd.grad(fast.partition(*alone, None if chosen is None else chosen[:1]).sum(), alone)
+        assert not found[0][1].any()
+        for ours, theirs in zip((found[0][:1], *found[1:]), truth, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
 def test_a_loss_is_never_negative(path_of_computation):
     emission = torch.tensor([[[300.0, 0.0], [300.0, 0.0], [0.1, 300.0]]])
     loss = fast.partition(emission, torch.zeros(2, 2), torch.zeros(2), torch.zeros(2), torch.tensor([[0, 0, 1]]))

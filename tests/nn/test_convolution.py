@@ -157,3 +157,8 @@ def test_wrong_settings_and_states_are_named():
         layer(torch.zeros(2, 5, 3), state=layer.init(1))
     with pytest.raises(ShapeError, match="4 parts, two a level; this one has 2"):
         TCN(3, 4, 2).step(torch.zeros(2, 3), TCN(3, 4, 1).init(2))
+
+
+def test_another_kind_of_numbers_is_named():
+    with pytest.raises(ShapeError, match=r"holds torch\.float64, but the layer torch\.float32"):
+        Conv1d(3, 4, 2)(torch.zeros(1, 5, 3, dtype=torch.float64))

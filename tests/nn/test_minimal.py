@@ -124,7 +124,8 @@ def test_dropout_is_between_layers_in_training_only_and_follows_the_seed():
     assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2))
     layer.eval()
     assert torch.equal(drawn(1), drawn(2))
-    single = MinGRU(3, 16, dropout=0.5)
+    with pytest.warns(UserWarning, match="`dropout` acts between layers, and there is one"):
+        single = MinGRU(3, 16, dropout=0.5)
     assert torch.equal(single(x)[0], single(x)[0]), "nothing lies between the layers of one"
 
 
@@ -158,7 +159,7 @@ def test_torch_compiles_and_exports_it_with_any_batch_and_time(kind):
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ConfigError, match="bidirectional MinGRU cannot step"):
+    with pytest.raises(ConfigError, match="bidirectional MinGRU cannot take one step"):
         MinGRU(2, 3, bidirectional=True).step(torch.zeros(1, 2), torch.zeros(2, 1, 3))
     with pytest.raises(ConfigError, match="concatenate, sum, average; not 'both'"):
         MinLSTM(2, 3, bidirectional="both")
@@ -172,6 +173,48 @@ def test_what_cannot_be_is_refused():
         MinGRU(9, 4)(torch.zeros(2, 4, 9), state=torch.zeros(2, 4))
     with pytest.raises(ShapeError, match=r"lengths\[0\]` is 9"):
         MinGRU(9, 4)(torch.zeros(2, 4, 9), torch.tensor([9, 1]))
+
+
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("kind", [MinGRU, MinLSTM])
+def test_a_trace_shows_gates_that_make_the_states(kind, positive):
+    layer, x, lengths = kind(3, 4, 2, bidirectional="sum", positive=positive), torch.randn(3, 6, 3), torch.tensor([6, 0, 2])
+    found = layer.trace(x, lengths)
+    np.testing.assert_allclose(found["output"], layer(x, lengths)[0].detach(), atol=1e-7)
+    assert found.axes["hidden"] == ("layer", "direction", "batch", "time", "hidden") and found["hidden"].shape == (2, 2, 3, 6, 4)
+    if kind is MinGRU:
+        keep, enter = 1 - found["update_gate"], found["update_gate"]
+    else:
+        both = found["forget_gate"] + found["input_gate"] + 1e-30
+        keep, enter = found["forget_gate"] / both, found["input_gate"] / both
+    before = np.concatenate([np.zeros((2, 3, 1, 4)), found["hidden"][:, 0, :, :-1]], 2)  # forwards
+    for b, n in enumerate([6, 0, 2]):
+        expected = keep[:, 0, b, :n] * before[:, b, :n] + enter[:, 0, b, :n] * found["candidate"][:, 0, b, :n]
+        np.testing.assert_allclose(found["hidden"][:, 0, b, :n], expected, atol=1e-6)
+        assert not any(found[name][:, :, b, n:].any() for name in found if name != "output")
+
+
+@pytest.mark.parametrize("kind", [MinGRU, MinLSTM])
+def test_a_stream_is_the_whole_sequence_with_the_weights_of_its_beginning(kind):
+    layer, x = kind(3, 4, 2, learn_initial_state=True), torch.randn(7, 3)
+    with torch.no_grad():
+        layer.initial_hidden.normal_()
+    truth, last = layer(x[None])
+    stream = layer.stream()
+    with torch.no_grad():
+        layer.weight_ih_l0.zero_()
+    np.testing.assert_allclose(np.stack([stream.step(row.numpy()) for row in x]), truth[0].detach(), atol=1e-6)
+    torch.testing.assert_close(stream.state, last.detach())
+    with pytest.raises(ConfigError, match="cannot be streamed"):
+        kind(2, 3, bidirectional=True).stream()
+
+
+@pytest.mark.parametrize("kind", [MinGRU, MinLSTM])
+def test_the_first_state_is_learnt(kind):
+    layer = kind(3, 4, 2, learn_initial_state=True)
+    output, _ = layer(torch.randn(5, 2, 3))
+    (gradient,) = torch.autograd.grad(output.sum(), layer.initial_hidden)
+    assert gradient.shape == (2, 4) and gradient.all()
 
 
 @pytest.mark.parametrize("kind", [MinGRU, MinLSTM])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inorder.errors import ConfigError, ShapeError
-from inorder.nn.recurrent import LSTM
+from inorder.nn.recurrent import GRU, LSTM
 from inorder.textbook import recurrent as textbook
 from inorder.textbook.backpropagation import lstm_step_backward, unroll_backward
 
@@ -144,7 +144,8 @@ def test_dropout_is_between_layers_in_training_only():
     assert not torch.equal(layer(x)[0], layer(x)[0])
     layer.eval()
     assert torch.equal(layer(x)[0], layer(x)[0])
-    single = LSTM(3, 16, dropout=0.5)
+    with pytest.warns(UserWarning, match="`dropout` acts between layers, and there is one"):
+        single = LSTM(3, 16, dropout=0.5)
     assert torch.equal(single(x)[0], single(x)[0]), "nothing lies between the layers of one"
 
 
@@ -166,3 +167,25 @@ def test_wrong_sizes_are_named():
         LSTM(9, 0)
     with pytest.raises(ConfigError, match="dropout.*1.5"):
         LSTM(9, 4, dropout=1.5)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: LSTM(3, 4, peepholes="no"), "`peepholes` is True or False, not 'no'"),
+        (lambda: GRU(3, 4, layer_norm=1), "`layer_norm` is True or False, not 1"),
+        (lambda: LSTM(3, 4, forget_bias="a"), "`forget_bias` is a number, not 'a'"),
+        (lambda: LSTM(3, 4, bias=False, forget_bias=2.0), "forget_bias=2 would have no effect"),
+    ],
+)
+def test_settings_that_cannot_be(make, match):
+    with pytest.raises(ConfigError, match=match):
+        make()
+
+
+@pytest.mark.parametrize("take", [lambda layer, x: layer(x), lambda layer, x: layer.step(x[:, 0], layer.init(1)), lambda layer, x: layer.trace(x)])
+def test_another_kind_of_numbers_is_named(take):
+    with pytest.raises(ShapeError, match=r"holds torch\.float64, but the layer torch\.float32: convert one of them"):
+        take(GRU(3, 4), torch.zeros(1, 2, 3, dtype=torch.float64))
+    with pytest.raises(ShapeError, match="is a ndarray; a tensor"):
+        GRU(3, 4)(np.zeros((1, 2, 3)))

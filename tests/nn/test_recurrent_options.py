@@ -312,6 +312,19 @@ def test_a_trace_shows_what_the_layer_does_in_use(options):
     assert not found["forget_gate"][:, :, 1].any() and not found["forget_gate"][:, :, 2, 2:].any() and found["forget_gate"][:, :, 2, :2].all()
 
 
+def test_a_trace_is_read_like_a_dictionary():
+    found = LSTM(2, 3).trace(torch.randn(1, 4, 2))
+    assert set(found) == set(dict(found)) and "cell" in found and "output_gates" not in found and len(found) == 7
+    with pytest.raises(ConfigError, match='Did you mean "forget_gate"'):
+        found["forget"]
+    assert "cell          1 layer × 1 direction × 1 batch × 4 time × 3 hidden" in str(found) and len(repr(found)) < 1000
+
+
+def test_a_trace_of_numbers_that_numpy_has_not():
+    layer = nn.LSTM(4, 5, dtype=torch.bfloat16, batch_first=True)
+    assert trace(layer, torch.randn(1, 3, 4, dtype=torch.bfloat16))["cell"].dtype == np.float32
+
+
 def test_a_trace_is_saved(tmp_path):
     found = GRU(2, 3).trace(torch.randn(1, 4, 2))
     with np.load(found.save(tmp_path / "trace.npz")) as stored:
