@@ -2,8 +2,8 @@
 
     trace(layer, x).arrays["forget_gate"]        (layers, directions, batch, time, hidden)
 
-Works for the layers of `inorder.nn.recurrent` and `inorder.nn.minimal`, and for a plain `torch.nn.RNN`, `LSTM` or `GRU`, whose parameters are used in place. The fast path
-keeps every gate for the gradient anyhow, so that a trace costs little more than a forward pass.
+Works for the layers of `inorder.nn.recurrent` and `inorder.nn.minimal`, and for a plain `torch.nn.RNN`, `LSTM` or `GRU`, whose parameters are used in
+place. The fast path keeps every gate for the gradient anyhow, so that a trace costs little more than a forward pass.
 """
 
 from __future__ import annotations
