@@ -10,6 +10,7 @@
     ├── ForecastError               this model cannot be fitted to this series
     └── TrainingError               training stopped: the loss is not a number, …
     BudgetError (ForecastError)     the time that was allowed is used up
+    AheadError (InputError, ForecastError)  a model needs covariates of steps to come, and too few were given
 
 A message is one plain sentence, or two: what was expected, what came, where, what to do.
 """
@@ -55,6 +56,10 @@ class ForecastError(InorderError):
 
 class BudgetError(ForecastError):
     """The time that was allowed is used up."""
+
+
+class AheadError(InputError, ForecastError):
+    """A forecast needs the covariates of steps to come, and too few were given."""
 
 
 class TrainingError(InorderError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inorder.errors import ForecastError
+from inorder.errors import AheadError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast
 from inorder.metrics.score import level_name
 from inorder.tasks.forecast import CANDIDATES
@@ -150,11 +150,11 @@ def shown_forecast(fitted: Fitted, steps: int, levels: Sequence[float]) -> tuple
     """The forecast of so many steps, or of as many as covariates are known for; None and the reason where none are."""
     try:
         return fitted.predict(steps, levels), ""
-    except ForecastError as error:
+    except AheadError:
         known = min((values.shape[1] for values in fitted.history.ahead.values()), default=0)
-        if not fitted.history.future or known >= steps:
-            raise
-        return (fitted.predict(known, levels), "") if known else (None, str(error))
+        names = ", ".join(sorted(fitted.history.future))
+        reason = f"What comes next depends on {names}. Give the rows to come, with {names} filled and the values left empty: inorder predict BUNDLE FILE."
+        return (fitted.predict(known, levels), "") if 0 < known < steps else (None, reason)
 
 
 def forecast_rows(forecast: Forecast, example: int) -> list[tuple[str, list[float]]]:

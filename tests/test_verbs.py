@@ -12,7 +12,7 @@ import pytest
 import inorder
 from inorder.backtest import DECILES, fold_of, naive2_means, score
 from inorder.data.series import Series, read_series
-from inorder.errors import ConfigError, SeriesError
+from inorder.errors import ConfigError, ForecastError, InputError, SeriesError
 from inorder.verbs import evaluate, fit, load, newer
 
 MONTHS = np.arange("2010-01", "2020-01", dtype="datetime64[M]")
@@ -50,6 +50,18 @@ class TestNewer:
         assert new is not None and new.values.tolist() == [sum(range(31)), sum(range(31, 40))]
         after = model.update(new).predict(1)
         assert after.history.label(after.index[0]) == "2020-03"
+
+    def test_series_that_the_model_does_not_know_are_named(self, tmp_path: Path) -> None:
+        model = saved(tmp_path, panel(tmp_path / "old.csv", {"a": 100, "b": 100}))
+        new = newer(model, panel(tmp_path / "new.csv", {"a": 104, "b": 104, "c": 104, "d": 104}))
+        assert new is not None and new.notes[-1] == f'Left out, since the model does not know it: the series "c" and 1 more of {new.source}.'
+
+    def test_a_forecast_without_the_covariates_of_its_steps_is_the_inputs_fault(self, tmp_path: Path) -> None:
+        old = write(tmp_path / "old.csv", "date,sales,promo", MONTHS, values(120), [k % 3 for k in range(120)])
+        model = saved(tmp_path, old, "arima", value="sales", future=["promo"])
+        with pytest.raises(InputError, match=r'needs 2 values of the future covariate "promo".*there are 0\. Give the rows to come') as caught:
+            model.predict(2)
+        assert isinstance(caught.value, ForecastError)
 
     def test_a_saved_model_knows_how_its_file_was_read(self, tmp_path: Path) -> None:
         old = write(tmp_path / "old.csv", "date,sales", [f"{d:02d}/01/2020" for d in range(1, 13)], range(12))

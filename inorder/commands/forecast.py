@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inorder.commands import check_target, command_line, complain, finite, names, parse_budget, parse_levels, plain, print_json, stem, usual_horizon
-from inorder.errors import ConfigError
+from inorder.errors import AheadError, ConfigError
 from inorder.output import say
+
+if TYPE_CHECKING:
+    from inorder.forecast.base import Fitted
 
 
 def compare(
@@ -77,7 +80,16 @@ def compare(
         if result.kept:
             say(f"others:   {saved / 'candidates'}")
         say(f"report:   {saved / 'report.html'}")
-        say(f"forecast: inorder predict {saved} --horizon {result.horizon}")
+        say(f"forecast: inorder predict {saved} {asked(result.best, result.horizon)}")
+
+
+def asked(fitted: Fitted, horizon: int) -> str:
+    """What `predict` is to be given: a horizon, or the rows to come where the model needs their covariates."""
+    try:
+        fitted.predict(1)
+    except AheadError:
+        return f"ROWS   (the rows to come, with {', '.join(sorted(fitted.history.future))} filled and the values left empty)"
+    return f"--horizon {horizon}"
 
 
 def fit(
@@ -190,9 +202,14 @@ def predict(
 
 def evaluate(bundle: Path, data: str, reading: Mapping[str, Any], horizon: int | None, step: int | None, levels: str, as_json: bool) -> None:
     """Scores on rows that the model has not seen."""
-    from inorder.verbs import evaluate as score
+    from inorder.verbs import evaluate_forecast, load, newer
 
-    scores = score(bundle, data, horizon=horizon, step=step, levels=parse_levels(levels), **reading)
+    fitted = load(bundle)
+    new = newer(fitted, data, **reading)
+    for note in new.notes if new is not None else ():
+        complain(f"  {note}")
+    options: dict[str, Any] = {"horizon": horizon, "step": step, "levels": parse_levels(levels)}
+    scores = evaluate_forecast(fitted, data, **options, **reading) if new is None else evaluate_forecast(fitted, new, **options)
     if as_json:
         print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
         return

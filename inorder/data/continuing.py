@@ -255,6 +255,10 @@ def rows_after(history: Series, data: Any, reading: Mapping[str, Any]) -> Series
     missing = [name for i, name in enumerate(history.ids) if i not in known]
     if missing:
         raise SeriesError(f'{new.source} has no series "{missing[0]}"; the model was fitted to {len(history)} series and needs them all.')
+    strange = [name for name, i in zip(new.ids, known, strict=True) if i is None]
+    if strange:
+        told = f'The series "{strange[0]}"' + (f" and {len(strange) - 1} more" if len(strange) > 1 else "")
+        new = replace(new, notes=(*new.notes, f"Left out, since the model does not know it: {told[0].lower()}{told[1:]} of {new.source}."))
     found = newer_rows(history, new)
     return rows_to_come(history, found) if found is not None and history.future and np.isnan(found.values).all() else found
 

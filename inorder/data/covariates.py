@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from inorder.data.series import Series
-from inorder.errors import ForecastError
+from inorder.errors import AheadError
 from inorder.typing import Floats
 
 
@@ -27,14 +27,19 @@ def future_columns(history: Series) -> Floats:
 
 
 def future_ahead(history: Series, horizon: int) -> Floats:
-    """(series, horizon, covariates) the future covariates after the last row. Raises ForecastError where fewer steps are known."""
+    """(series, horizon, covariates) the future covariates after the last row. Raises AheadError where fewer steps are known."""
     names = sorted(history.future)
     for name in names:
         steps = history.ahead[name].shape[1] if name in history.ahead else 0
         if steps < horizon:
-            what = f'{horizon} values of the future covariate "{name}" after the last observation'
-            raise ForecastError(
-                f"A forecast of {horizon} steps needs {what}; there are {steps}. Give a file of the rows to come, with empty values: "
-                "inorder predict BUNDLE FILE, or `update` in Python."
-            )
+            raise too_few_ahead(name, horizon, steps)
     return np.stack([history.ahead[name][:, :horizon] for name in names], axis=2) if names else np.zeros((len(history), horizon, 0))
+
+
+def too_few_ahead(name: str, horizon: int, known: int) -> AheadError:
+    """The error where a future covariate is known for too few steps."""
+    what = f'{horizon} values of the future covariate "{name}" after the last observation'
+    return AheadError(
+        f"A forecast of {horizon} steps needs {what}; there are {known}. Give the rows to come, with that column filled and the values left empty: "
+        "inorder predict BUNDLE FILE, in Python fitted.update(rows)."
+    )

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from inorder.data.covariates import too_few_ahead
 from inorder.data.series import Series, as_series
 from inorder.errors import BundleError, ConfigError, ForecastError, SeriesError, ShapeError, unknown
 from inorder.forecast import paths, var_analysis
@@ -510,7 +511,7 @@ def regressors_of(series: Series, x_from: Offsets) -> Floats:
 
 
 def regressors_ahead(series: Series, x_from: Offsets, horizon: int) -> Floats:
-    """(horizon, covariates) the regressors after the last row.   Raises ForecastError where fewer steps are known."""
+    """(horizon, covariates) the regressors after the last row.   Raises AheadError where fewer steps are known."""
     names = sorted(series.future)
     columns = []
     for k, channel in x_from.tolist():
@@ -518,8 +519,7 @@ def regressors_ahead(series: Series, x_from: Offsets, horizon: int) -> Floats:
         column = rows[max(channel, 0)]
         steps = int(np.argmax(np.append(np.isnan(column), True)))
         if steps < horizon:
-            what = f'{horizon} values of the future covariate "{names[k]}" after the last observation'
-            raise ForecastError(f"A forecast of {horizon} steps needs {what}; there are {steps}.")
+            raise too_few_ahead(names[k], horizon, steps)
         columns.append(column[:horizon])
     return np.stack(columns, axis=1) if columns else np.empty((horizon, 0))
 
