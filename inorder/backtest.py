@@ -121,9 +121,13 @@ def run_folds(
     intervals: str,
     refit: bool,
     clock: Clock,
+    later: int = 0,
     on_progress: OnProgress | None,
 ) -> tuple[tuple[Forecast, ...], int]:
-    """The forecast of every fold, and for how many series at most the last value stands in.   Raises what the model raises."""
+    """The forecast of every fold, and for how many series at most the last value stands in.   Raises what the model raises.
+
+    later: folds of models that come after this one and need time too.
+    """
     grid = sorted({*DECILES, *levels})
     forecasts: list[Forecast] = []
     fell_back = 0
@@ -134,7 +138,7 @@ def run_folds(
             if on_progress:
                 on_progress(name, (k + done / max(of, 1)) / len(plan))
 
-        seconds = clock.share(len(plan) - k)
+        seconds = clock.share(len(plan) - k + later)
         if fitted is None or refit:
             fitted = forecaster.fit(fold.training, seconds=seconds, progress=report)
         else:

@@ -145,7 +145,8 @@ def compare_forecast(
     folds, step: how many selection folds, and how many rows their origins lie apart (None = horizon). Short data get fewer folds.
     refit: fit anew at every origin; False fits once, at the first, and takes in later rows by `update`.
     by: the score that ranks ("mase", "smape", "mae", "rmse", "owa", "pinball" or "crps").
-    budget: seconds for everything; what is not reached is reported as such.   seed: for models that draw random numbers.
+    budget: seconds for everything; what is not reached is reported as such. Networks get equal shares of what is left.   seed: for models that draw random
+    numbers.
     keep: "best" or "all" candidates fitted to everything.
 
     Raises ConfigError for an option that is out of range and SeriesError where the data are too short to judge.
@@ -166,14 +167,18 @@ def compare_forecast(
     yardstick = naive2_means(plan)
 
     table, forecasts, signatures, absolute = Table(), {}, {}, {}
-    for name in names:
+    gradual = {name: models[name].gradual if isinstance(models, Mapping) else candidate(name).gradual for name in names}
+    for m, name in enumerate(names):
+        later = sum(gradual[after] for after in names[m + 1 :])  # which use whatever time they get, so that they get equal shares
         began, row = (
             time.perf_counter(),
             {"model": name, "selection": None, **dict.fromkeys(score_names(levels)), "fell_back": 0, "seconds": 0.0, "error": None},
         )
         try:
             forecasters[name] = forecaster = models[name] if isinstance(models, Mapping) else seeded(name, seed)
-            made, fell_back = run_folds(name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, on_progress=on_progress)
+            made, fell_back = run_folds(
+                name, forecaster, plan, levels, intervals=intervals, refit=refit, clock=clock, later=later * len(plan), on_progress=on_progress
+            )
             scores = [score(fold, one, levels, reference) for fold, one, reference in zip(plan, made, yardstick, strict=True)]
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
             row["error"] = reason(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ import inorder
 from inorder.comparison import compare
 from inorder.errors import ConfigError, ForecastError, SeriesError
 from inorder.forecast.baselines import Naive
+from inorder.tasks.forecast import CANDIDATES
 from inorder.verbs import evaluate
 
 CHEAP = ["naive", "mean", "drift", "seasonal-naive", "trend"]
@@ -112,6 +113,32 @@ def test_a_budget_stops_what_does_not_fit_in_it():
     assert reasons["naive"] is None
     assert "budget" in reasons["slow"]
     assert result.winner in ("naive", "later")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradual(Naive):
+    """Uses all the time that it gets."""
+
+    name: ClassVar[str] = "gradual"
+    gradual: ClassVar[bool] = True
+    allowed: list = field(default_factory=list)
+
+    def fit(self, series, *, seconds=None, progress=None):
+        self.allowed.append(seconds)
+        time.sleep(seconds)
+        return super().fit(series, progress=progress)
+
+
+def test_networks_get_equal_shares_of_a_budget():
+    models = {name: Gradual() for name in "abc"}
+    result = compare("forecast", monthly(), horizon=12, models=models, budget=1.5)
+    assert all(row["error"] is None for row in result.table)
+    shares = [one.allowed[0] for one in models.values()]
+    assert max(shares) < 1.6 * min(shares), shares
+
+
+def test_candidates_say_which_of_them_are_gradual():
+    assert all(one.gradual == one.make().gradual for one in CANDIDATES.values())
 
 
 def test_the_table_fills_while_models_run():

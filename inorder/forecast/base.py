@@ -233,6 +233,7 @@ class Forecaster(ABC):
 
     season_length: int | None = None
     name: ClassVar[str]  # as in `inorder models forecast`
+    gradual: ClassVar[bool] = False  # a fit that ends early is a model all the same, and more time makes a better one
 
     @abstractmethod
     def fit(self, series: Any, *, seconds: float | None = None, progress: Progress | None = None) -> Fitted:

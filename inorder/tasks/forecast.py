@@ -39,6 +39,11 @@ class Candidate:
     system: bool = False
     uneven: bool = False
 
+    @property
+    def gradual(self) -> bool:
+        """`Forecaster.gradual`, told without loading it: the networks, which live in `tasks`."""
+        return self.home.startswith("tasks.")
+
     def make(self, **settings: Any) -> Forecaster:
         """The forecaster with these settings on top of the candidate's own."""
         module, name = self.home.split(":")

@@ -79,6 +79,7 @@ class LSTMForecaster(Forecaster):
     [1.0, 3.0, 2.0, 6.0]
     """
 
+    gradual = True
     name = "lstm"
     hidden_size: int = 32
     layers: int = 1

@@ -62,6 +62,7 @@ class WindowForecaster(Forecaster):
     ensemble: networks from as many seeds, whose answers are averaged.   seed: of all random numbers; equal seeds give equal numbers.
     """
 
+    gradual = True
     window: int | None = None
     horizon: int | None = None
     recursive: bool = False
