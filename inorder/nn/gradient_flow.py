@@ -226,6 +226,7 @@ def _drawn(flow: GradientFlow) -> Figure:
     if len(flow.norms) > 1:
         ax.fill_between(flow.lags, low, high, color=BLUE, alpha=0.2, label=f"range of {len(flow.norms)} sequences")
     ax.plot(flow.lags, flow.median, color=BLUE, label="median" if len(flow.norms) > 1 else "one sequence")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("lag, steps back from the last output")
     ax.set_title(f"‖∂output/∂{flow.of}‖")
     ax.legend()
