@@ -104,15 +104,21 @@ def _table(columns: Mapping[str, Sequence[Any]], first: int = 12) -> Iterable[st
 def _panel_parameters(fitted: Fitted, described: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     described = [one for one in described if one]
     yield _row("fitted", f"{len(described):,} of {len(fitted.history):,} series")
-    yield " " * 20 + "".join(f"{name:>12}" for name in QUANTILES)
+    spread = []
     for name in dict.fromkeys(name for one in described for name in one):
         values = [one[name] for one in described if name in one]
         if all(isinstance(value, bool | str) for value in values):
-            yield _row(name, ", ".join(f"{_text(value)} {count:,}" for value, count in Counter(values).most_common(LONGEST_LIST)))
+            counts = Counter(values).most_common(LONGEST_LIST)
+            yield _row(name, ", ".join(_text(value) if len(counts) == 1 else f"{_text(value)} in {count:,} series" for value, count in counts))
         elif all(isinstance(value, int | float | np.integer | np.floating) for value in values):
-            finite = np.array([value for value in values if math.isfinite(value)], dtype=np.float64)
-            if len(finite):
-                yield _row(name, "".join(f"{_text(float(np.quantile(finite, p))):>12}" for p in QUANTILES.values()))
+            finite = [value for value in values if math.isfinite(value)]
+            if finite and len(finite) == len(described) and len(set(finite)) == 1:
+                yield _row(name, _text(finite[0]))
+            elif finite:
+                spread.append(_row(name, "".join(f"{_text(float(np.quantile(finite, p))):>12}" for p in QUANTILES.values())))
+    if spread:
+        yield " " * 20 + "".join(f"{name:>12}" for name in QUANTILES)
+        yield from spread
 
 
 def _residuals(fitted: Fitted) -> str:

@@ -71,7 +71,7 @@ def test_a_panel_shows_the_spread():
 def test_a_panel_counts_words():
     noise = RNG.normal(size=(30, 2))
     text = summarise(AR(order=1).fit(Series.of(np.column_stack([noise, 1.3 ** np.arange(30)]))))
-    assert row(text, "stationary") == "yes 2, no 1"
+    assert row(text, "stationary") == "yes in 2 series, no in 1 series"
     assert row(text, "note").startswith("y3: The autoregression is not stationary")
 
 
