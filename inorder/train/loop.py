@@ -76,6 +76,8 @@ def fit(
     mode and without gradients.
     directory: where checkpoints and a log are kept. A run that was stopped, by Ctrl-C or a kill at any moment, goes on from there and ends
     with the same weights as if it had not been; one that has ended gives its weights at once.
+    It is refused where the settings, the name of the loss, the number of batches or of those of `valid`, the first batch of `valid`, or one of
+    five batches of the first epoch are others than before.
     follow: an earlier run to repeat on more data: as many epochs as were best there, at its learning rates, without validation.
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
     progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
@@ -104,7 +106,7 @@ def fit(
         check_directory(folder)
     with distributed.joined():
         run = Run.begin(model, training, len(batches))
-        run.data = 0 if folder is None else fingerprint(batches)
+        run.data = {} if folder is None else fingerprint(batches, valid, loss)
         resumed = folder is not None and load_checkpoint(run, folder)
         last = training.max_epochs if follow is None else follow.best_epoch
         ended = run.stopped is not None  # an earlier call has trained it to the end

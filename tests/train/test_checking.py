@@ -71,7 +71,7 @@ def test_a_file_is_no_directory(tmp_path):
 def test_a_directory_belongs_to_its_data(tmp_path):
     fit(small.Small(), small.bucketed(), small.squared, ONE, directory=tmp_path)
     other = small.bucketed()
-    with pytest.raises(ConfigError, match="is of a run on other data: the first batch was another one"):
+    with pytest.raises(ConfigError, match="is of a run on other data: of the batches that are compared one was another"):
         fit(small.Small(), replace(other, seed=other.seed + 1), small.squared, ONE, directory=tmp_path)
     assert fit(small.Small(), other, small.squared, ONE, directory=tmp_path).stopped == "max_epochs"
 
