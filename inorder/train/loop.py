@@ -71,7 +71,9 @@ def fit(
     """Train `model` in place. With `valid` it ends with the weights of the best epoch, else with those of the last.
 
     batches: see `Batches`.   loss: (model, batch) -> Sum, the summed loss and the count of its targets; where state is carried, with
-    `training.tbptt` or `batches.carries`, (model, batch, state) -> (Sum, state), with None for the state at the start.
+    `training.tbptt` or `batches.carries`, (model, batch, state) -> (Sum, state), with None for the state at the start. What changes in it with
+    training follows `inorder.train.current_step()`, not a count of its own calls, for a resumed run has not made those before; it makes one more,
+    without gradients, where it takes up a carried state.
     training: the settings.   valid: batches held back, judged by the same loss, or a function -> loss; called with the model in evaluation
     mode and without gradients.
     directory: where checkpoints and a log are kept. A run that was stopped, by Ctrl-C or a kill at any moment, goes on from there and ends
@@ -111,7 +113,7 @@ def fit(
         last = training.max_epochs if follow is None else follow.best_epoch
         ended = run.stopped is not None  # an earlier call has trained it to the end
         if not ended:
-            plain = Objective(model, loss)
+            plain = Objective(run, loss)
             loop = _Loop(run, plain, distributed.parallel(plain), batches, valid, folder, follow, deadline)
             with watching(watch, folder, run.step if resumed else 0, last, progress) as loop.report:
                 if valid is not None and not resumed:

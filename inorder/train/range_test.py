@@ -87,7 +87,8 @@ def find_learning_rate(
     carries = bool(getattr(batches, "carries", False))
     carried = carries or (training is not None and training.tbptt is not None)
     training = replace(training or Training(), ema=None, average=1, accumulate=1, tbptt=None)
-    run, objective, mean = Run.begin(model, training, len(batches)), Objective(model, loss), 0.0
+    run, mean = Run.begin(model, training, len(batches)), 0.0
+    objective = Objective(run, loss)
     rates: list[float] = []
     losses: list[float] = []
     model.train()

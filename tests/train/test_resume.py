@@ -33,7 +33,7 @@ from inorder.train.settings import Training
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("plateau", 0), ("sgd", 1), ("streams", 2)])
+@pytest.mark.parametrize(("kind", "seed"), [("plateau", 0), ("sgd", 1), ("streams", 2), ("sampled", 3), ("sampled streams", 4)])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(kind, seed, tmp_path):
     with reproducible(0, threads=1):
         expected = killed.train(kind, None)
@@ -88,6 +88,20 @@ def test_a_run_that_patience_has_ended_is_not_trained_again(tmp_path):
     repeated = fit(again, small.bucketed(), stopped_after(0), settings, valid=lambda: next(losses), directory=tmp_path)
     assert repr(repeated) == repr(record)
     assert torch.equal(small.flat(again), small.flat(model))
+
+
+@pytest.mark.parametrize(("kind", "loss", "batches"), [("sampled", small.sampled, small.bucketed), ("sampled streams", small.sampled_on, small.streams)])
+def test_scheduled_sampling_goes_on_with_the_draws_of_its_step(kind, loss, batches, tmp_path):
+    weights = []
+    for kills in ((), (5, 6)):
+        model, folder = small.Small(), tmp_path if kills else None
+        for calls in kills:
+            with pytest.raises(KeyboardInterrupt):
+                fit(model, batches(), stopped_after(calls, loss), killed.SETTINGS[kind], directory=folder)
+            model = small.Small(seed=9)
+        fit(model, batches(), loss, killed.SETTINGS[kind], directory=folder)
+        weights.append(small.flat(model))
+    assert torch.equal(*weights)
 
 
 def every_kind(folder: Path) -> dict[str, object]:

@@ -5,6 +5,7 @@ Run: python -m inorder.train.torchrun workers.py DIRECTORY
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ SETTINGS = {
     "streams": Training(max_epochs=2, learning_rate=0.02, clip_norm=None),
     "noisy streams": Training(max_epochs=2, learning_rate=0.02, clip_norm=None),
     "doubled": Training(max_epochs=2, learning_rate=0.02),
+    "sampled": Training(max_epochs=3, learning_rate=0.02),
 }
 
 
@@ -59,10 +61,11 @@ def train(kind: str, directory: Path | None = None, kill_at: int = 0) -> torch.T
         "doubled": lambda: Augmented(Divided(), [doubled]),
     }
     batches = several.get(kind, lambda: small.bucketed(25, 4))()  # the last has one row
-    loss = small.squared_on if kind in ("truncated", "streams", "noisy streams") else small.squared
+    loss = small.squared_on if kind in ("truncated", "streams", "noisy streams") else small.sampled if kind == "sampled" else small.squared
     valid = small.bucketed(7) if kind in ("plain", "accumulated") else None
     calls = iter(range(10_000))
 
+    @functools.wraps(loss)
     def counted(model, batch, *state):
         if kill_at and next(calls) == kill_at and rank() == 1 and not (directory / "killed").exists():
             (directory / "killed").touch()
