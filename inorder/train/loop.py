@@ -84,7 +84,7 @@ def fit(
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
     progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
     watch: functions that are handed each `Step` and each `Epoch`.
-    Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when `valid` has no targets.
+    Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when an epoch or `valid` has no targets.
 
     >>> from inorder.data.batch import Batch, Listed
     >>> from inorder.losses.sums import Sum
@@ -172,20 +172,22 @@ class _Loop:
     def judge(self, epoch: int) -> None:
         """The validation loss after an epoch, and what follows from it. An epoch in which no step was made is none."""
         run = self.run
-        if epoch and not run.batch:
+        if epoch and not run.count:
             if run.stopped is None:
-                raise TrainingError(f"Epoch {epoch} has no batches, so there is nothing to learn from.")
+                what = f"targets: in its {run.batch} batches all are unknown" if run.batch else "batches"
+                raise TrainingError(f"Epoch {epoch} has no {what}, so there is nothing to learn from.")
             return
         with run.averaged():
             validation = math.nan if self.valid is None else self._validation_loss(epoch)
-            expected = validation if self.follow is None else self.follow.epochs[epoch].validation_loss
+            followed = next((one for one in self.follow.epochs if one.epoch == epoch), None) if self.follow else None
+            expected = validation if followed is None else followed.validation_loss
             if run.kept is not None and epoch:  # at 0 the weights are those that it began with
                 run.kept.observe(expected, epoch, run.model)
             enough = self.valid is not None and run.stopping.observe(validation, epoch, run.model)
         run.finish_epoch(validation, epoch)
         self.report(run.epochs[-1])
-        if epoch and not math.isnan(expected):
-            run.schedule.observe(expected)
+        if epoch:  # without validation "plateau" goes by the training loss
+            run.schedule.observe((followed or run.epochs[-1]).train_loss if math.isnan(expected) else expected)
         if run.stopped == "time":
             return
         run.stopped = "patience" if enough and epoch else None
@@ -221,7 +223,8 @@ class _Loop:
     def _update(self, pieces: Sequence[Any]) -> None:
         run = self.run
         value, targets, norms = update(run, self.objective, pieces, self.carried, divided=getattr(self.batches, "divided", False))
-        self.report(Step(run.step, run.epoch, run.batch, run.batches, value, targets, run.norm, run.rate, run.seconds, norms))
+        if targets:
+            self.report(Step(run.step, run.epoch, run.batch, run.batches, value, targets, run.norm, run.rate, run.seconds, norms))
 
     def _take_up(self, batch: Any) -> None:
         """The carried state of a checkpoint, whose tensors are known, in the form that the loss gives it."""

@@ -97,14 +97,16 @@ def find_learning_rate(
             run.rate = lowest * (highest / lowest) ** (k / (steps - 1))
             run.state = run.state if carries else None
             try:
-                value, _, _ = update(run, objective, [batch], carried)
+                value, targets, _ = update(run, objective, [batch], carried)
             except TrainingError:
                 if not rates:
                     raise
                 break
+            if not targets:
+                continue
             mean = smoothing * mean + (1 - smoothing) * value
             rates.append(run.rate)
-            losses.append(mean / (1 - smoothing ** (k + 1)))
+            losses.append(mean / (1 - smoothing ** len(rates)))
             if not math.isfinite(losses[-1]) or (losses[-1] > 4 * min(losses) and len(losses) > 5 and min(losses) > 0):
                 break
     finally:

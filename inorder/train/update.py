@@ -70,7 +70,7 @@ def placed(batch: Any, model: nn.Module, *, divided: bool) -> tuple[Any, bool]:
 def update(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool, *, divided: bool = False) -> tuple[float, float, dict[str, float]]:
     """One optimiser step on `pieces` together, at the rate that `run` has. Returns loss, count of targets, gradient norm of each parameter if asked.
 
-    carried: the loss takes and gives the state, which goes on without its gradient.
+    carried: the loss takes and gives the state, which goes on without its gradient.   Where no piece has a target, no step is made.
     Raises TrainingError, before the weights are touched, when the loss or the gradient is not finite.
     """
     for group in run.optimiser.param_groups:
@@ -80,6 +80,9 @@ def update(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool,
     norms = {name: float(weights.grad.norm()) for name, weights in run.model.named_parameters() if weights.grad is not None} if run.training.layer_norms else {}
     norm = float(nn.utils.clip_grad_norm_(run.model.parameters(), run.training.clip_norm or math.inf))
     _check_finite(run, total, norm)
+    if not count:  # the gradient is zero, but decay and momentum would move the weights all the same
+        run.scaler.update()
+        return 0.0, 0.0, norms
     run.scaler.step(run.optimiser)
     run.scaler.update()
     if run.average is not None:
