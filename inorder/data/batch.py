@@ -50,6 +50,8 @@ class Batch:
     lengths: Tensor
     targets: Tensor
 
+    along_time = True  # the targets
+
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3:
             raise ShapeError(f"`inputs` has the axes (batch, time, features); this one has the shape {tuple(self.inputs.shape)}.")
