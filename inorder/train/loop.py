@@ -83,7 +83,7 @@ def fit(
     follow: an earlier run to repeat on more data: as many epochs as were best there, at its learning rates, without validation.
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
     progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
-    watch: functions that are handed each `Step` and each `Epoch`.
+    watch: functions that are handed each `Step` and each `Epoch`; one with a method resume(step, epoch) is told where a resumed run goes on.
     Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when an epoch or `valid` has no targets.
 
     >>> from inorder.data.batch import Batch, Listed
@@ -115,8 +115,11 @@ def fit(
         if not ended:
             plain = Objective(run, loss)
             loop = _Loop(run, plain, distributed.parallel(plain), batches, valid, folder, follow, deadline)
-            with watching(watch, folder, run.step if resumed else 0, last, progress) as loop.report:
-                if valid is not None and not resumed:
+            done = (run.step, run.epochs[-1].epoch if run.epochs else -1) if resumed else None
+            if folder is not None and not resumed:
+                loop.save()  # before anything is reported, so that what is reported twice can be told
+            with watching(watch, folder, done, last, progress) as loop.report:
+                if valid is not None and not run.epochs:
                     loop.judge(0)
                 while run.stopped is None and run.epoch <= last:
                     loop.epoch()
@@ -165,9 +168,9 @@ class _Loop:
             run.batch, run.groups = run.batch + len(group), run.groups + 1
             self._learn(group)
             if self.folder is not None and distributed.first(time.monotonic() - self.saved > run.training.checkpoint_seconds):
-                self._save()
+                self.save()
         if run.stopped == "time" and self.folder is not None and run.batch:
-            self._save()  # as it stands, so that it goes on from here when there is more time
+            self.save()  # as it stands, so that it goes on from here when there is more time
 
     def judge(self, epoch: int) -> None:
         """The validation loss after an epoch, and what follows from it. An epoch in which no step was made is none."""
@@ -192,7 +195,7 @@ class _Loop:
             return
         run.stopped = "patience" if enough and epoch else None
         if self.folder is not None and run.stopped is None:
-            self._save()
+            self.save()
 
     def _rest(self) -> Iterator[Any]:
         """The batches of this epoch that are still to be learnt from."""
@@ -261,7 +264,7 @@ class _Loop:
             raise TrainingError("`valid` has no targets to judge by: its batches are empty, or all targets are unknown. Hold more back, or leave it out.")
         return total / count
 
-    def _save(self) -> None:
+    def save(self) -> None:
         assert self.folder is not None
         save_checkpoint(self.run, self.folder, carried=self.carries)
         self.saved = time.monotonic()

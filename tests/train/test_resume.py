@@ -42,8 +42,11 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(kind, s
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) >= 3, "too few were killed for the test to mean anything"
     assert torch.equal(load_file(tmp_path / "weights.safetensors")["weights"], expected)
-    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert steps == sorted(steps), "no step is in the log twice"
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if line["kind"] == "step"]
+    assert steps == sorted(set(steps)), "no step is in the log twice"
+    epochs = [line["epoch"] for line in lines if line["kind"] == "epoch"]
+    assert epochs == list(range(0 if kind == "plateau" else 1, len(epochs) + (kind != "plateau"))), "every epoch is there once"
 
 
 def stopped_after(steps: int, loss=small.squared):
