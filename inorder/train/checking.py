@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
 from itertools import chain, islice
@@ -17,6 +17,7 @@ from torch import nn
 
 from inorder.errors import ConfigError
 from inorder.train import distributed
+from inorder.train.history import History
 from inorder.train.random_state import random_state, set_random_state
 from inorder.train.run import device_of
 from inorder.train.settings import Training
@@ -26,9 +27,23 @@ COMPARED = 5  # batches, when a run is resumed
 
 def check_given(model: nn.Module, batches: Any, loss: Callable[..., Any], training: Training) -> None:
     """Raises ConfigError where these cannot train together."""
+    if not isinstance(training, Training):
+        raise ConfigError(f"`training` is a record of settings, as Training(max_epochs=20), not {training!r}.")
     check_model(model)
     check_batches("batches", batches)
     check_loss(loss, carried=training.tbptt is not None or bool(getattr(batches, "carries", False)))
+
+
+def check_options(follow: Any, deadline: Any, progress: Any, watch: Any) -> None:
+    """Raises ConfigError where `fit` cannot make use of one of these."""
+    if not (follow is None or isinstance(follow, History)):
+        raise ConfigError(f"`follow` is the History that an earlier `fit` returned, not {follow!r}.")
+    if not (deadline is None or isinstance(deadline, int | float)) or isinstance(deadline, bool):
+        raise ConfigError(f"`deadline` is a time in seconds, as time.monotonic() + 60, not {deadline!r}.")
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise ConfigError(f"`progress` is True for a bar, or a function (epochs done, epochs at most), not {progress!r}.")
+    if not isinstance(watch, Sequence) or not all(callable(one) for one in watch):
+        raise ConfigError(f"`watch` is a list of functions of a Step or Epoch, not {watch!r}.")
 
 
 def check_model(model: nn.Module) -> None:
@@ -60,8 +75,11 @@ def check_loss(loss: Callable[..., Any], carried: bool) -> None:
         raise ConfigError(f"`loss` takes {form}; this one takes {signature}.") from None
 
 
-def check_directory(folder: Path) -> None:
+def check_directory(folder: Any) -> None:
     """Raises ConfigError where `folder` cannot be one."""
+    if not isinstance(folder, str | Path):
+        raise ConfigError(f"`directory` is a folder for checkpoints, not {folder!r}.")
+    folder = Path(folder)
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not there.is_dir():
         raise ConfigError(f"`directory` is a folder for checkpoints, and {there} is a file. Choose another.")

@@ -29,7 +29,7 @@ from torch import nn
 from inorder.data.nested import map_tensors, tensors_in
 from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
-from inorder.train.checking import check_batches, check_directory, check_given, fingerprint
+from inorder.train.checking import check_batches, check_directory, check_given, check_options, fingerprint
 from inorder.train.checkpoint import load_checkpoint, save_checkpoint
 from inorder.train.history import History, Step
 from inorder.train.precision import autocast
@@ -98,14 +98,15 @@ def fit(
     (3.0, 'max_epochs')
     """
     training = Training() if training is None else training
+    check_given(model, batches, loss, training)
+    check_options(follow, deadline, progress, watch)
     if training.average > 1 and training.average_of == "best" and valid is None and follow is None:
         raise ConfigError('average_of="best" needs `valid`, to tell which epochs are best. Hand it over, or use average_of="last".')
-    folder = None if directory is None else Path(directory)
-    check_given(model, batches, loss, training)
     if valid is not None and not callable(valid):
         check_batches("valid", valid)
-    if folder is not None:
-        check_directory(folder)
+    if directory is not None:
+        check_directory(directory)
+    folder = None if directory is None else Path(directory)
     with distributed.joined():
         run = Run.begin(model, training, len(batches))
         run.data = {} if folder is None else fingerprint(batches, valid, loss)

@@ -82,11 +82,12 @@ def find_learning_rate(
         raise ConfigError(f"`lowest` and `highest` are rates above 0, the second the larger one, not {lowest!r} and {highest!r}.")
     if steps < 5 or not 0 <= smoothing < 1:
         raise ConfigError(f"`steps` is 5 or more and `smoothing` a share from 0 up to 1, not {steps!r} and {smoothing!r}.")
-    check_given(model, batches, loss, training or Training())
+    training = Training() if training is None else training
+    check_given(model, batches, loss, training)
     weights, random, mode = weights_of(model), random_state(), model.training
     carries = bool(getattr(batches, "carries", False))
-    carried = carries or (training is not None and training.tbptt is not None)
-    training = replace(training or Training(), ema=None, average=1, accumulate=1, tbptt=None)
+    carried = carries or training.tbptt is not None
+    training = replace(training, ema=None, average=1, accumulate=1, tbptt=None)
     run, mean = Run.begin(model, training, len(batches)), 0.0
     objective = Objective(run, loss)
     rates: list[float] = []

@@ -86,6 +86,10 @@ class Training:
         for name in ("nesterov", "decay_all", "restore_best", "layer_norms"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"`{name}` is True or False, not {getattr(self, name)!r}.")
+        for name, owner in {"betas": "adamw", "momentum": "sgd", "nesterov": "sgd"}.items():
+            value, default = getattr(self, name), getattr(type(self), name)
+            if value != default and self.optimiser != owner:
+                raise ConfigError(f'`{name}` is of optimiser="{owner}"; with "{self.optimiser}" it has no effect. Leave {name}={value!r} out.')
         if self.nesterov and self.momentum == 0:
             raise ConfigError("`nesterov` looks ahead along the momentum, which is 0. Set momentum=0.9.")
         if self.tbptt is not None and self.accumulate > 1:
