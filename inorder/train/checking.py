@@ -47,8 +47,12 @@ def check_options(follow: Any, deadline: Any, progress: Any, watch: Any) -> None
 
 
 def check_model(model: nn.Module) -> None:
-    """Raises ConfigError where `model` has nothing to train."""
+    """Raises ConfigError where `model` has nothing to train, or something that cannot be kept and given back."""
     device_of(model)
+    for name, value in model.state_dict().items():
+        if not isinstance(value, torch.Tensor):
+            advice = "Let `get_extra_state` return a tensor, or register a buffer"
+            raise ConfigError(f"`{name}` of {type(model).__name__}.state_dict() is {type(value).__name__}; weights are kept as tensors. {advice}.")
     if not any(weights.requires_grad for weights in model.parameters()):
         raise ConfigError(f"All parameters of {type(model).__name__} are frozen, so there is nothing to train. Set requires_grad_(True) on some.")
 

@@ -143,6 +143,12 @@ def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any])
     with fresh.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(fresh, path)
+    if os.name == "posix":  # the new name too is on the disk when this returns
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Weights]:

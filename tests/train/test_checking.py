@@ -75,6 +75,23 @@ def test_options_of_another_kind_are_refused(options, match):
         fit(small.Small(), small.bucketed(), small.squared, ONE, **options)
 
 
+@pytest.mark.parametrize("train", [fit, find_learning_rate])
+def test_a_model_whose_state_is_no_tensor_is_refused(train):
+    class Counting(small.Small):
+        def get_extra_state(self):
+            return self.count
+
+        def set_extra_state(self, state):
+            self.count = state
+
+    model = Counting()
+    model.count = {"seen": 3}
+    with pytest.raises(ConfigError, match=r"`_extra_state` of Counting\.state_dict\(\) is dict; weights are kept as tensors"):
+        train(model, small.bucketed(), small.squared)
+    model.count = torch.tensor(3)
+    train(model, small.bucketed(), small.squared, ONE)
+
+
 def test_validation_that_is_no_batches_is_refused():
     with pytest.raises(ConfigError, match=r"`valid` has a method epoch\(k\)"):
         fit(small.Small(), small.bucketed(), small.squared, ONE, valid=list(small.bucketed().epoch(0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -236,3 +237,16 @@ def test_few_batches_are_read_to_compare_them():
 
     assert fingerprint(Plain(), None, small.squared) != found
     assert len(made) == 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder can be synced on POSIX systems alone")
+def test_a_checkpoint_and_its_name_are_on_the_disk_before_training_goes_on(tmp_path, monkeypatch):
+    synced, plain = [], os.fsync
+
+    def noted(number):
+        synced.append(("folder", (tmp_path / "run" / "checkpoint.safetensors").exists()) if stat.S_ISDIR(os.fstat(number).st_mode) else "file")
+        plain(number)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    fit(small.Small(), small.bucketed(), small.squared, Training(max_epochs=1), directory=tmp_path / "run")
+    assert synced == ["file", ("folder", True)] * (len(synced) // 2) and synced
