@@ -221,7 +221,9 @@ def _from_parquet(file: Path, name: str, like: Path) -> NDArray[Any]:
         kinds, own = ({c: kind for c, kind in polars.read_parquet_schema(path).items() if c != "example"} for path in (like, file))
         if own != kinds:
             differing = next(c for c in (*kinds, *own) if kinds.get(c) != own.get(c))
-            here, there = (f"a column `{differing}` of {several[differing]}" if differing in several else f"no column `{differing}`" for several in (own, kinds))
+            here, there = (
+                f"a column `{differing}` of {several[differing]}" if differing in several else f"no column `{differing}`" for several in (own, kinds)
+            )
             raise ValueError(f"it has {here}, and {like.name} has {there}")
         if name == "offsets":
             example = polars.read_parquet(file, columns=["example"])["example"].to_numpy()

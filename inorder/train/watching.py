@@ -31,9 +31,7 @@ LOGGED = 10  # every so many steps are written to the log of a run with a direct
 
 
 @contextmanager
-def watching(
-    watch: Sequence[Watcher], folder: Path | None, place: tuple[int, int] | None, last: int, progress: Progress | bool | None
-) -> Iterator[Watcher]:
+def watching(watch: Sequence[Watcher], folder: Path | None, place: tuple[int, int] | None, last: int, progress: Progress | bool | None) -> Iterator[Watcher]:
     """One function for all that look on.   folder: of the run, for its log.   place: steps and epochs done where it is resumed.   last: epochs at most."""
     if distributed.rank() > 0:
         yield lambda seen: None
