@@ -24,7 +24,8 @@ class Training:
     max_epochs: at most.   patience: epochs without a better validation loss before stopping; None = never before the end.
     least_improvement: in the loss, to count as better.   restore_best: end with the weights of the best epoch, where there is validation.
     clip_norm: largest L2 norm of the gradient of all weights together; None = no clipping.
-    schedule: "constant", "cosine", "linear", "inverse-root" or "plateau".   floor: the least share of the rate that a schedule goes down to.
+    schedule: "constant", "cosine", "linear", "inverse-root" or "plateau" (by the validation loss; without one by the training loss).
+    floor: the least share of the rate that a schedule goes down to.
     warmup_steps: steps with a rising rate. A step of the schedule is a batch, or `accumulate` of them.
     accumulate: batches whose gradients are added up before a step, as if they were one.
     precision: "float32"; "bf16" or "fp16" for the products, where the device has them (fp16: CUDA alone).
