@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class Batch:
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
+
+    along_time = True  # the targets
 
     def __post_init__(self) -> None:
         if self.inputs.ndim != 3:
@@ -100,6 +103,10 @@ class Listed:
     def epoch(self, k: int) -> Iterator[Any]:
         return iter(self.batches)
 
+    def epoch_from(self, k: int, done: int) -> Iterator[Any]:
+        """What follows the first `done` batches of epoch k."""
+        return islice(self.epoch(k), done, None)
+
     def __len__(self) -> int:
         return len(self.batches)
 
@@ -131,10 +138,14 @@ class Windows:
 
     def epoch(self, k: int) -> Iterator[Batch]:
         """The batches of epoch k, counted from 0."""
+        return self.epoch_from(k, 0)
+
+    def epoch_from(self, k: int, done: int) -> Iterator[Batch]:
+        """What follows the first `done` batches of epoch k."""
         import torch
 
         order, places = self._order(k), self.batches * self.batch_size
-        for first in range(0, places, self.batch_size):
+        for first in range(done * self.batch_size, places, self.batch_size):
             chosen = order[first : min(first + self.batch_size, places)]
             lengths = self.lengths[chosen]
             rows = self.starts[chosen, None] + torch.minimum(torch.arange(int(lengths.max())), lengths[:, None] - 1)

@@ -5,7 +5,8 @@
 A shard is a file of many examples, one after the other:
 
     .npz, .safetensors    arrays `inputs` (rows, features), `targets` (rows, …) and `offsets` (examples + 1,) where each example begins
-    .parquet              one row a step: `example`, whole numbers in rising order; `target`, or `target_0`, `target_1`, …; the rest are inputs
+    .parquet              one row a step: `example`, whole numbers in rising order; `target`, or `target_0`, `target_1`, …; the rest are inputs,
+                          in the order of the first file; the columns of the others may stand in any order, but have its names and kinds
 
 The order depends on the seed and the number of the epoch, so a run goes on at any batch, and what comes before it is not read. Of several
 processes each reads its own shards.
@@ -41,7 +42,7 @@ class Shards:
 
     With several processes all have the same number of batches, the whole part of examples / (world · batch_size): one whose shards hold fewer examples
     begins with them again, one with more leaves some for other epochs. With one, every example comes once an epoch.
-    Raises InputError where the folder has no shards or one cannot be read.
+    Raises InputError where the folder has no shards, or one cannot be read or has other columns than the first.
     """
 
     folder: str | Path
@@ -68,7 +69,7 @@ class Shards:
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` is a whole number, 1 or more, not {getattr(self, name)!r}.")
         object.__setattr__(self, "files", files)
-        object.__setattr__(self, "counts", np.array([_count(file) for file in files], dtype=np.int64))
+        object.__setattr__(self, "counts", np.array([_count(file, self._like) for file in files], dtype=np.int64))
         if self.counts.sum() == 0:
             raise InputError(f"The shards in {folder} hold no examples.")
 
@@ -79,6 +80,11 @@ class Shards:
     @property
     def _world(self) -> int:
         return self.world or 1
+
+    @property
+    def _like(self) -> Path | None:
+        """The file whose columns those of the other parquet files are."""
+        return next((file for file in self.files if file.suffix == ".parquet"), None)
 
     @property
     def divided(self) -> bool:
@@ -125,7 +131,7 @@ class Shards:
             held: list[tuple[NDArray[Any], NDArray[Any]]] = []
             for j in range(int(np.searchsorted(edges, first, side="right")) - 1, int(np.searchsorted(edges, after))):
                 if read is None or read[0] != j:
-                    read = j, _read(self.files[shards[j]])
+                    read = j, _read(self.files[shards[j]], self._like)
                 inputs, targets, offsets = read[1]
                 for i in range(max(first - int(edges[j]), 0), min(after, int(edges[j + 1])) - int(edges[j])):
                     held.append((inputs[offsets[i] : offsets[i + 1]].copy(), targets[offsets[i] : offsets[i + 1]].copy()))
@@ -169,23 +175,25 @@ def write_shard(path: str | Path, inputs: Sequence[Any], targets: Sequence[Any])
     return path
 
 
-def _count(file: Path) -> int:
-    """How many examples a shard holds, without reading these."""
-    return len(_parts(file, ("offsets",))[0]) - 1
+def _count(file: Path, like: Path | None) -> int:
+    """How many examples a shard holds, without reading these.   like: the file that its columns are compared with, where these have names."""
+    return len(_parts(file, ("offsets",), like)[0]) - 1
 
 
-def _read(file: Path) -> Arrays:
-    inputs, targets, offsets = _parts(file, ("inputs", "targets", "offsets"))
+def _read(file: Path, like: Path | None) -> Arrays:
+    inputs, targets, offsets = _parts(file, ("inputs", "targets", "offsets"), like)
     whole = offsets.dtype.kind in "iu" and len(offsets) and offsets[0] == 0 and offsets[-1] == len(inputs) == len(targets) and (np.diff(offsets) >= 0).all()
     if inputs.ndim != 2 or not whole:
         raise InputError(f"{file}: `inputs` has the axes (rows, features), `targets` as many rows, and `offsets` rises from 0 to that number.")
     return inputs, targets, offsets
 
 
-def _parts(file: Path, names: Sequence[str]) -> list[NDArray[Any]]:
+def _parts(file: Path, names: Sequence[str], like: Path | None) -> list[NDArray[Any]]:
     """The named arrays of a shard.   Raises InputError, naming the file, where it cannot be read."""
-    read = {".npz": _from_npz, ".safetensors": _from_safetensors, ".parquet": _from_parquet}[file.suffix]
     try:
+        if file.suffix == ".parquet":
+            return [_from_parquet(file, name, like or file) for name in names]
+        read = _from_npz if file.suffix == ".npz" else _from_safetensors
         return [read(file, name) for name in names]
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InputError(f"{file} cannot be read as a shard: {error}.") from None
@@ -206,19 +214,25 @@ def _from_safetensors(file: Path, name: str) -> NDArray[Any]:
         raise ValueError(str(error)) from None
 
 
-def _from_parquet(file: Path, name: str) -> NDArray[Any]:
+def _from_parquet(file: Path, name: str, like: Path) -> NDArray[Any]:
     import polars
 
     try:
-        columns = polars.read_parquet_schema(file)
+        kinds, own = ({c: kind for c, kind in polars.read_parquet_schema(path).items() if c != "example"} for path in (like, file))
+        if own != kinds:
+            differing = next(c for c in (*kinds, *own) if kinds.get(c) != own.get(c))
+            here, there = (
+                f"a column `{differing}` of {several[differing]}" if differing in several else f"no column `{differing}`" for several in (own, kinds)
+            )
+            raise ValueError(f"it has {here}, and {like.name} has {there}")
         if name == "offsets":
             example = polars.read_parquet(file, columns=["example"])["example"].to_numpy()
             return np.concatenate([[0], np.flatnonzero(np.diff(example)) + 1, [len(example)]]).astype(np.int64)
-        targets = [column for column in columns if column == "target" or column.startswith("target_")]
+        targets = [column for column in kinds if column == "target" or column.startswith("target_")]
         if not targets:
             raise ValueError("it has no column `target`")
-        chosen = targets if name == "targets" else [column for column in columns if column not in ("example", *targets)]
-        values = polars.read_parquet(file, columns=chosen).to_numpy()
+        chosen = targets if name == "targets" else [column for column in kinds if column not in targets]
+        values = polars.read_parquet(file, columns=chosen).select(chosen).to_numpy()
     except polars.exceptions.PolarsError as error:
         raise ValueError(" ".join(str(error).split())) from None
     return values[:, 0] if chosen == ["target"] else values

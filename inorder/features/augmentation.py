@@ -6,7 +6,8 @@
     ChannelMask   some features set to a value, over all of a sequence
     Mix           λ · x + (1 − λ) · another row       λ from a Beta distribution; targets too
 
-Each is a function (batch, generator) -> batch for any record with `inputs` (batch, time, features), `lengths` and `targets`. Padding
+Each is a function (batch, generator) -> batch for any record with `inputs` (batch, time, features), `lengths` and `targets`. Whether the
+second axis of its targets is time, the record says by `along_time`, True or False, as `Batch` does; targets (batch,) have no such axis. Padding
 stays as it is. `Augmented` runs them over batches, each by random numbers that depend on the seed, the epoch and the batch alone.
 
 Sources: noise and time warp: Um et al. 2017; masks: Park et al. 2019, SpecAugment; mix: Zhang et al. 2018, mixup.
@@ -111,7 +112,7 @@ class TimeWarp:
     def __call__(self, batch: Any, generator: Generator) -> Any:
         places = self.places(batch.lengths, batch.inputs.shape[1], generator)
         inputs, targets = _at(batch.inputs, places), batch.targets
-        if targets.ndim >= 2 and targets.shape[1] == batch.inputs.shape[1]:
+        if _along_time(batch):
             targets = _at(targets, places)
         return replace(batch, inputs=inputs, targets=targets)
 
@@ -175,7 +176,11 @@ class ChannelMask:
 class Mix:
     """Each row mixed with another row of the batch, the targets in the same shares.   alpha: of Beta(alpha, alpha); small = mostly one of the two.
 
-    Of sequences of unequal length only the steps that both have are mixed. Targets are numbers (of classes: one column each, 0 or 1).
+    Of sequences of unequal length only the steps that both have are mixed, so a target of the whole sequence is too by their share of its steps:
+
+        target ← (1 − (1 − λ) · both / own) · target + (1 − λ) · both / own · other target        both, own: steps
+
+    Targets are numbers (of classes: one column each, 0 or 1).
     """
 
     alpha: float = 0.2
@@ -193,10 +198,12 @@ class Mix:
         seed = int(torch.randint(2**62, (1,), generator=generator))  # torch draws no Beta numbers from a generator
         own = torch.from_numpy(np.random.default_rng(seed).beta(self.alpha, self.alpha, size=rows))
         valid = _valid(batch)
-        inputs = _mixed(batch.inputs, other, own, valid & valid[other])
-        along_time = batch.targets.ndim >= 2 and batch.targets.shape[1] == batch.inputs.shape[1]
-        targets = _mixed(batch.targets, other, own, valid & valid[other] if along_time else None)
-        return replace(batch, inputs=inputs, targets=targets)
+        both = valid & valid[other]
+        inputs = _mixed(batch.inputs, other, own, both)
+        if _along_time(batch):
+            return replace(batch, inputs=inputs, targets=_mixed(batch.targets, other, own, both))
+        share = both.sum(1) / valid.sum(1).clamp(min=1)
+        return replace(batch, inputs=inputs, targets=_mixed(batch.targets, other, 1 - (1 - own) * share, None))
 
 
 def _mixed(x: Tensor, other: Tensor, own: Tensor, both: Tensor | None) -> Tensor:
@@ -218,6 +225,17 @@ def _at(x: Tensor, places: Tensor) -> Tensor:
 
 def _taken(x: Tensor, rows: Tensor) -> Tensor:
     return x[torch.arange(len(x))[:, None], rows]
+
+
+def _along_time(batch: Any) -> bool:
+    """The second axis of the targets is time.   Raises ConfigError where there is one and the record does not say so: their sizes may agree by chance."""
+    if batch.targets.ndim < 2:
+        return False
+    said = getattr(batch, "along_time", None)
+    if not isinstance(said, bool):
+        shape, name = tuple(batch.targets.shape), type(batch).__name__
+        raise ConfigError(f"Is the second axis of the targets {shape} time, or classes of the whole sequence? Write `along_time = True` or False in {name}.")
+    return said
 
 
 def _valid(batch: Any) -> Tensor:

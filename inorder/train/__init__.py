@@ -20,6 +20,7 @@ _HOME = {
     "ScheduledSampling": "teacher_forcing",
     "TensorBoard": "watching",
     "Training": "settings",
+    "current_step": "update",
     "find_learning_rate": "range_test",
     "fit": "loop",
     "launch": "torchrun",

@@ -28,7 +28,7 @@ from inorder.train.random_state import random_state, set_random_state
 from inorder.train.run import Run
 
 NAME = "checkpoint.safetensors"
-FORMAT = 1
+FORMAT = 2
 POSITION = ("step", "epoch", "batch", "groups", "total", "count", "largest", "norm", "rate", "stopped")
 
 
@@ -83,7 +83,7 @@ def _header(run: Run) -> dict[str, Any]:
 
 def _settings(run: Run) -> dict[str, Any]:
     """What has to be the same when a run goes on."""
-    return {**asdict(run.training), "batches": run.batches, "data": run.data}
+    return {**asdict(run.training), "batches": run.batches, **run.data}
 
 
 def _fill(run: Run, header: Mapping[str, Any], tensors: Weights) -> None:
@@ -123,10 +123,13 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
 
 def _check_same(before: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
     for name, value in now.items():
-        if name == "data" and before.get(name) != value:
-            raise ConfigError(f"{path} is of a run on other data: the first batch was another one. Choose another directory.")
+        if name in _OTHER and before.get(name) != value:
+            raise ConfigError(f"{path} is of a run on other data: {_OTHER[name]}. Choose another directory.")
         if before.get(name) != value:
             raise ConfigError(f"{path} is of a run with {name}={before.get(name)!r}; this one has {value!r}. Choose another directory.")
+
+
+_OTHER = {"data": "of the batches that are compared one was another", "valid data": "the first batch of `valid` was another one"}
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -140,6 +143,12 @@ def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any])
     with fresh.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(fresh, path)
+    if os.name == "posix":  # the new name too is on the disk when this returns
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Weights]:

@@ -88,8 +88,12 @@ def own_rows(batch: Any) -> tuple[Any, bool]:
 
 
 def parallel(objective: nn.Module) -> nn.Module:
-    """`objective`, whose gradients are averaged over the processes as they are computed."""
-    return objective if world() == 1 else DistributedDataParallel(objective)
+    """`objective`, whose gradients are averaged over the processes as they are computed; a parameter that a loss does not use has none, as in one process."""
+    if world() == 1:
+        return objective
+    device = next(objective.parameters()).device
+    objective.register_parameter("unused", nn.Parameter(torch.zeros(1, device=device)))  # without one that is unused torch warns, in every process
+    return DistributedDataParallel(objective, find_unused_parameters=True)
 
 
 def exchanging(objective: nn.Module, now: bool) -> AbstractContextManager[None]:

@@ -29,7 +29,7 @@ from torch import nn
 from inorder.data.nested import map_tensors, tensors_in
 from inorder.errors import ConfigError, TrainingError
 from inorder.train import distributed
-from inorder.train.checking import check_batches, check_directory, check_given, fingerprint
+from inorder.train.checking import check_batches, check_directory, check_given, check_options, fingerprint
 from inorder.train.checkpoint import load_checkpoint, save_checkpoint
 from inorder.train.history import History, Step
 from inorder.train.precision import autocast
@@ -71,16 +71,20 @@ def fit(
     """Train `model` in place. With `valid` it ends with the weights of the best epoch, else with those of the last.
 
     batches: see `Batches`.   loss: (model, batch) -> Sum, the summed loss and the count of its targets; where state is carried, with
-    `training.tbptt` or `batches.carries`, (model, batch, state) -> (Sum, state), with None for the state at the start.
+    `training.tbptt` or `batches.carries`, (model, batch, state) -> (Sum, state), with None for the state at the start. What changes in it with
+    training follows `inorder.train.current_step()`, not a count of its own calls, for a resumed run has not made those before; it makes one more,
+    without gradients, where it takes up a carried state.
     training: the settings.   valid: batches held back, judged by the same loss, or a function -> loss; called with the model in evaluation
     mode and without gradients.
     directory: where checkpoints and a log are kept. A run that was stopped, by Ctrl-C or a kill at any moment, goes on from there and ends
     with the same weights as if it had not been; one that has ended gives its weights at once.
+    It is refused where the settings, the name of the loss, the number of batches or of those of `valid`, the first batch of `valid`, or one of
+    five batches of the first epoch are others than before.
     follow: an earlier run to repeat on more data: as many epochs as were best there, at its learning rates, without validation.
     deadline: time.monotonic() after which no further step is taken; an epoch that is cut short is validated all the same.
     progress: True = a bar on standard error, where that is a terminal; or a function, called after each epoch with the epochs done and at most.
-    watch: functions that are handed each `Step` and each `Epoch`.
-    Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when `valid` has no targets.
+    watch: functions that are handed each `Step` and each `Epoch`; one with a method resume(step, epoch) is told where a resumed run goes on.
+    Raises TrainingError when a loss, also that of `valid`, or a gradient is not finite, and when an epoch or `valid` has no targets.
 
     >>> from inorder.data.batch import Batch, Listed
     >>> from inorder.losses.sums import Sum
@@ -94,25 +98,29 @@ def fit(
     (3.0, 'max_epochs')
     """
     training = Training() if training is None else training
+    check_given(model, batches, loss, training)
+    check_options(follow, deadline, progress, watch)
     if training.average > 1 and training.average_of == "best" and valid is None and follow is None:
         raise ConfigError('average_of="best" needs `valid`, to tell which epochs are best. Hand it over, or use average_of="last".')
-    folder = None if directory is None else Path(directory)
-    check_given(model, batches, loss, training)
     if valid is not None and not callable(valid):
         check_batches("valid", valid)
-    if folder is not None:
-        check_directory(folder)
+    if directory is not None:
+        check_directory(directory)
+    folder = None if directory is None else Path(directory)
     with distributed.joined():
         run = Run.begin(model, training, len(batches))
-        run.data = 0 if folder is None else fingerprint(batches)
+        run.data = {} if folder is None else fingerprint(batches, valid, loss)
         resumed = folder is not None and load_checkpoint(run, folder)
         last = training.max_epochs if follow is None else follow.best_epoch
         ended = run.stopped is not None  # an earlier call has trained it to the end
         if not ended:
-            plain = Objective(model, loss)
+            plain = Objective(run, loss)
             loop = _Loop(run, plain, distributed.parallel(plain), batches, valid, folder, follow, deadline)
-            with watching(watch, folder, run.step if resumed else 0, last, progress) as loop.report:
-                if valid is not None and not resumed:
+            done = (run.step, run.epochs[-1].epoch if run.epochs else -1) if resumed else None
+            if folder is not None and not resumed:
+                loop.save()  # before anything is reported, so that what is reported twice can be told
+            with watching(watch, folder, done, last, progress) as loop.report:
+                if valid is not None and not run.epochs:
                     loop.judge(0)
                 while run.stopped is None and run.epoch <= last:
                     loop.epoch()
@@ -161,32 +169,34 @@ class _Loop:
             run.batch, run.groups = run.batch + len(group), run.groups + 1
             self._learn(group)
             if self.folder is not None and distributed.first(time.monotonic() - self.saved > run.training.checkpoint_seconds):
-                self._save()
+                self.save()
         if run.stopped == "time" and self.folder is not None and run.batch:
-            self._save()  # as it stands, so that it goes on from here when there is more time
+            self.save()  # as it stands, so that it goes on from here when there is more time
 
     def judge(self, epoch: int) -> None:
         """The validation loss after an epoch, and what follows from it. An epoch in which no step was made is none."""
         run = self.run
-        if epoch and not run.batch:
+        if epoch and not run.count:
             if run.stopped is None:
-                raise TrainingError(f"Epoch {epoch} has no batches, so there is nothing to learn from.")
+                what = f"targets: in its {run.batch} batches all are unknown" if run.batch else "batches"
+                raise TrainingError(f"Epoch {epoch} has no {what}, so there is nothing to learn from.")
             return
         with run.averaged():
             validation = math.nan if self.valid is None else self._validation_loss(epoch)
-            expected = validation if self.follow is None else self.follow.epochs[epoch].validation_loss
+            followed = next((one for one in self.follow.epochs if one.epoch == epoch), None) if self.follow else None
+            expected = validation if followed is None else followed.validation_loss
             if run.kept is not None and epoch:  # at 0 the weights are those that it began with
                 run.kept.observe(expected, epoch, run.model)
             enough = self.valid is not None and run.stopping.observe(validation, epoch, run.model)
         run.finish_epoch(validation, epoch)
         self.report(run.epochs[-1])
-        if epoch and not math.isnan(expected):
-            run.schedule.observe(expected)
+        if epoch:  # without validation "plateau" goes by the training loss
+            run.schedule.observe((followed or run.epochs[-1]).train_loss if math.isnan(expected) else expected)
         if run.stopped == "time":
             return
         run.stopped = "patience" if enough and epoch else None
         if self.folder is not None and run.stopped is None:
-            self._save()
+            self.save()
 
     def _rest(self) -> Iterator[Any]:
         """The batches of this epoch that are still to be learnt from."""
@@ -217,7 +227,8 @@ class _Loop:
     def _update(self, pieces: Sequence[Any]) -> None:
         run = self.run
         value, targets, norms = update(run, self.objective, pieces, self.carried, divided=getattr(self.batches, "divided", False))
-        self.report(Step(run.step, run.epoch, run.batch, run.batches, value, targets, run.norm, run.rate, run.seconds, norms))
+        if targets:
+            self.report(Step(run.step, run.epoch, run.batch, run.batches, value, targets, run.norm, run.rate, run.seconds, norms))
 
     def _take_up(self, batch: Any) -> None:
         """The carried state of a checkpoint, whose tensors are known, in the form that the loss gives it."""
@@ -254,7 +265,7 @@ class _Loop:
             raise TrainingError("`valid` has no targets to judge by: its batches are empty, or all targets are unknown. Hold more back, or leave it out.")
         return total / count
 
-    def _save(self) -> None:
+    def save(self) -> None:
         assert self.folder is not None
         save_checkpoint(self.run, self.folder, carried=self.carries)
         self.saved = time.monotonic()

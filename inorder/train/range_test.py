@@ -82,12 +82,14 @@ def find_learning_rate(
         raise ConfigError(f"`lowest` and `highest` are rates above 0, the second the larger one, not {lowest!r} and {highest!r}.")
     if steps < 5 or not 0 <= smoothing < 1:
         raise ConfigError(f"`steps` is 5 or more and `smoothing` a share from 0 up to 1, not {steps!r} and {smoothing!r}.")
-    check_given(model, batches, loss, training or Training())
+    training = Training() if training is None else training
+    check_given(model, batches, loss, training)
     weights, random, mode = weights_of(model), random_state(), model.training
     carries = bool(getattr(batches, "carries", False))
-    carried = carries or (training is not None and training.tbptt is not None)
-    training = replace(training or Training(), ema=None, average=1, accumulate=1, tbptt=None)
-    run, objective, mean = Run.begin(model, training, len(batches)), Objective(model, loss), 0.0
+    carried = carries or training.tbptt is not None
+    training = replace(training, ema=None, average=1, accumulate=1, tbptt=None)
+    run, mean = Run.begin(model, training, len(batches)), 0.0
+    objective = Objective(run, loss)
     rates: list[float] = []
     losses: list[float] = []
     model.train()
@@ -96,14 +98,16 @@ def find_learning_rate(
             run.rate = lowest * (highest / lowest) ** (k / (steps - 1))
             run.state = run.state if carries else None
             try:
-                value, _, _ = update(run, objective, [batch], carried)
+                value, targets, _ = update(run, objective, [batch], carried)
             except TrainingError:
                 if not rates:
                     raise
                 break
+            if not targets:
+                continue
             mean = smoothing * mean + (1 - smoothing) * value
             rates.append(run.rate)
-            losses.append(mean / (1 - smoothing ** (k + 1)))
+            losses.append(mean / (1 - smoothing ** len(rates)))
             if not math.isfinite(losses[-1]) or (losses[-1] > 4 * min(losses) and len(losses) > 5 and min(losses) > 0):
                 break
     finally:

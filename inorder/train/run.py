@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ from inorder.train.settings import Training
 
 @dataclass
 class Run:
-    """batches: in an epoch.   data: tells the first of them from others, where checkpoints are kept.
+    """batches: in an epoch.   data: what tells them, the loss and the batches held back from others, where checkpoints are kept.
     step: optimiser steps made.   epoch: the present one, from 1.   batch: batches of it done.   groups: steps of the schedule made.
     total, count, largest: loss, targets and largest gradient norm of the epoch so far.   norm: gradient norm of the last step.
     state: what a recurrent model carries from batch to batch.   leaves: its tensors from a checkpoint, before their form is known.
@@ -40,7 +40,7 @@ class Run:
     average: MovingAverage | None
     kept: Kept | None
     batches: int = 0
-    data: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
     step: int = 0
     epoch: int = 1
     batch: int = 0

@@ -4,10 +4,10 @@
     cosine        floor + (1 − floor) · (1 + cos(π · done)) / 2
     linear        1 − (1 − floor) · done                          done: share of the steps after the warm-up, 0 to 1
     inverse-root  √(w / step),  at least floor                    w: warm-up steps, at least 1; step counted from 1
-    plateau       halved when the validation loss has not improved for `patience` epochs
+    plateau       halved when the validation loss, or without validation the training loss, has not improved for `patience` epochs
 
 each after a warm-up, in which the rate rises in a straight line. A schedule is asked `rate(step)` before each optimiser
-step, counted from 0, and told of each epoch's validation loss by `observe(loss)`.
+step, counted from 0, and told of each epoch's loss by `observe(loss)`.
 
 Source: cosine: Loshchilov & Hutter 2017, SGDR, eq. 5 without restarts; warm-up: Goyal et al. 2017, §2.2; inverse root: Vaswani et al. 2017,
 eq. 3, as a share of its peak.
@@ -61,7 +61,7 @@ class Schedule:
         return self.share
 
     def observe(self, loss: float) -> None:
-        """Take note of the validation loss of an epoch; only "plateau" acts on it."""
+        """Take note of the loss of an epoch; only "plateau" acts on it."""
         if self.kind != "plateau":
             return
         if loss < self.best:

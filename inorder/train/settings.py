@@ -24,7 +24,8 @@ class Training:
     max_epochs: at most.   patience: epochs without a better validation loss before stopping; None = never before the end.
     least_improvement: in the loss, to count as better.   restore_best: end with the weights of the best epoch, where there is validation.
     clip_norm: largest L2 norm of the gradient of all weights together; None = no clipping.
-    schedule: "constant", "cosine", "linear", "inverse-root" or "plateau".   floor: the least share of the rate that a schedule goes down to.
+    schedule: "constant", "cosine", "linear", "inverse-root" or "plateau" (by the validation loss; without one by the training loss).
+    floor: the least share of the rate that a schedule goes down to.
     warmup_steps: steps with a rising rate. A step of the schedule is a batch, or `accumulate` of them.
     accumulate: batches whose gradients are added up before a step, as if they were one.
     precision: "float32"; "bf16" or "fp16" for the products, where the device has them (fp16: CUDA alone).
@@ -86,6 +87,10 @@ class Training:
         for name in ("nesterov", "decay_all", "restore_best", "layer_norms"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"`{name}` is True or False, not {getattr(self, name)!r}.")
+        for name, owner in {"betas": "adamw", "momentum": "sgd", "nesterov": "sgd"}.items():
+            value, default = getattr(self, name), getattr(type(self), name)
+            if value != default and self.optimiser != owner:
+                raise ConfigError(f'`{name}` is of optimiser="{owner}"; with "{self.optimiser}" it has no effect. Leave {name}={value!r} out.')
         if self.nesterov and self.momentum == 0:
             raise ConfigError("`nesterov` looks ahead along the momentum, which is 0. Set momentum=0.9.")
         if self.tbptt is not None and self.accumulate > 1:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from inorder.data.batch import seed_of
 from inorder.errors import ConfigError, ShapeError, unknown
+from inorder.train import distributed
 
 DECAYS = ("exponential", "inverse-sigmoid", "linear")
 
@@ -33,6 +34,25 @@ class ScheduledSampling:
 
     decay: "linear", "exponential" or "inverse-sigmoid".   k: of the last two.   start, end, steps: of the line: from one to the other in so many steps.
     seed: of the draws.
+
+    In a loss `current_step` says the step, so that a run which was killed goes on with the same draws; held-back batches are judged free running:
+
+    >>> from inorder.data.batch import Batch, Listed
+    >>> from inorder.losses.sums import Sum
+    >>> from inorder.train.loop import fit
+    >>> from inorder.train.settings import Training
+    >>> from inorder.train.update import current_step
+    >>> sampling = ScheduledSampling("linear", steps=50)
+    >>> def loss(model, batch):
+    ...     rows, time = batch.targets.shape
+    ...     shown = sampling.truths(rows, time, current_step()) if model.training else torch.zeros(rows, time, dtype=torch.bool)
+    ...     said, _ = unroll_mixed(lambda x, state: (model(x), state), None, batch.inputs[:, 0], batch.targets[..., None], shown)
+    ...     return Sum(((said[..., 0] - batch.targets) ** 2).sum(), batch.lengths.sum())
+    >>> row = 0.8 ** torch.arange(6.0)                                      # each value is 0.8 times the one before
+    >>> batches, line = Listed([Batch(row[None, :-1, None], torch.tensor([5]), row[None, 1:])]), torch.nn.Linear(1, 1, bias=False)
+    >>> record = fit(line, batches, loss, Training(learning_rate=0.1, weight_decay=0, max_epochs=200, patience=None), valid=batches)
+    >>> round(line.weight.item(), 2)
+    0.8
 
     >>> falling = ScheduledSampling("linear", start=1.0, end=0.2, steps=10)
     >>> [round(falling.probability(step), 2) for step in (0, 5, 10, 99)]
@@ -69,9 +89,13 @@ class ScheduledSampling:
         return max(self.end, self.start - (self.start - self.end) * step / self.steps)
 
     def truths(self, batch: int, time: int, step: int) -> Tensor:
-        """(batch, time) True where the truth is shown at training step `step`: draws that depend on the seed and the step alone."""
+        """(batch, time) True where the truth is shown at training step `step`: draws that depend on the seed and the step alone.
+
+        Batches of one step (`accumulate`) share their draws; of several processes each has those of its own rows.
+        """
         generator = torch.Generator().manual_seed(seed_of(self.seed, step))
-        return torch.rand(batch, time, generator=generator) < self.probability(step)
+        draws = torch.rand(batch * distributed.world(), time, generator=generator)
+        return draws[distributed.rank() :: distributed.world()] < self.probability(step)
 
 
 def unroll_mixed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,19 +22,40 @@ from inorder.train.run import Run, device_of
 
 
 class Objective(nn.Module):
-    """The loss with the model inside, as one module: so the loss may call any method of the model, also where processes train together."""
+    """The loss with the model inside, as one module: so the loss may call any method of the model, also where processes train together.
 
-    def __init__(self, model: nn.Module, loss: Any) -> None:
+    run: whose model it is, and whose step `current_step` says inside the loss."""
+
+    def __init__(self, run: Run, loss: Any) -> None:
         super().__init__()
-        self.model, self.loss = model, loss
+        self.run, self.model, self.loss = run, run.model, loss
 
     def forward(self, batch: Any, *state: Any) -> Any:
-        value = self.loss(self.model, batch, *state)
+        before = _STEP.set(self.run.step)
+        try:
+            value = self.loss(self.model, batch, *state)
+        finally:
+            _STEP.reset(before)
         found = value[0] if state and isinstance(value, tuple) and value else value
         if not isinstance(found, Sum):
             form = "(Sum(total, count), state), since state is carried" if state else "Sum(total, count): the summed loss and the count of its targets"
             raise ConfigError(f"`loss` returns {form}; this one returned {type(value).__name__}. Sum is in inorder.losses.sums.")
         return value
+
+
+_STEP = ContextVar("step", default=0)
+
+
+def current_step() -> int:
+    """The optimiser steps that the run which calls the loss has made: 0 at first, and outside of a run.   For losses that change as training goes on.
+
+    A run that is resumed goes on with its own number, where a counter in the loss would begin anew. The batches of one step (`accumulate`)
+    and the rows of it in all processes have the same number; `valid` is judged with the number of the steps made.
+
+    >>> current_step()
+    0
+    """
+    return _STEP.get()
 
 
 def placed(batch: Any, model: nn.Module, *, divided: bool) -> tuple[Any, bool]:
@@ -48,7 +70,7 @@ def placed(batch: Any, model: nn.Module, *, divided: bool) -> tuple[Any, bool]:
 def update(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool, *, divided: bool = False) -> tuple[float, float, dict[str, float]]:
     """One optimiser step on `pieces` together, at the rate that `run` has. Returns loss, count of targets, gradient norm of each parameter if asked.
 
-    carried: the loss takes and gives the state, which goes on without its gradient.
+    carried: the loss takes and gives the state, which goes on without its gradient.   Where no piece has a target, no step is made.
     Raises TrainingError, before the weights are touched, when the loss or the gradient is not finite.
     """
     for group in run.optimiser.param_groups:
@@ -58,6 +80,9 @@ def update(run: Run, objective: nn.Module, pieces: Sequence[Any], carried: bool,
     norms = {name: float(weights.grad.norm()) for name, weights in run.model.named_parameters() if weights.grad is not None} if run.training.layer_norms else {}
     norm = float(nn.utils.clip_grad_norm_(run.model.parameters(), run.training.clip_norm or math.inf))
     _check_finite(run, total, norm)
+    if not count:  # the gradient is zero, but decay and momentum would move the weights all the same
+        run.scaler.update()
+        return 0.0, 0.0, norms
     run.scaler.step(run.optimiser)
     run.scaler.update()
     if run.average is not None:

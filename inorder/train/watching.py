@@ -1,6 +1,7 @@
 """Whoever looks on while a model is trained is handed each step and each epoch: a progress bar, a log, TensorBoard, or a function of yours.
 
-Where several processes train together, only the first is looked at.
+Where several processes train together, only the first is looked at. A watcher that has a method `resume(step, epoch)` is told where a run goes on
+from a checkpoint: it makes all later steps and epochs again, so what was noted of them is dropped.
 """
 
 from __future__ import annotations
@@ -30,15 +31,20 @@ LOGGED = 10  # every so many steps are written to the log of a run with a direct
 
 
 @contextmanager
-def watching(watch: Sequence[Watcher], folder: Path | None, step: int, last: int, progress: Progress | bool | None) -> Iterator[Watcher]:
-    """One function for all that look on.   folder: of the run, for its log.   step: after which it begins.   last: epochs at most."""
+def watching(watch: Sequence[Watcher], folder: Path | None, place: tuple[int, int] | None, last: int, progress: Progress | bool | None) -> Iterator[Watcher]:
+    """One function for all that look on.   folder: of the run, for its log.   place: steps and epochs done where it is resumed.   last: epochs at most."""
     if distributed.rank() > 0:
         yield lambda seen: None
         return
     with ExitStack() as stack:
         watchers = list(watch)
+        for watcher in watchers:
+            if place is not None and hasattr(watcher, "resume"):
+                watcher.resume(*place)
         if folder is not None:
-            watchers.append(stack.enter_context(JsonLines(folder / LOG, every=LOGGED, after=step)))
+            log = stack.enter_context(JsonLines(folder / LOG, every=LOGGED))
+            log.resume(*(place or (0, -1)))  # a run that begins anew has no use for the log of another
+            watchers.append(log)
         if progress is True and sys.stderr.isatty():
             watchers.append(stack.enter_context(TrainingBar(last)))
         elif callable(progress):
@@ -54,8 +60,8 @@ def watching(watch: Sequence[Watcher], folder: Path | None, step: int, last: int
 class JsonLines:
     """A log with one JSON object a line, {"kind": "step", …} or {"kind": "epoch", …}, for programs to read.
 
-    path: of the file; lines that are there stay.   every: so many steps one is written; epochs all.   after: lines of later steps are
-    taken out first: a run that goes on from a checkpoint makes these steps again.
+    path: of the file; lines that are there stay, but where a run goes on from a checkpoint, those of later steps and epochs are taken out.
+    every: so many steps one is written; epochs all.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -65,15 +71,16 @@ class JsonLines:
     {"kind": "epoch", "epoch": 1, "train_loss": 0.5, "validation_loss": null, "gradient_norm": 2.0, "learning_rate": 0.001, "seconds": 3.25, "step": 0}
     """
 
-    def __init__(self, path: str | Path, *, every: int = 1, after: int | None = None) -> None:
-        self.path, self.every, self.step = Path(path), every, after or 0
+    def __init__(self, path: str | Path, *, every: int = 1) -> None:
+        self.path, self.every, self.step = Path(path), every, 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if after is not None and self.path.exists():
-            lines = [line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if _step(line) <= after]
-            fresh = self.path.with_name(f".{self.path.name}.new")
-            fresh.write_text("".join(lines), encoding="utf-8")
-            fresh.replace(self.path)
         self.file = self.path.open("a", encoding="utf-8")
+
+    def resume(self, step: int, epoch: int) -> None:
+        """Take out what comes after."""
+        self.file.close()
+        _cut(self.path, step, epoch)
+        self.step, self.file = step, self.path.open("a", encoding="utf-8")
 
     def __enter__(self) -> JsonLines:
         return self
@@ -106,8 +113,13 @@ class TensorBoard:
             if error.name != "tensorboard":
                 raise
             raise MissingExtra('Curves for TensorBoard need the "track" extra: pip install "inorder[track]".') from None
-        self.writer = SummaryWriter(str(folder))
-        self.speed = Speed()
+        self.folder, self.make, self.speed = str(folder), SummaryWriter, Speed()
+        self.writer = SummaryWriter(self.folder)
+
+    def resume(self, step: int, epoch: int) -> None:
+        """Have TensorBoard leave out later steps; an epoch that comes again has the same values at the same place."""
+        self.writer.close()
+        self.writer = self.make(self.folder, purge_step=step + 1)
 
     def __enter__(self) -> TensorBoard:
         return self
@@ -134,7 +146,8 @@ class TensorBoard:
 class Flows:
     """Gradient norms by time lag after every epoch: how far back the model has come to learn from.   model, x, lengths: as for `gradient_flow`.
 
-    every: so many epochs.   flows: epoch -> `GradientFlow`.   path: of a JSON-lines file that gets {"epoch": …, "lags": […], "median": […]} too.
+    every: so many epochs.   flows: epoch -> `GradientFlow`.   path: of a JSON-lines file that gets {"epoch": …, "lags": […], "median": […]} too;
+    where a run goes on from a checkpoint, the lines of later epochs are taken out.
 
     >>> import torch
     >>> flows = Flows(torch.nn.RNN(1, 1, batch_first=True), torch.ones(2, 3, 1))
@@ -147,6 +160,11 @@ class Flows:
         self.model, self.x, self.lengths, self.every = model, x, lengths, every
         self.path = None if path is None else Path(path)
         self.flows: dict[int, GradientFlow] = {}
+
+    def resume(self, step: int, epoch: int) -> None:
+        """Take out what comes after."""
+        if self.path is not None and self.path.exists():
+            _cut(self.path, step, epoch)
 
     def __call__(self, seen: Step | Epoch) -> None:
         """Measure, where an epoch has ended."""
@@ -214,12 +232,20 @@ class TrainingBar:
         self.progress.update(self.task, description=f"epoch {seen.epoch}/{self.last}", completed=done, total=self.last * seen.batches, said=said)
 
 
-def _step(line: str) -> int:
-    """The step that a line of a log belongs to; a line that was cut off when the program was killed belongs to none."""
+def _cut(path: Path, step: int, epoch: int) -> None:
+    """Take out of a file the lines of later steps and epochs, and one that was cut off when the program was killed."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if _before(line, step, epoch)]
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text("".join(lines), encoding="utf-8")
+    fresh.replace(path)
+
+
+def _before(line: str, step: int, epoch: int) -> bool:
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return sys.maxsize
+        record = json.loads(line)
+        return bool(record["step"] <= step if record.get("kind") == "step" else record["epoch"] <= epoch)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -51,7 +51,7 @@ def test_only_what_is_needed_is_read(tmp_path, monkeypatch):
     shards(tmp_path / "shards", ".npz", counts=(6, 6, 6, 6))
     batches = Shards(tmp_path / "shards", batch_size=3, window=3)
     read, plain = [], module._read
-    monkeypatch.setattr(module, "_read", lambda file: read.append(file.name) or plain(file))
+    monkeypatch.setattr(module, "_read", lambda file, like: read.append(file.name) or plain(file, like))
     assert len(list(batches.epoch(0))) == 8
     assert len(read) == 4, "each file once"
     read.clear()
@@ -98,3 +98,21 @@ def test_shards_that_cannot_be_read_are_named(tmp_path):
         write_shard(tmp_path / "a.csv", [np.zeros((1, 1))], [np.zeros(1)])
     with pytest.raises(ShapeError, match="as many rows"):
         write_shard(tmp_path / "b.npz", [np.zeros((2, 1))], [np.zeros(1)])
+
+
+def test_columns_of_parquet_files_are_told_by_their_names(tmp_path):
+    columns = {"example": [0, 0], "a": [1.0, 2.0], "b": [10.0, 20.0], "target_10": [100.0, 200.0], "target_2": [3.0, 4.0]}
+    polars.DataFrame(columns).write_parquet(tmp_path / "0.parquet")
+    other = polars.DataFrame(columns).select("target_2", "b", "example", "target_10", "a")
+    other.write_parquet(tmp_path / "1.parquet")
+    (batch,) = Shards(tmp_path, batch_size=2).epoch(0)
+    assert batch.inputs.tolist() == [[[1.0, 10.0], [2.0, 20.0]]] * 2
+    assert batch.targets.tolist() == [[[100.0, 3.0], [200.0, 4.0]]] * 2
+    for different, match in (
+        (other.rename({"a": "c"}), "it has no column `a`, and 0.parquet has a column `a` of Float64"),
+        (other.with_columns(c=1.0), "it has a column `c` of Float64, and 0.parquet has no column `c`"),
+        (other.cast({"b": polars.Float32}), "it has a column `b` of Float32, and 0.parquet has a column `b` of Float64"),
+    ):
+        different.write_parquet(tmp_path / "1.parquet")
+        with pytest.raises(InputError, match=rf"1\.parquet cannot be read as a shard: {match}"):
+            Shards(tmp_path, batch_size=2)

@@ -90,6 +90,8 @@ class Labelled:
     lengths: torch.Tensor
     targets: torch.Tensor
 
+    along_time = False
+
 
 def test_mixing_mixes_inputs_and_targets_in_the_same_shares_where_both_are_real():
     inputs = torch.zeros(3, 4, 3)
@@ -145,3 +147,37 @@ def test_augmented_batches_carry_and_are_divided_as_they_were(tmp_path):
     augmented = [Augmented(batches, [Noise(0.1)]) for batches in kinds]
     assert [batches.carries for batches in augmented] == [True, False, False]
     assert [batches.divided for batches in augmented] == [False, True, False]
+
+
+def test_classes_are_no_steps_of_time_though_there_are_as_many():
+    inputs = torch.randn(4, 6, 2)
+    labelled = Labelled(inputs, torch.full((4,), 6), torch.eye(6)[:4])
+    assert torch.equal(TimeWarp(0.9)(labelled, at(0)).targets, labelled.targets)
+    mixed = Mix(1.0)(Labelled(inputs, torch.tensor([6, 2, 6, 2]), labelled.targets), at(0)).targets
+    torch.testing.assert_close(mixed.sum(1), torch.ones(4))
+    along = Batch(inputs, labelled.lengths, labelled.targets)
+    assert not torch.equal(TimeWarp(0.9)(along, at(0)).targets, along.targets)
+
+    @dataclass(frozen=True)
+    class Silent:
+        inputs: torch.Tensor
+        lengths: torch.Tensor
+        targets: torch.Tensor
+
+    for augment in (TimeWarp(), Mix()):
+        with pytest.raises(ConfigError, match=r"second axis of the targets \(4, 6\) time.*Write `along_time = True` or False in Silent"):
+            augment(Silent(inputs, labelled.lengths, labelled.targets), at(0))
+
+
+def test_a_target_of_the_whole_sequence_is_mixed_by_the_share_of_its_steps_that_are():
+    inputs = torch.zeros(2, 100, 2)
+    inputs[0, :, 0] = inputs[1, 0, 1] = 1.0  # row i has 1 in feature i
+    lengths = torch.tensor([100, 1])
+    for seed in range(20):
+        mixed = Mix(1.0)(Labelled(inputs, lengths, torch.eye(2)), at(seed))
+        torch.testing.assert_close(mixed.targets, mixed.inputs.sum(1) / lengths[:, None])
+        if mixed.targets[1, 1] < 0.9:
+            break
+    assert 0.99 <= mixed.targets[0, 0] < 1 and mixed.targets[1, 1] < 0.9, "the short one is mixed, the long one hardly"
+    empty = Mix(1.0)(Labelled(inputs, torch.tensor([100, 0]), torch.eye(2)), at(seed))
+    assert torch.equal(empty.targets, torch.eye(2))

@@ -23,6 +23,8 @@ SETTINGS = {
     "plateau": Training(max_epochs=4, schedule="plateau", patience=2, warmup_steps=3, ema=0.9, average=2, accumulate=2, checkpoint_seconds=0),
     "sgd": Training(optimiser="sgd", max_epochs=4, tbptt=3, average=2, average_of="last", checkpoint_seconds=0, clip_norm=0.5),
     "streams": Training(max_epochs=8, checkpoint_seconds=0),
+    "sampled": Training(max_epochs=6, checkpoint_seconds=0, accumulate=2, learning_rate=0.02),
+    "sampled streams": Training(max_epochs=6, checkpoint_seconds=0, learning_rate=0.02),
 }
 
 
@@ -30,8 +32,9 @@ def train(kind: str, directory: Path | None) -> torch.Tensor:
     torch.set_num_threads(1)
     model = small.Small()
     torch.manual_seed(1)
-    batches = small.streams() if kind == "streams" else small.bucketed()
-    loss = small.squared if kind == "plateau" else small.squared_on
+    batches = small.streams() if kind.endswith("streams") else small.bucketed()
+    losses = {"plateau": small.squared, "sampled": small.sampled, "sampled streams": small.sampled_on}
+    loss = losses.get(kind, small.squared_on)
     valid = small.bucketed(6) if kind == "plateau" else None
     fit(model, batches, loss, SETTINGS[kind], valid=valid, directory=directory)
     return small.flat(model)

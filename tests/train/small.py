@@ -9,6 +9,8 @@ from inorder.data.bucketing import Bucketed
 from inorder.data.streams import Streams
 from inorder.losses.sums import Sum
 from inorder.nn.recurrent import LSTM
+from inorder.train.teacher_forcing import ScheduledSampling, unroll_mixed
+from inorder.train.update import current_step
 
 
 class Small(nn.Module):
@@ -30,6 +32,26 @@ def squared(model, batch):
 def squared_on(model, batch, state):
     ahead, state = model(batch.inputs, batch.lengths, state)
     return Sum(torch.where(batch.valid, (ahead - batch.targets) ** 2, 0.0).sum(), batch.valid.sum()), state
+
+
+SAMPLING = ScheduledSampling("linear", start=1.0, end=0.2, steps=15, seed=2)
+
+
+def sampled_on(model, batch, state):
+    """Scheduled sampling: the model's next input is the truth or what it said itself, by draws that belong to the training step."""
+    state = model.layer.init(len(batch.inputs)) if state is None else state
+    shown = SAMPLING.truths(*batch.targets.shape, current_step())
+
+    def step(x, state):
+        hidden, state = model.layer.step(x, state)
+        return model.output(hidden), state
+
+    ahead, state = unroll_mixed(step, state, batch.inputs[:, 0], batch.targets[..., None], shown)
+    return Sum(torch.where(batch.valid, (ahead[..., 0] - batch.targets) ** 2, 0.0).sum(), batch.valid.sum()), state
+
+
+def sampled(model, batch):
+    return sampled_on(model, batch, None)[0]
 
 
 def wave(count: int = 24, seed: int = 0) -> tuple[list[torch.Tensor], list[torch.Tensor]]:

@@ -50,6 +50,48 @@ def test_no_batches_and_a_first_loss_that_is_no_number_are_said(train):
         train(small.Small(), small.bucketed(), unknown)
 
 
+@pytest.mark.parametrize("train", [fit, find_learning_rate])
+@pytest.mark.parametrize("settings", [{"max_epochs": 2}, 0, "adamw"])
+def test_settings_that_are_no_record_are_refused(train, settings):
+    with pytest.raises(ConfigError, match=r"`training` is a record of settings, as Training\(max_epochs=20\), not "):
+        train(small.Small(), small.bucketed(), small.squared, settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"deadline": "x"}, r"`deadline` is a time in seconds, as time\.monotonic\(\) \+ 60, not 'x'"),
+        ({"watch": 3}, "`watch` is a list of functions of a Step or Epoch, not 3"),
+        ({"watch": print}, "`watch` is a list of functions of a Step or Epoch, not <built-in"),
+        ({"watch": [3]}, r"`watch` is a list of functions of a Step or Epoch, not \[3\]"),
+        ({"follow": 3}, "`follow` is the History that an earlier `fit` returned, not 3"),
+        ({"progress": "x"}, "`progress` is True for a bar, or a function .*, not 'x'"),
+        ({"directory": 3}, "`directory` is a folder for checkpoints, not 3"),
+    ],
+    ids=str,
+)
+def test_options_of_another_kind_are_refused(options, match):
+    with pytest.raises(ConfigError, match=match):
+        fit(small.Small(), small.bucketed(), small.squared, ONE, **options)
+
+
+@pytest.mark.parametrize("train", [fit, find_learning_rate])
+def test_a_model_whose_state_is_no_tensor_is_refused(train):
+    class Counting(small.Small):
+        def get_extra_state(self):
+            return self.count
+
+        def set_extra_state(self, state):
+            self.count = state
+
+    model = Counting()
+    model.count = {"seen": 3}
+    with pytest.raises(ConfigError, match=r"`_extra_state` of Counting\.state_dict\(\) is dict; weights are kept as tensors"):
+        train(model, small.bucketed(), small.squared)
+    model.count = torch.tensor(3)
+    train(model, small.bucketed(), small.squared, ONE)
+
+
 def test_validation_that_is_no_batches_is_refused():
     with pytest.raises(ConfigError, match=r"`valid` has a method epoch\(k\)"):
         fit(small.Small(), small.bucketed(), small.squared, ONE, valid=list(small.bucketed().epoch(0)))
@@ -71,7 +113,7 @@ def test_a_file_is_no_directory(tmp_path):
 def test_a_directory_belongs_to_its_data(tmp_path):
     fit(small.Small(), small.bucketed(), small.squared, ONE, directory=tmp_path)
     other = small.bucketed()
-    with pytest.raises(ConfigError, match="is of a run on other data: the first batch was another one"):
+    with pytest.raises(ConfigError, match="is of a run on other data: of the batches that are compared one was another"):
         fit(small.Small(), replace(other, seed=other.seed + 1), small.squared, ONE, directory=tmp_path)
     assert fit(small.Small(), other, small.squared, ONE, directory=tmp_path).stopped == "max_epochs"
 

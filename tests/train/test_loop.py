@@ -14,6 +14,7 @@ from inorder.errors import ConfigError, ShapeError, TrainingError
 from inorder.losses.sums import Sum
 from inorder.train.averaging import Kept
 from inorder.train.early_stopping import EarlyStopping
+from inorder.train.history import Step
 from inorder.train.loop import fit
 from inorder.train.reproducible import reproducible, using_threads
 from inorder.train.schedules import Schedule
@@ -226,6 +227,47 @@ def test_validation_that_cannot_judge_stops_the_run():
     losses = iter([1.0, 2.0, math.inf])
     with pytest.raises(TrainingError, match="The validation loss is inf after epoch 2"):
         fit(model, windows, squared, Training(max_epochs=5), valid=lambda: next(losses))
+
+
+def known_squared(model: nn.Module, batch: Batch) -> Sum:
+    there = batch.valid & ~batch.targets.isnan()
+    return Sum(((model(batch.inputs).squeeze(-1) - batch.targets)[there] ** 2).sum(), there.sum())
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_without_a_known_target_no_step_is_made(optimiser):
+    model, _, x, y = line()
+    known, unknown = Batch.of([x[:7]], [y[:7]]), Batch.of([x[:7]], [torch.full((7,), math.nan)])
+    settings = Training(max_epochs=2, schedule="constant", warmup_steps=0, weight_decay=0.1, optimiser=optimiser, ema=0.5)
+    before = [value.clone() for value in model.parameters()]
+    with pytest.raises(TrainingError, match="Epoch 1 has no targets: in its 2 batches all are unknown, so there is nothing to learn from"):
+        fit(model, Listed([unknown, unknown]), known_squared, settings)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    weights, steps = [], []
+    for batches in ([known], [unknown, known, unknown]):
+        model, seen = line()[0], []
+        record = fit(model, Listed(batches), known_squared, settings, watch=[seen.append])
+        weights.append(torch.cat([value.detach().flatten() for value in model.parameters()]))
+        steps.append([(one.step, one.loss) for one in seen if isinstance(one, Step)])
+        assert all(epoch.train_loss > 0 for epoch in record.epochs)
+    assert torch.equal(*weights)
+    assert steps[0] == steps[1] and len(steps[0]) == 2
+
+
+def test_without_validation_plateau_goes_by_the_training_loss_and_is_repeated():
+    losses = [3.0, 2.0, 2.5, 2.0, 1.0, 2.0, 2.0, 2.0]
+    places = iter([loss for loss in losses for _ in range(2)])
+
+    def given(model, batch):
+        return Sum(0 * squared(model, batch).total + next(places), torch.tensor(1))
+
+    model, _, x, y = line()
+    batch = Batch.of([x[:7]], [y[:7]])
+    settings = Training(schedule="plateau", patience=4, max_epochs=8, warmup_steps=0, learning_rate=1.0)  # halved after two epochs
+    record = fit(model, Listed([batch, batch]), given, settings)
+    assert [epoch.learning_rate for epoch in record.epochs] == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+    again = fit(line()[0], Listed([batch, batch]), squared, settings, follow=record)
+    assert [epoch.learning_rate for epoch in again.epochs] == [epoch.learning_rate for epoch in record.epochs]
 
 
 def test_a_loss_that_is_no_number_is_worse_than_any():

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from inorder.errors import ConfigError, ShapeError
 from inorder.nn.recurrent import LSTM
 from inorder.textbook import training as textbook
 from inorder.textbook.teacher_forcing import free_running, teacher_forced
+from inorder.train.loop import fit
+from inorder.train.settings import Training
 from inorder.train.teacher_forcing import ScheduledSampling, unroll_mixed
+from inorder.train.update import current_step
 
 
 @pytest.mark.parametrize(
@@ -90,3 +94,16 @@ def test_what_is_out_of_range_is_refused():
     with pytest.raises(ShapeError, match=r"`shown` is \(batch, time\) = \(2, 4\), bool; this one is \(2, 2\)"):
         unroll_mixed(lambda x, state: (x, state), None, torch.zeros(2), torch.zeros(2, 4), torch.zeros(2, 2, dtype=torch.bool))
     assert np.isfinite(ScheduledSampling("inverse-sigmoid", k=1.0).probability(100_000))
+
+
+def test_the_step_is_that_of_the_run_in_training_and_in_validation():
+    seen = []
+
+    def loss(model, batch):
+        seen.append((current_step(), model.training))
+        return small.squared(model, batch)
+
+    fit(small.Small(), small.bucketed(12), loss, Training(max_epochs=2, accumulate=2), valid=small.bucketed(4))
+    learnt = [(0, True), (0, True), (1, True)]  # three batches in steps of two
+    assert seen == [(0, False), *learnt, (2, False), *[(step + 2, True) for step, _ in learnt], (4, False)]
+    assert current_step() == 0

@@ -15,6 +15,8 @@ import torch
 
 from inorder.errors import ConfigError, MissingExtra
 from inorder.nn.gradient_flow import gradient_flow
+from inorder.train import loop
+from inorder.train.checkpoint import save_checkpoint
 from inorder.train.history import Epoch, Step
 from inorder.train.loop import fit
 from inorder.train.range_test import find_learning_rate, steepest
@@ -43,7 +45,8 @@ def test_a_log_that_was_cut_off_loses_what_comes_after_the_checkpoint(tmp_path):
             log(Step(**{**vars(step), "step": k}))
         log(Epoch(1, 0.5, math.nan, 1.0, 0.1, 0.3))
     path.write_text(path.read_text() + '{"kind": "st')
-    with JsonLines(path, after=3) as log:
+    with JsonLines(path) as log:
+        log.resume(3, 0)
         log(Step(**{**vars(step), "step": 4}))
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [1, 2, 3, 4]
 
@@ -69,6 +72,29 @@ def test_a_model_that_is_no_longer_finite_does_not_end_the_watching(tmp_path):
     flows(Epoch(1, 0.5, 0.5, 2.0, 0.001, 3.25))
     assert np.isnan(flows.flows[1].norms).all()
     assert json.loads((tmp_path / "flows.jsonl").read_text())["median"] == [None] * 3
+
+
+@pytest.mark.parametrize("save", [2, 9], ids=["after epoch 0", "after the last step of an epoch"])
+def test_no_epoch_is_noted_twice_when_a_run_goes_on(save, tmp_path, monkeypatch):
+    """The report of epoch 0, or 1, has been written when the run is killed in the save that follows; the last checkpoint is of the step before."""
+    model, calls = small.Small(), iter(range(1, 1000))
+
+    def killed(*given, **named):
+        if next(calls) == save:
+            raise KeyboardInterrupt
+        save_checkpoint(*given, **named)
+
+    def run():
+        flows = Flows(model, small.bucketed().make(np.arange(3)).inputs, path=tmp_path / "flows.jsonl")
+        fit(model, small.bucketed(), small.squared, Training(max_epochs=2, checkpoint_seconds=0), valid=small.bucketed(6), directory=tmp_path, watch=[flows])
+
+    monkeypatch.setattr(loop, "save_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    run()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines if line["kind"] == "epoch"] == [0, 1, 2]
+    assert [json.loads(line)["epoch"] for line in (tmp_path / "flows.jsonl").read_text().splitlines()] == [0, 1, 2]
 
 
 class Terminal(io.StringIO):
@@ -114,8 +140,9 @@ def test_tensorboard_is_given_the_curves(monkeypatch, tmp_path):
     scalars = []
 
     class Writer:
-        def __init__(self, folder):
+        def __init__(self, folder, purge_step=None):
             assert folder == str(tmp_path)
+            self.purge_step = purge_step
 
         def add_scalar(self, name, value, at):
             scalars.append((name, value, at))
@@ -136,6 +163,8 @@ def test_tensorboard_is_given_the_curves(monkeypatch, tmp_path):
     names = {name for name, *_ in scalars[:-1]}
     assert {"step/loss", "step/gradient_norm", "step/targets_per_second", "gradient_norm/layer.weight_hh_l0", "epoch/train_loss"} <= names
     assert [at for name, _, at in scalars[:-1] if name == "step/loss"] == list(range(1, 13))
+    board.resume(5, 1)
+    assert board.writer.purge_step == 6, "the first step that is made again"
 
 
 def test_the_range_test_finds_a_rate_that_learns_and_leaves_all_as_it_was():
