@@ -220,13 +220,15 @@ def _each(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 @styled
 def _drawn(flow: GradientFlow) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
     fig, (ax,) = figure(left=0.9)
     ax.set_yscale("log")
     low, high = _over_known(np.nanmin, flow.norms), _over_known(np.nanmax, flow.norms)
     if len(flow.norms) > 1:
         ax.fill_between(flow.lags, low, high, color=BLUE, alpha=0.2, label=f"range of {len(flow.norms)} sequences")
     ax.plot(flow.lags, flow.median, color=BLUE, label="median" if len(flow.norms) > 1 else "one sequence")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("lag, steps back from the last output")
     ax.set_title(f"‖∂output/∂{flow.of}‖")
     ax.legend()

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+SHOWN = 30  # epochs that are written out
+
 
 @dataclass(frozen=True)
 class Step:
@@ -46,6 +48,26 @@ class History:
     epochs: Sequence[Epoch] = field(default_factory=tuple)
     best_epoch: int = 0
     stopped: str = "max_epochs"
+
+    def __str__(self) -> str:
+        """A line an epoch; of a long run every so many.
+
+        >>> print(History((Epoch(1, 0.5, 0.625, 2.0, 0.001, 1.5), Epoch(2, 0.25, math.nan, 1.0, 0.001, 3.0)), 1))
+        epoch    training  validation   seconds
+            1         0.5       0.625       1.5  best
+            2        0.25                     3
+        stopped by max_epochs
+        """
+        every = math.ceil(len(self.epochs) / SHOWN) or 1
+        lines = [f"{'epoch':<5}{'training':>12}{'validation':>12}{'seconds':>10}"]
+        for k, one in enumerate(self.epochs):
+            if k % every == 0 or one.epoch == self.best_epoch or k == len(self.epochs) - 1:
+                numbers = "".join(
+                    f"{'' if math.isnan(value) else f'{value:.4g}':>{width}}"
+                    for value, width in zip((one.train_loss, one.validation_loss), (12, 12), strict=True)
+                )
+                lines.append(f"{one.epoch:>5}{numbers}{one.seconds:>10.4g}{'  best' if one.epoch == self.best_epoch else ''}")
+        return "\n".join([*lines, f"stopped by {self.stopped}"])
 
     @property
     def best_loss(self) -> float:

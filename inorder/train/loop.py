@@ -119,12 +119,19 @@ def fit(
             done = (run.step, run.epochs[-1].epoch if run.epochs else -1) if resumed else None
             if folder is not None and not resumed:
                 loop.save()  # before anything is reported, so that what is reported twice can be told
-            with watching(watch, folder, done, last, progress) as loop.report:
-                if valid is not None and not run.epochs:
-                    loop.judge(0)
-                while run.stopped is None and run.epoch <= last:
-                    loop.epoch()
-                    loop.judge(run.epoch)
+            try:
+                with watching(watch, folder, done, last, progress) as loop.report:
+                    if valid is not None and not run.epochs:
+                        loop.judge(0)
+                    while run.stopped is None and run.epoch <= last:
+                        loop.epoch()
+                        loop.judge(run.epoch)
+            except KeyboardInterrupt as stop:
+                kept = (
+                    "Nothing was kept: with `directory` a run goes on where it was stopped." if folder is None else f"{folder} holds what is needed to go on."
+                )
+                stop.add_note(f"Stopped at step {run.step} in epoch {run.epoch}. {kept}")
+                raise
         history = run.finish(judged=valid is not None)
         if folder is not None and history.stopped != "time" and not ended:
             run.stopped = history.stopped
