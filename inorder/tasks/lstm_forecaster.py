@@ -30,8 +30,8 @@ from inorder.forecast.intervals import check_levels, conformal_radii
 from inorder.losses.likelihood import LIKELIHOODS, likelihood_sum
 from inorder.losses.sums import Sum
 from inorder.models.neural_forecaster import RecurrentForecaster
-from inorder.tasks.held_back import STOPPED, few_of, last_value, to_horizon, validation_begin
-from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, too_short, trained, usable_season
+from inorder.tasks.held_back import STOPPED, few_of, in_units_of, last_value, to_horizon, validation_begin
+from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, logarithms, too_short, trained, usable_season
 from inorder.tasks.lstm_running import Memory, Recurrence, errors_ahead, take
 from inorder.train.history import Epoch, History
 from inorder.train.loop import fit
@@ -135,7 +135,8 @@ class LSTMForecaster(Forecaster):
         cut = validation_begin(history, self.validation_share)
         row = np.arange(len(history.values))
         earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
-        scaling = fit_scaling(earlier, season, self.transform)
+        logarithm = logarithms(history, earlier, season, self.transform)  # once: the errors of the first training are in their unit
+        scaling = fit_scaling(earlier, season, logarithm)
         encoded = encode(history, scaling)
         first, second, most = _parts(progress, self.max_epochs, self.refit)
         share = FIRST_SHARE if self.refit else 1.0
@@ -144,13 +145,14 @@ class LSTMForecaster(Forecaster):
             raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:.1f} seconds were used up. Give it more time, with --budget.")
         recurrence = Recurrence(network, scaling, scaling.standard_static(history))
         with using_threads(1):
-            calibration = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
+            calibration, whose = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
         whole = False
         if self.refit and time.monotonic() + record.epochs[record.best_epoch].seconds < began + allowed:
-            again = fit_scaling(history, season, self.transform)
+            again = fit_scaling(history, season, logarithm)
             repeated, run = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=began + allowed, progress=second)
             whole = run.stopped != "time"
-            network, scaling = (repeated, again) if whole else (network, scaling)
+            if whole:
+                network, scaling, calibration = repeated, again, in_units_of(again.scale, calibration, whose, scaling.scale)
         if progress:
             progress(most, most)
         return LSTMFitted(self, history, network, scaling, calibration, record, whole, failures)

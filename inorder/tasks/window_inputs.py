@@ -63,8 +63,8 @@ class WindowScaling:
         return self.series.inverse(u, which[:, None], ahead)
 
 
-def fit_window_scaling(history: Series, season_length: int, transform: str, deseasonalise: bool, scale: str) -> WindowScaling:
-    """Learn the scaling of every series from its whole history.   scale: one of SCALES."""
+def fit_window_scaling(history: Series, season_length: int, transform: str | Whole, deseasonalise: bool, scale: str) -> WindowScaling:
+    """Learn the scaling of every series from its whole history.   transform: as in `fit_scaling`.   scale: one of SCALES."""
     scaling = fit_scaling(history, season_length if deseasonalise else 1, transform)
     count = len(history)
     if not deseasonalise:

@@ -84,12 +84,13 @@ def moved(recent: Recent, values: Single) -> Recent:
     return Recent(v, covariates, recent.ahead[:, steps:], recent.static, recent.which, recent.phase + steps)
 
 
-def errors_ahead(ahead: Ahead, panel: Panel, begin: Whole, horizon: int, most: int) -> Single:
-    """(origins, horizon) errors v − v̂ of forecasts made from row `begin` − 1, (series,), and later, in time; NaN where not known.
+def errors_ahead(ahead: Ahead, panel: Panel, begin: Whole, horizon: int, most: int) -> tuple[Single, Whole]:
+    """(origins, horizon) errors v − v̂ of forecasts made from row `begin` − 1, (series,), and later, in time, NaN where not known; (origins,) their series.
 
     most: origins at most, over all series.
     """
     rows = origins_in(panel, np.maximum(begin - 1, panel.begin), panel.end, most)
     rows = rows[np.argsort(rows - panel.end[panel.series[rows]], kind="stable")]
     errors = panel.targets(rows, horizon, panel.end) - ahead.from_rows(panel, rows, horizon)
-    return np.asarray(errors[~np.isnan(errors).all(axis=1)], dtype=np.float32)
+    judged = ~np.isnan(errors).all(axis=1)
+    return errors[judged].astype(np.float32), panel.series[rows[judged]]

@@ -12,6 +12,7 @@ import inorder
 from inorder.data.series import Series
 from inorder.errors import BundleError, ConfigError, ForecastError
 from inorder.models.window import Sizes
+from inorder.tasks.lstm_inputs import fit_scaling
 from inorder.tasks.neural_forecasters import DLinearForecaster, ESRNNForecaster, NHiTSForecaster, RNNForecaster, TCNForecaster, TransformerForecaster
 
 KINDS = (DLinearForecaster, NHiTSForecaster, RNNForecaster, TCNForecaster, TransformerForecaster, ESRNNForecaster)
@@ -252,6 +253,44 @@ def test_analytic_intervals_cover_about_what_they_say(loss):
         inside += ((made.lower[0.8] <= truth) & (truth <= made.upper[0.8])).sum()
         total += truth.size
     assert 0.68 < inside / total < 0.9  # 576 truths; trained on 3 · 200 rows
+
+
+def grown(columns: int = 1) -> Series:
+    """Noise, of which the last quarter, twenty times as large, is held back; further columns stay as they are, three times as large."""
+    rng = np.random.default_rng(0)
+    first = np.concatenate([rng.normal(size=96), 20 * rng.normal(size=24)])
+    return Series.of(np.column_stack([first, *(3 * rng.normal(size=120) for _ in range(columns - 1))]))
+
+
+@pytest.mark.parametrize("settings", [{}, {"recursive": True}, {"scale": "spread"}], ids=str)
+def test_intervals_after_a_refit_are_in_the_units_of_the_refit(settings):
+    plain = DLinearForecaster(window=16, horizon=4, max_epochs=3, epoch_batches=4, transform="none", learning_rate=1e-4, **settings)
+    once, twice = (replace(plain, refit=refit).fit(grown()) for refit in (False, True))
+    assert twice.whole and twice.scaling.series.scale[0] > 1.5 * once.scaling.series.scale[0]
+    width, expected = (np.ptp([made.lower[0.95], made.upper[0.95]], axis=0) for made in (twice.predict(4, (0.95,)), once.predict(4, (0.95,))))
+    np.testing.assert_allclose(width, expected, rtol=1e-4)
+    drawn, before = (fitted.predict(4, (), samples=200) for fitted in (twice, once))
+    np.testing.assert_allclose((drawn.samples - drawn.mean).std(), (before.samples - before.mean).std(), rtol=1e-4)
+    for ours, theirs in zip(twice.exposure, once.exposure, strict=True):
+        assert ours * twice.scaling.series.scale[0] == pytest.approx(theirs * once.scaling.series.scale[0], rel=1e-4)
+
+
+def test_each_error_of_a_panel_is_brought_to_the_units_of_its_own_series():
+    plain = DLinearForecaster(window=16, horizon=4, max_epochs=1, epoch_batches=4, transform="none")
+    once, twice = (replace(plain, refit=refit).fit(grown(2)) for refit in (False, True))
+    before, after = (fitted.scaling.series.scale for fitted in (once, twice))
+    series = np.tile([0, 1], len(once.calibration) // 2)  # by the time that is left, then by series
+    np.testing.assert_allclose(twice.calibration, once.calibration * (before / after)[series, None], rtol=1e-5)
+
+
+def test_a_refit_takes_logarithms_where_the_first_training_did():
+    """By the whole history the spread grows with the level, by its first part it falls."""
+    rng, t = np.random.default_rng(1), np.arange(96)
+    y = np.concatenate([100 + t + (15 - t / 8) * rng.normal(size=96), (100 + 8 * t[:24]) * np.exp(0.3 * rng.normal(size=24))])
+    assert fit_scaling(Series.of(y), 1, "auto").logarithm[0] != fit_scaling(Series.of(y[:96]), 1, "auto").logarithm[0]
+    plain = DLinearForecaster(window=16, horizon=4, max_epochs=1, epoch_batches=4, validation_share=0.2)
+    once, twice = (replace(plain, refit=refit).fit(y).scaling.series.logarithm[0] for refit in (False, True))
+    assert once == twice
 
 
 def test_points_have_conformal_intervals_and_no_others():
