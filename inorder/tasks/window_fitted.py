@@ -68,6 +68,10 @@ class WindowFitted(Fitted):
             notes.append(f"Its time sufficed for {len(self.networks)} of {self.forecaster.ensemble} networks.")
         if self.forecaster.refit and not self.whole:
             notes.append("Its time did not suffice to train again on everything, so the last part of the history was not learnt from.")
+        named = zip(self.history.ids, self.history, strict=True)
+        if unseen := [name for name, y in named if name not in self.failures and np.isnan(y[-self.sizes.window :]).all()]:
+            names = ", ".join(unseen[:3]) + (f" and {len(unseen) - 3} more series" if len(unseen) > 3 else "")
+            notes.append(f"The last {self.sizes.window} values, a whole window, are missing in {names}; the forecast goes on from the last known value.")
         return tuple(notes)
 
     @cached_property

@@ -6,7 +6,8 @@
 
 scale: "change", the mean distance of a value from the level before it, or "spread", the standard deviation of u; errors count in this unit.
 normalisation: "instance" (a = mean of the window, s = its standard deviation), "mean" (s = 1), "last" (a = the last known value, s = 1),
-"series" (a = 0, s = 1). Missing values are 0 in x and flagged; so are the places before the first observation.
+"series" (a = 0, s = 1). Missing values are 0 in x and flagged; so are the places before the first observation. Of a window that holds no known value
+a is the last one before it.
 
 Source: reversible instance normalisation: Kim et al. 2022; subtracting the last value: Zeng et al. 2023, NLinear.
 """
@@ -94,7 +95,7 @@ class Recent(NamedTuple):
 
     v: (series, window) NaN = missing.   covariates: (series, window, covariates) past and future ones.   ahead: (series, steps, covariates)
     future ones of the steps to come, as many as are known, 0 where not.   static: (series, covariates).   which: (series,) the series.
-    phase: (series,) place in the season of the last step.
+    phase: (series,) place in the season of the last step.   last: (series,) the last known v, in the window or before it.
     """
 
     v: Single
@@ -103,10 +104,11 @@ class Recent(NamedTuple):
     static: Single
     which: Whole
     phase: Whole
+    last: Single
 
     def take(self, rows: Whole) -> Recent:
         """Some of them."""
-        return Recent(self.v[rows], self.covariates[rows], self.ahead[rows], self.static[rows], self.which[rows], self.phase[rows])
+        return Recent(self.v[rows], self.covariates[rows], self.ahead[rows], self.static[rows], self.which[rows], self.phase[rows], self.last[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,7 @@ class Panel:
     """A history on the network's scale, row by row.
 
     v: (rows,) NaN = missing.   phase, series: (rows,).   past: (rows, covariates).   static: (series, covariates).
+    last: (rows,) the row of the last known v of that series, up to each row.
     begin, end: (series,) rows of the first observation and after the last row.
     future: (rows and steps ahead, covariates), of which those of series i begin at `future_begin[i]`.
     """
@@ -127,6 +130,7 @@ class Panel:
     future: Single
     future_begin: Whole
     static: Single
+    last: Whole
 
     @property
     def start(self) -> Whole:
@@ -146,7 +150,7 @@ class Panel:
         ahead = np.where(known[:, :, None], self.future[np.minimum(beyond, max(len(self.future) - 1, 0))], np.float32(0)) if self.future.shape[1] else None
         covariates = np.concatenate([self.past[at], self.future[at + shift]], axis=2) * inside[:, :, None]
         empty = np.zeros((len(rows), steps, 0), dtype=np.float32)
-        return Recent(v, covariates, empty if ahead is None else ahead, self.static[which], which, self.phase[rows])
+        return Recent(v, covariates, empty if ahead is None else ahead, self.static[which], which, self.phase[rows], np.nan_to_num(self.v[self.last[rows]]))
 
     def targets(self, rows: Whole, horizon: int, until: Whole) -> Single:
         """(rows, horizon) what came after each row, NaN where it is missing or at row `until`, (series,), or later."""
@@ -172,6 +176,7 @@ def panel_of(history: Series, scaling: WindowScaling) -> Panel:
         if steps:
             future[(future_begin + history.lengths)[:, None] + np.arange(steps), k] = history.ahead[name][:, :steps]
     past = np.nan_to_num((columns_of(history.past, rows) - scaling.past_centre) / scaling.past_spread)
+    last = np.maximum(np.maximum.accumulate(np.where(known, np.arange(rows), 0)), history.offsets[series])
     return Panel(
         v,
         phase,
@@ -182,6 +187,7 @@ def panel_of(history: Series, scaling: WindowScaling) -> Panel:
         scaling.series.standard_future(future).astype(np.float32),
         future_begin,
         scaling.series.standard_static(history).astype(np.float32),
+        last,
     )
 
 
@@ -196,6 +202,7 @@ def normalised(recent: Recent, how: str, horizon: int) -> tuple[Window, Tensor, 
     elif how == "last":
         last = torch.where(known, torch.arange(v.shape[1]), -1).max(dim=1).values.clamp(min=0)
         middle = values.gather(1, last[:, None])[:, 0]
+    middle = torch.where(known.any(dim=1), middle, torch.from_numpy(recent.last))
     values = torch.where(known, values - middle[:, None], 0.0)
     if how == "instance":
         spread = torch.sqrt(values.square().sum(dim=1) / number + LEAST_SPREAD**2)

@@ -67,7 +67,7 @@ class Ahead:
 
     def _within(self, v: Floats, recent: Recent) -> Floats:
         """No further from the window than twice the range of the series: a free run cannot explode."""
-        seen = np.where(np.isnan(recent.v), 0.0, recent.v).astype(np.float64)
+        seen = np.where(np.isnan(recent.v), recent.last[:, None], recent.v).astype(np.float64)
         reach = 2 * self.scaling.reach[recent.which]
         return np.clip(v, (seen.min(axis=1) - reach)[:, None], (seen.max(axis=1) + reach)[:, None])
 
@@ -81,7 +81,10 @@ def moved(recent: Recent, values: Single) -> Recent:
     added = np.zeros((len(v), steps, recent.covariates.shape[2]), dtype=np.float32)
     added[:, : later.shape[1], count:] = later
     covariates = np.concatenate([recent.covariates, added], axis=1)[:, -recent.v.shape[1] :]
-    return Recent(v, covariates, recent.ahead[:, steps:], recent.static, recent.which, recent.phase + steps)
+    last = recent.last
+    for value in values.T:
+        last = np.where(np.isnan(value), last, value)
+    return Recent(v, covariates, recent.ahead[:, steps:], recent.static, recent.which, recent.phase + steps, last)
 
 
 def errors_ahead(ahead: Ahead, panel: Panel, begin: Whole, horizon: int, most: int) -> tuple[Single, Whole]:

@@ -371,6 +371,28 @@ def test_missing_values_are_seen_as_missing_not_as_numbers(kind):
     assert np.isfinite(fitted.fitted_values).sum() >= 3 * 85
 
 
+@pytest.mark.parametrize("normalisation", ["mean", "series"])
+def test_after_a_gap_as_long_as_the_window_the_forecast_goes_on_from_the_last_value(normalisation):
+    y = np.concatenate([np.arange(70.0), np.full(10, NAN)])
+    fitted = DLinearForecaster(window=8, horizon=3, max_epochs=2, epoch_batches=2, normalisation=normalisation).fit(y)
+    np.testing.assert_allclose(fitted.predict(3, ()).mean, 69, atol=0.5)
+    assert [note for note in fitted.notes if "last 8 values, a whole window, are missing in y" in note]
+    assert not [note for note in fitted.update([70.0]).notes if "a whole window" in note]
+    shorter = replace(fitted, history=Series.of(y[:-4]))
+    session = shorter.stream()
+    assert [session.step(NAN) for _ in range(4)][-1] == pytest.approx(69, abs=0.5)
+    assert not [note for note in shorter.notes if "a whole window" in note]
+    np.testing.assert_allclose(shorter.update(np.full(4, NAN)).predict(1, ()).mean, session.predict(1), rtol=1e-5)
+
+
+def test_forecasts_across_a_gap_are_judged_from_the_last_value_before_it():
+    """The only value held back, one more than the last, comes after a gap that is longer than the window."""
+    y = np.concatenate([np.arange(100.0), np.full(30, NAN), [100.0]])
+    fitted = DLinearForecaster(window=8, horizon=3, max_epochs=1, epoch_batches=2).fit(y)
+    np.testing.assert_allclose(fitted.scaling.series.scale[0] * fitted.calibration[~np.isnan(fitted.calibration)], 1, atol=0.5)
+    assert fitted.fitted_values[130] == pytest.approx(99, abs=0.5)
+
+
 def test_a_series_that_cannot_be_used_does_not_stop_the_others():
     panel = waves()
     values = panel.values.copy()
