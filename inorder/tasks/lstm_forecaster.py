@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inorder.data.batch import Batch, Listed, Windows
-from inorder.data.covariates import future_ahead, future_columns
+from inorder.data.covariates import complete_ahead, future_ahead, future_columns, known_ahead, with_gaps
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon, check_whole
@@ -232,6 +232,8 @@ class LSTMFitted(Fitted):
             notes.append(f"The history is shorter than two seasons of {asked} and a little more, so no season is used.")
         if self.history.past:
             notes.append(f"Past covariates are not known ahead and are not used: {', '.join(sorted(self.history.past))}.")
+        if gaps := with_gaps(self.history.future, self.history.static):
+            notes.append(f"Where a value of {', '.join(gaps)} is missing, the average takes its place.")
         if self.training.best_epoch == 0:
             notes.append("No epoch was better on the validation part than the start, a straight line through the inputs; that line is the forecast.")
         if self.training.stopped == "time":
@@ -277,7 +279,7 @@ class LSTMFitted(Fitted):
         if intervals not in ("auto", "conformal", "adaptive"):
             formula = "No formula is known for the" if intervals == "analytic" else f"There are no {intervals}"
             raise ConfigError(f'{formula} intervals of {self.forecaster.name}. Use intervals="conformal".')
-        future = self.scaling.standard_future(future_ahead(self.history, horizon))
+        future = self.scaling.standard_future(complete_ahead(self.history, horizon))
         memory, which = self._run[1], np.arange(len(self.history))
         with using_threads(1):
             u = self._recurrence.free_run(memory, horizon, future, which)
@@ -328,7 +330,7 @@ class LSTMFitted(Fitted):
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
-        steps = min((self.history.ahead[key].shape[1] if key in self.history.ahead else 0 for key in self.history.future), default=0)
+        steps = int(known_ahead(self.history)[i])
         return LSTMSession(self._recurrence, take(self._run[1], np.array([i])), i, self.scaling.standard_future(future_ahead(self.history, steps)[i]))
 
     def describe(self, series: int = 0) -> dict[str, Any]:

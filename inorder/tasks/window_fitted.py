@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from inorder.data.covariates import future_ahead
+from inorder.data.covariates import complete_ahead, known_ahead, with_gaps
 from inorder.errors import ConfigError, ForecastError, SeriesError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Session, check_horizon, check_request, made_forecast
 from inorder.forecast.intervals import conformal_radii, tail_probabilities
@@ -68,6 +68,8 @@ class WindowFitted(Fitted):
             notes.append(f"Its time sufficed for {len(self.networks)} of {self.forecaster.ensemble} networks.")
         if self.forecaster.refit and not self.whole:
             notes.append("Its time did not suffice to train again on everything, so the last part of the history was not learnt from.")
+        if gaps := with_gaps(self.history.past, self.history.future, self.history.static):
+            notes.append(f"Where a value of {', '.join(gaps)} is missing, the average takes its place.")
         named = zip(self.history.ids, self.history, strict=True)
         if unseen := [name for name, y in named if name not in self.failures and np.isnan(y[-self.sizes.window :]).all()]:
             names = ", ".join(unseen[:3]) + (f" and {len(unseen) - 3} more series" if len(unseen) > 3 else "")
@@ -105,11 +107,9 @@ class WindowFitted(Fitted):
             v = self._ahead.from_rows(panel, rows, horizon)
         return self.scaling.inverse(v, panel.series[rows], panel.phase[rows])
 
-    def _recent(self, horizon: int) -> Recent:
-        """The last window of every series, with the covariates of all steps ahead that are known.   Raises ForecastError where that is too few."""
-        future_ahead(self.history, horizon)
-        panel = self._panel
-        return panel.recent(panel.end - 1, self.sizes.window, known_ahead(panel))
+    def _recent(self, which: Whole) -> Recent:
+        """The last window of some series, with the covariates of all steps ahead that are known."""
+        return self._panel.recent(self._panel.end[which] - 1, self.sizes.window, int(known_ahead(self.history)[which].max()))
 
     def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
         """As `Fitted.predict`; "analytic" intervals are those of the quantiles or the distribution that the network gives, where its loss is one; else they are
@@ -121,7 +121,9 @@ class WindowFitted(Fitted):
             formula = 'Only loss="quantiles" or a distribution gives' if intervals == "analytic" else f"There are no {intervals}"
             raise ConfigError(f'{formula} {"analytic " * (intervals == "analytic")}intervals of {self.forecaster.name}. Use intervals="conformal".')
         analytic = own and intervals in ("auto", "analytic")
-        recent, count = self._recent(horizon), len(self.history)
+        complete_ahead(self.history, horizon)
+        count = len(self.history)
+        recent = self._recent(np.arange(count))
         with using_threads(1):
             v, apart = self._ahead.forecast(recent, horizon, tail_probabilities(levels) if analytic else NO_QUANTILES)
         mean = self._values(v, recent)
@@ -161,7 +163,7 @@ class WindowFitted(Fitted):
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
-        return WindowSession(self._ahead, self._recent(0).take(np.array([i])), len(self.history.future))
+        return WindowSession(self._ahead, self._recent(np.array([i])), len(self.history.future))
 
     @property
     def exposure(self) -> tuple[float, float]:
@@ -213,11 +215,6 @@ def record_of(weights: Mapping[str, Any], k: int) -> History:
     epochs: NDArray[np.float64] = np.asarray(weights[f"training.{k}.epochs"])
     best = np.asarray(weights[f"training.{k}.best"])
     return History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), STOPPED[int(best[1])])
-
-
-def known_ahead(panel: Panel) -> int:
-    """How many steps after the last row the future covariates are known for, those of every series."""
-    return int((np.append(panel.future_begin[1:], len(panel.future)) - panel.future_begin - (panel.end - panel.start)).min())
 
 
 class WindowSession(Session):

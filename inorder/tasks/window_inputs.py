@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inorder.data.batch import Listed
-from inorder.data.covariates import columns_of
+from inorder.data.covariates import columns_of, known_ahead
 from inorder.data.series import Series
 from inorder.forecast.intervals import deviation
 from inorder.models.window import Window
@@ -106,10 +106,6 @@ class Recent(NamedTuple):
     phase: Whole
     last: Single
 
-    def take(self, rows: Whole) -> Recent:
-        """Some of them."""
-        return Recent(self.v[rows], self.covariates[rows], self.ahead[rows], self.static[rows], self.which[rows], self.phase[rows], self.last[rows])
-
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -166,17 +162,19 @@ def panel_of(history: Series, scaling: WindowScaling) -> Panel:
     v = scaling.forward(history.values, series, phase).astype(np.float32)
     known = ~np.isnan(v)
     begin = np.array([a + int(np.argmax(known[a:b])) if known[a:b].any() else b for a, b in zip(history.offsets[:-1], history.offsets[1:], strict=True)])
+    last = np.maximum(np.maximum.accumulate(np.where(known, np.arange(rows), 0)), history.offsets[series])
     names = sorted(history.future)
-    steps = min((history.ahead[name].shape[1] if name in history.ahead else 0 for name in names), default=0)
+    steps = known_ahead(history)
+    after = np.arange(steps.max())
+    told = after < steps[:, None]
     lengths = history.lengths + steps
     future_begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     future = np.zeros((int(lengths.sum()), len(names)))
     for k, name in enumerate(names):
         future[np.arange(rows) + (future_begin - history.offsets[:-1])[series], k] = history.future[name]
-        if steps:
-            future[(future_begin + history.lengths)[:, None] + np.arange(steps), k] = history.ahead[name][:, :steps]
+        if len(after):
+            future[((future_begin + history.lengths)[:, None] + after)[told], k] = history.ahead[name][:, : len(after)][told]
     past = np.nan_to_num((columns_of(history.past, rows) - scaling.past_centre) / scaling.past_spread)
-    last = np.maximum(np.maximum.accumulate(np.where(known, np.arange(rows), 0)), history.offsets[series])
     return Panel(
         v,
         phase,

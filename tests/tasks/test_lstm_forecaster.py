@@ -179,6 +179,21 @@ def test_future_covariates_are_used_and_must_be_known():
         session.step(truth[19])
 
 
+def test_missing_covariates_are_not_known_ahead_and_told_before():
+    series, _ = driven()
+    fitted = SMALL.fit(series)
+    ahead, rows = series.ahead["promotion"].copy(), series.future["promotion"].copy()
+    ahead[0, 3], rows[7] = np.nan, np.nan
+    gappy = replace(fitted, history=replace(series, ahead={"promotion": ahead}))
+    np.testing.assert_array_equal(gappy.predict(3).mean, fitted.predict(3).mean)
+    with pytest.raises(ForecastError, match='future covariate "promotion" after the last observation; the one of step 4 is missing'):
+        gappy.predict(4)
+    with pytest.raises(ForecastError, match="known for 3 steps"):
+        gappy.stream().predict(4)
+    assert not [note for note in fitted.notes if "average" in note]
+    assert any("a value of promotion is missing" in note for note in replace(fitted, history=replace(series, future={"promotion": rows})).notes)
+
+
 def test_static_covariates_are_used():
     """Two kinds of series that only a static covariate tells apart before their first jump."""
     random = np.random.default_rng(0)

@@ -351,6 +351,31 @@ def test_covariates_that_are_not_known_ahead_are_asked_for():
         session.predict(4)
 
 
+def test_a_missing_value_ahead_is_not_known():
+    """What comes after it is not known either, and other series are as they were."""
+    series, _ = told()
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(series)
+    holed = series.ahead["f"].copy()
+    holed[1, 2] = NAN
+    gappy = replace(fitted, history=replace(series, ahead={"f": holed}))
+    np.testing.assert_array_equal(gappy.predict(2, ()).mean[[0, 2]], fitted.predict(2, ()).mean[[0, 2]])
+    with pytest.raises(ForecastError, match='future covariate "f" of series "y2".*step 3 is missing'):
+        gappy.predict(3)
+    with pytest.raises(ForecastError, match="known for 2 more steps, and 3 are needed"):
+        gappy.stream("y2").predict(3)
+    np.testing.assert_array_equal(gappy.stream("y1").predict(4), fitted.stream("y1").predict(4))
+
+
+def test_missing_covariates_are_told():
+    series, _ = told()
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(series)
+    assert not [note for note in fitted.notes if "average" in note]
+    past, static = series.past["e"].copy(), series.static["s"].copy()
+    past[5], static[2] = NAN, NAN
+    gappy = replace(fitted, history=replace(series, past={"e": past}, static={"s": static}))
+    assert "Where a value of e, s is missing, the average takes its place." in gappy.notes
+
+
 def test_what_is_known_ahead_does_not_depend_on_how_far_is_asked():
     series, _ = told()
     fitted = NHiTSForecaster(window=8, horizon=4, max_epochs=2).fit(series)
