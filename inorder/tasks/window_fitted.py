@@ -163,7 +163,7 @@ class WindowFitted(Fitted):
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
-        return WindowSession(self._ahead, self._recent(np.array([i])), len(self.history.future))
+        return WindowSession(self._ahead, self._recent(np.array([i])), sorted(self.history.past), len(self.history.future))
 
     @property
     def exposure(self) -> tuple[float, float]:
@@ -218,18 +218,26 @@ def record_of(weights: Mapping[str, Any], k: int) -> History:
 
 
 class WindowSession(Session):
-    """One series, one observation at a time.   covariates: how many are known ahead, for as many steps as `recent.ahead` holds."""
+    """One series, one observation at a time.   past: names of the past covariates.   future: how many are known ahead, as far as `recent.ahead` goes."""
 
-    def __init__(self, ahead: Ahead, recent: Recent, covariates: int) -> None:
-        self.ahead, self.recent, self.covariates = ahead, recent, covariates
+    def __init__(self, ahead: Ahead, recent: Recent, past: Sequence[str], future: int) -> None:
+        self.ahead, self.recent, self.past, self.future = ahead, recent, past, future
 
-    def step(self, y: float) -> float:
+    def step(self, y: float, *, past: Sequence[float] | Floats = ()) -> float:
+        """Take one observation and return the forecast of the next one.   past: its past covariates, in the order of their names, NaN where missing."""
         if math.isinf(y):
             raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {y!r}.")
-        self._check(1)
+        beside = np.asarray(past, dtype=np.float64)
+        if beside.shape != (len(self.past),):
+            wanted = (
+                f"Each step needs one value of each past covariate ({', '.join(self.past)}): step(y, past=[…])" if self.past else "There are no past covariates"
+            )
+            raise ForecastError(f"{wanted}; {f'an array of the shape {beside.shape}' if beside.size else 'none'} came.")
+        self._check(2)  # before anything moves: what was refused may be given again
         phase = (self.recent.phase + 1) % self.ahead.scaling.series.season_length
-        v = self.ahead.scaling.forward(np.array([float(y)]), self.recent.which, phase)
-        self.recent = moved(self.recent, v[:, None].astype(np.float32))._replace(phase=phase)
+        scaling = self.ahead.scaling
+        v = scaling.forward(np.array([float(y)]), self.recent.which, phase)
+        self.recent = moved(self.recent, v[:, None].astype(np.float32), scaling.standard_past(beside)[None, None])._replace(phase=phase)
         return float(self.predict(1)[0])
 
     def predict(self, horizon: int) -> Floats:
@@ -241,5 +249,5 @@ class WindowSession(Session):
 
     def _check(self, steps: int) -> None:
         known = self.recent.ahead.shape[1]
-        if self.covariates and known < steps:
+        if self.future and known < steps:
             raise ForecastError(f"Future covariates are known for {known} more steps, and {steps} are needed. Use update().")

@@ -63,6 +63,10 @@ class WindowScaling:
         u = self.centre[which, None] + self.series.scale[which, None] * v
         return self.series.inverse(u, which[:, None], ahead)
 
+    def standard_past(self, values: Floats) -> Floats:
+        """Past covariates, (…, covariates), brought to mean 0 and standard deviation 1; 0 where missing."""
+        return np.asarray(np.nan_to_num((values - self.past_centre) / self.past_spread))
+
 
 def fit_window_scaling(history: Series, season_length: int, transform: str | Whole, deseasonalise: bool, scale: str) -> WindowScaling:
     """Learn the scaling of every series from its whole history.   transform: as in `fit_scaling`.   scale: one of SCALES."""
@@ -174,7 +178,7 @@ def panel_of(history: Series, scaling: WindowScaling) -> Panel:
         future[np.arange(rows) + (future_begin - history.offsets[:-1])[series], k] = history.future[name]
         if len(after):
             future[((future_begin + history.lengths)[:, None] + after)[told], k] = history.ahead[name][:, : len(after)][told]
-    past = np.nan_to_num((columns_of(history.past, rows) - scaling.past_centre) / scaling.past_spread)
+    past = scaling.standard_past(columns_of(history.past, rows))
     return Panel(
         v,
         phase,

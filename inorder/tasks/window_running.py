@@ -72,13 +72,14 @@ class Ahead:
         return np.clip(v, (seen.min(axis=1) - reach)[:, None], (seen.max(axis=1) + reach)[:, None])
 
 
-def moved(recent: Recent, values: Single) -> Recent:
-    """The window moved on over `values`, (series, steps), taken as if observed; past covariates of these steps count as average."""
+def moved(recent: Recent, values: Single, past: Floats | float = 0.0) -> Recent:
+    """The window moved on over `values`, (series, steps), taken as if observed.   past: (series, steps, covariates) standardised, 0 = average."""
     steps = values.shape[1]
     v = np.concatenate([recent.v, values], axis=1)[:, -recent.v.shape[1] :]
     later = recent.ahead[:, :steps]
     count = recent.covariates.shape[2] - later.shape[2]
     added = np.zeros((len(v), steps, recent.covariates.shape[2]), dtype=np.float32)
+    added[:, :, :count] = past
     added[:, : later.shape[1], count:] = later
     covariates = np.concatenate([recent.covariates, added], axis=1)[:, -recent.v.shape[1] :]
     last = recent.last

@@ -346,9 +346,36 @@ def test_covariates_that_are_not_known_ahead_are_asked_for():
         fitted.predict(5)
     session = fitted.stream(2)
     np.testing.assert_allclose(session.predict(4), fitted.predict(4, ()).mean[2], rtol=1e-5)
-    session.step(12.0)
+    session.step(12.0, past=[0.5])
     with pytest.raises(ForecastError, match="known for 3 more steps, and 4 are needed"):
         session.predict(4)
+
+
+def test_a_step_that_is_refused_leaves_the_session_as_it_was():
+    series, truth = told()
+    session = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(series).stream(0)
+    for value in truth[0, :3]:
+        session.step(value, past=[0.0])
+    before = session.recent
+    with pytest.raises(ForecastError, match="known for 1 more steps, and 2 are needed"):
+        session.step(truth[0, 3], past=[0.0])
+    assert session.recent is before
+    for past, came in (((), "none"), ([1.0, 2.0], "an array of the shape")):
+        with pytest.raises(ForecastError, match=rf"each past covariate \(e\).*{came}.* came"):
+            session.step(truth[0, 3], past=past)
+    assert session.recent is before
+
+
+def test_a_session_takes_past_covariates_as_an_update_does():
+    series, _ = told()
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=4).fit(series.head(3))
+    session = fitted.stream(1)
+    for y, e in zip(series.y(1)[-3:], series.past["e"][: 2 * len(series.y(1))][-3:], strict=True):
+        session.step(y, past=[e])
+    expected = replace(fitted, history=series).predict(4, ()).mean[1]
+    np.testing.assert_allclose(session.predict(4), expected, rtol=1e-5)
+    session.step(12.0, past=[NAN])
+    assert np.isfinite(session.predict(3)).all()
 
 
 def test_a_missing_value_ahead_is_not_known():
