@@ -315,6 +315,49 @@ def test_sample_paths_scatter_about_the_forecast_and_follow_the_seed():
         fitted.predict(60, (), samples=3)
 
 
+def wandering() -> Series:
+    """Two random walks, the second with steps five times as large in its last part."""
+    steps = np.random.default_rng(2).normal(size=(160, 2))
+    steps[120:, 1] *= 5
+    return Series.of(np.cumsum(steps, axis=0))
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+@pytest.mark.parametrize("loss", ["quantiles", "student-t", "normal", "laplace"])
+def test_sample_paths_lie_in_the_intervals_of_the_same_call_as_often_as_these_say(loss, recursive):
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=2, transform="none", loss=loss, recursive=recursive, refit=False).fit(wandering())
+    for samples, tolerance in ((1000, 2 / 1000), (60, 0.2)):
+        made = fitted.predict(4, (0.5, 0.8), samples=samples, seed=3)
+        assert made.intervals == "analytic" and made.samples.shape == (2, samples, 4)
+        for level in (0.5, 0.8):
+            inside = (made.lower[level][:, None] <= made.samples) & (made.samples <= made.upper[level][:, None])
+            np.testing.assert_allclose(inside.mean(axis=1), level, atol=tolerance)
+    np.testing.assert_array_equal(made.samples, fitted.predict(4, (), samples=60, seed=3).samples)
+
+
+def test_sample_paths_keep_the_order_of_errors_that_were_made_together():
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=4, transform="none", loss="quantiles", refit=False).fit(wandering())
+
+    def rank_correlation(paths: np.ndarray) -> np.ndarray:
+        return np.corrcoef(paths.argsort(axis=0).argsort(axis=0), rowvar=False)
+
+    errors = fitted.calibration[~np.isnan(fitted.calibration).any(axis=1)]
+    drawn = fitted.predict(4, (), samples=2000).samples
+    assert rank_correlation(errors)[2, 3] > 0.6, "a walk goes on from where it is"
+    for one in drawn:
+        np.testing.assert_allclose(rank_correlation(one), rank_correlation(errors), atol=0.08)
+    single = np.array([fitted.predict(4, (), samples=1, seed=seed).samples[:, 0] for seed in range(60)])
+    assert 0.4 < np.corrcoef(single[:, 0, 2:], rowvar=False)[0, 1] < 0.999, "one path alone is a draw like others"
+
+
+def test_sample_paths_beside_conformal_intervals_take_the_errors_themselves():
+    plain = DLinearForecaster(window=8, horizon=4, max_epochs=2, transform="none", loss="quantiles", refit=False)
+    fitted = plain.fit(wandering())
+    made = fitted.predict(4, (), intervals="conformal", samples=20)
+    apart = (made.samples[0] - made.mean[0]) / fitted.scaling.series.scale[0]
+    assert all(np.isclose(fitted.calibration, path, atol=1e-4).all(axis=1).any() for path in apart)
+
+
 # --- covariates and missing values ---
 
 
