@@ -163,7 +163,7 @@ class WindowFitted(Fitted):
             ranks = apart.argsort(axis=0, kind="stable").argsort(axis=0)  # one forecast drawn twice stays in one order at all steps
             with using_threads(1):
                 _, quantiles = self._ahead.forecast(recent, horizon, (np.arange(paths) + rng.random()) / paths)
-            apart = np.take_along_axis(quantiles, ranks, axis=0)[:samples]
+            apart = np.take_along_axis(quantiles, ranks, axis=0)[rng.permutation(paths)[:samples]]
         return np.stack([self._values(v + path, recent) for path in apart], axis=1)
 
     def update(self, new: Any) -> WindowFitted:

@@ -350,6 +350,14 @@ def test_sample_paths_keep_the_order_of_errors_that_were_made_together():
     assert 0.4 < np.corrcoef(single[:, 0, 2:], rowvar=False)[0, 1] < 0.999, "one path alone is a draw like others"
 
 
+def test_one_path_is_as_likely_high_as_low_where_few_errors_are_known():
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1, transform="none", loss="normal", refit=False).fit(wandering())
+    few = replace(fitted, calibration=fitted.calibration[:2])
+    made = few.predict(1, (0.8,))
+    single = np.array([few.predict(1, (), samples=1, seed=seed).samples[:, 0, 0] for seed in range(300)])
+    assert (single > made.mean[:, 0]).mean(axis=0) == pytest.approx(np.full(2, 0.5), abs=0.1)
+
+
 def test_sample_paths_beside_conformal_intervals_take_the_errors_themselves():
     plain = DLinearForecaster(window=8, horizon=4, max_epochs=2, transform="none", loss="quantiles", refit=False)
     fitted = plain.fit(wandering())
