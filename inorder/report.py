@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inorder.data.covariates import known_ahead
 from inorder.errors import AheadError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast
 from inorder.metrics.score import level_name
@@ -151,7 +152,7 @@ def shown_forecast(fitted: Fitted, steps: int, levels: Sequence[float]) -> tuple
     try:
         return fitted.predict(steps, levels), ""
     except AheadError:
-        known = min((values.shape[1] for values in fitted.history.ahead.values()), default=0)
+        known = int(known_ahead(fitted.history).min())
         names = ", ".join(sorted(fitted.history.future))
         reason = f"What comes next depends on {names}. Give the rows to come, with {names} filled and the values left empty: inorder predict BUNDLE FILE."
         return (fitted.predict(known, levels), "") if 0 < known < steps else (None, reason)

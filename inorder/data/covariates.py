@@ -9,7 +9,7 @@ import numpy as np
 
 from inorder.data.series import Series
 from inorder.errors import AheadError
-from inorder.typing import Floats
+from inorder.typing import Floats, Offsets
 
 
 def columns_of(covariates: Mapping[str, Any], rows: int) -> Floats:
@@ -24,6 +24,39 @@ def columns_of(covariates: Mapping[str, Any], rows: int) -> Floats:
 def future_columns(history: Series) -> Floats:
     """(rows, covariates) the future covariates of every row."""
     return columns_of(history.future, len(history.values))
+
+
+def known_ahead(history: Series) -> Offsets:
+    """(series,) for how many steps after its last row all future covariates of a series are known: up to the first that is missing."""
+    columns = [history.ahead.get(name, np.zeros((len(history), 0))) for name in history.future]
+    steps = min((column.shape[1] for column in columns), default=0)
+    known = np.ones((len(history), steps), dtype=bool)
+    for column in columns:
+        known &= ~np.isnan(column[:, :steps])
+    return np.asarray(np.logical_and.accumulate(known, axis=1).sum(axis=1))
+
+
+def with_gaps(*covariates: Mapping[str, Any]) -> list[str]:
+    """The names of those of which a value is missing.
+
+    >>> with_gaps({"price": [1.0, np.nan], "holiday": [0.0, 1.0]})
+    ['price']
+    """
+    return [name for some in covariates for name in sorted(some) if np.isnan(np.asarray(some[name], dtype=np.float64)).any()]
+
+
+def complete_ahead(history: Series, horizon: int) -> Floats:
+    """As `future_ahead`, which takes a missing value for a value; here it counts as not known, and AheadError is raised."""
+    ahead = future_ahead(history, horizon)
+    gaps = np.argwhere(np.isnan(ahead))
+    if len(gaps):
+        i, step, k = gaps[0].tolist()
+        where = f' of series "{history.ids[i]}"' if history.panel else ""
+        raise AheadError(
+            f'A forecast of {horizon} steps needs as many values of the future covariate "{sorted(history.future)[k]}"{where} after the last observation; '
+            f"the one of step {step + 1} is missing. Fill it, or ask for fewer steps."
+        )
+    return ahead
 
 
 def future_ahead(history: Series, horizon: int) -> Floats:

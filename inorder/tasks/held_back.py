@@ -32,6 +32,11 @@ def to_horizon(errors: NDArray[np.float32], horizon: int) -> Floats:
     return np.concatenate([known, np.full((len(known), horizon - known.shape[1]), np.nan)], axis=1)
 
 
+def in_units_of(scale: Floats, errors: NDArray[np.float32], whose: Whole, before: Floats) -> NDArray[np.float32]:
+    """(rows, steps) errors counted in units of `scale` instead of `before`, both (series,).   whose: (rows,) the series of each row."""
+    return np.asarray(errors * (before / scale)[whose, None], dtype=np.float32)
+
+
 def few_of(last: int, best: int) -> set[int]:
     """The epochs worth a line: about ten, evenly spread, with the first, the best and the last."""
     return {0, best, last, *range(0, last, max(1, last // 8))}

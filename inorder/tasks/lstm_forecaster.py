@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from inorder.data.batch import Batch, Listed, Windows
-from inorder.data.covariates import future_ahead, future_columns
+from inorder.data.covariates import complete_ahead, future_ahead, future_columns, known_ahead, with_gaps
 from inorder.data.series import Series, as_series
 from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, Progress, Session, check_horizon, check_whole
@@ -30,8 +30,8 @@ from inorder.forecast.intervals import check_levels, conformal_radii
 from inorder.losses.likelihood import LIKELIHOODS, likelihood_sum
 from inorder.losses.sums import Sum
 from inorder.models.neural_forecaster import RecurrentForecaster
-from inorder.tasks.held_back import STOPPED, few_of, last_value, to_horizon, validation_begin
-from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, too_short, trained, usable_season
+from inorder.tasks.held_back import STOPPED, few_of, in_units_of, last_value, to_horizon, validation_begin
+from inorder.tasks.lstm_inputs import TRANSFORMS, Encoded, Scaling, Whole, encode, fit_scaling, logarithms, too_short, trained, usable_season
 from inorder.tasks.lstm_running import Memory, Recurrence, errors_ahead, take
 from inorder.train.history import Epoch, History
 from inorder.train.loop import fit
@@ -136,7 +136,8 @@ class LSTMForecaster(Forecaster):
         cut = validation_begin(history, self.validation_share)
         row = np.arange(len(history.values))
         earlier = replace(history, values=np.where(row < np.repeat(cut, history.lengths), history.values, np.nan))
-        scaling = fit_scaling(earlier, season, self.transform)
+        logarithm = logarithms(history, earlier, season, self.transform)  # once: the errors of the first training are in their unit
+        scaling = fit_scaling(earlier, season, logarithm)
         encoded = encode(history, scaling)
         first, second, most = _parts(progress, self.max_epochs, self.refit)
         share = FIRST_SHARE if self.refit else 1.0
@@ -145,13 +146,14 @@ class LSTMForecaster(Forecaster):
             raise BudgetError(f"{self.name} had not finished one epoch when its {seconds:.1f} seconds were used up. Give it more time, with --budget.")
         recurrence = Recurrence(network, scaling, scaling.standard_static(history))
         with using_threads(1):
-            calibration = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
+            calibration, whose = errors_ahead(recurrence, encoded, cut, scaling.standard_future(future_columns(history)), CALIBRATION_ROWS)
         whole = False
         if self.refit and time.monotonic() + record.epochs[record.best_epoch].seconds < began + allowed:
-            again = fit_scaling(history, season, self.transform)
+            again = fit_scaling(history, season, logarithm)
             repeated, run = self._train(encode(history, again), again, history.offsets[1:], follow=record, deadline=began + allowed, progress=second)
             whole = run.stopped != "time"
-            network, scaling = (repeated, again) if whole else (network, scaling)
+            if whole:
+                network, scaling, calibration = repeated, again, in_units_of(again.scale, calibration, whose, scaling.scale)
         if progress:
             progress(most, most)
         return LSTMFitted(self, history, network, scaling, calibration, record, whole, failures)
@@ -231,6 +233,8 @@ class LSTMFitted(Fitted):
             notes.append(f"The history is shorter than two seasons of {asked} and a little more, so no season is used.")
         if self.history.past:
             notes.append(f"Past covariates are not known ahead and are not used: {', '.join(sorted(self.history.past))}.")
+        if gaps := with_gaps(self.history.future, self.history.static):
+            notes.append(f"Where a value of {', '.join(gaps)} is missing, the average takes its place.")
         if self.training.best_epoch == 0:
             notes.append("No epoch was better on the validation part than the start, a straight line through the inputs; that line is the forecast.")
         if self.training.stopped == "time":
@@ -276,7 +280,7 @@ class LSTMFitted(Fitted):
         if intervals not in ("auto", "conformal", "adaptive"):
             formula = "No formula is known for the" if intervals == "analytic" else f"There are no {intervals}"
             raise ConfigError(f'{formula} intervals of {self.forecaster.name}. Use intervals="conformal".')
-        future = self.scaling.standard_future(future_ahead(self.history, horizon))
+        future = self.scaling.standard_future(complete_ahead(self.history, horizon))
         memory, which = self._run[1], np.arange(len(self.history))
         with using_threads(1):
             u = self._recurrence.free_run(memory, horizon, future, which)
@@ -327,7 +331,7 @@ class LSTMFitted(Fitted):
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
-        steps = min((self.history.ahead[key].shape[1] if key in self.history.ahead else 0 for key in self.history.future), default=0)
+        steps = int(known_ahead(self.history)[i])
         return LSTMSession(self._recurrence, take(self._run[1], np.array([i])), i, self.scaling.standard_future(future_ahead(self.history, steps)[i]))
 
     def describe(self, series: int = 0) -> dict[str, Any]:

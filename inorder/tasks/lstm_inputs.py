@@ -176,10 +176,10 @@ def encode(history: Series, scaling: Scaling) -> Encoded:
     return Encoded(**vars(rows), inputs=inputs, targets=rows.ahead / scaling.scale[series], future=future)
 
 
-def fit_scaling(history: Series, season_length: int, transform: str) -> Scaling:
-    """Learn the scaling of every series from its whole history."""
+def fit_scaling(history: Series, season_length: int, transform: str | Whole) -> Scaling:
+    """Learn the scaling of every series from its whole history.   transform: one of TRANSFORMS, or what `logarithms` gives."""
     count, m = len(history), season_length
-    logarithm = _logarithms(history, m, transform)
+    logarithm = logarithms(history, history, m, transform) if isinstance(transform, str) else transform
     phase = phases(history, m)
     season, floor = np.zeros((count, m)), np.ones(count)
     burn = np.ones(count, dtype=np.int64)
@@ -237,8 +237,11 @@ def phases(history: Series, season_length: int) -> Whole:
     return np.asarray(np.rint(clock(history)).astype(np.int64) % season_length)
 
 
-def _logarithms(history: Series, season_length: int, transform: str) -> Whole:
-    """(series,) 1 where to take logarithms: where it was asked for, or where Guerrero's power is nearer to 0 than to 1."""
+def logarithms(history: Series, earlier: Series, season_length: int, transform: str) -> Whole:
+    """(series,) 1 where to take logarithms: where it was asked for, or where Guerrero's power is nearer to 0 than to 1.
+
+    earlier: the rows of `history` from which the power is learnt, the others NaN. A value that is not positive speaks against logarithms wherever it is.
+    """
     positive = np.array([bool((y[~np.isnan(y)] > 0).all()) for y in history])
     if transform == "log" and not positive.all():
         i = int(np.argmin(positive))
@@ -248,7 +251,7 @@ def _logarithms(history: Series, season_length: int, transform: str) -> Whole:
     logarithm = np.zeros(len(history), dtype=np.int64)
     which = np.flatnonzero(positive)
     if len(which):
-        chosen = history.take(which)
+        chosen = earlier.take(which)
         unit = np.repeat([np.exp(np.mean(np.log(y[~np.isnan(y)]))) if (~np.isnan(y)).any() else 1.0 for y in chosen], chosen.lengths)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a series from 1e-300 to 1e300 has no power, and stays as it is
             logarithm[which] = BoxCox(season_length=max(season_length, 4)).fit(replace(chosen, values=chosen.values / unit)).power < 0.5

@@ -128,8 +128,9 @@ class Recurrence:
         return np.asarray(np.clip(location, -limit, limit))
 
 
-def errors_ahead(recurrence: Recurrence, encoded: Encoded, begin: Whole, future: Floats, most: int) -> NDArray[np.float32]:
-    """(rows, horizon) errors of free-running forecasts from origins in the last part of each series, in units of its scale; NaN where not known.
+def errors_ahead(recurrence: Recurrence, encoded: Encoded, begin: Whole, future: Floats, most: int) -> tuple[NDArray[np.float32], Whole]:
+    """(rows, horizon) errors of free-running forecasts from origins in the last part of each series, in units of its scale, NaN where not known;
+    (rows,) their series.
 
     begin: (series,) first row of that part, not used in training.   future: (rows, covariates) of every row, standardised.
     most: rows at most, over all series. The horizon is the longest that the part allows, up to 200.
@@ -139,7 +140,7 @@ def errors_ahead(recurrence: Recurrence, encoded: Encoded, begin: Whole, future:
     if len(which) > most:
         which = which[np.linspace(0, len(which) - 1, most).astype(np.int64)]
     if len(which) == 0:
-        return np.zeros((0, 1), dtype=np.float32)
+        return np.zeros((0, 1), dtype=np.float32), which
     horizon = int(min(lengths[which].max(), 200))
     origins = int(np.clip(most // len(which), 1, lengths[which].max()))
     location, state = recurrence.run(encoded, encoded.begin, begin, recurrence.network.init(len(lengths)))
@@ -156,4 +157,5 @@ def errors_ahead(recurrence: Recurrence, encoded: Encoded, begin: Whole, future:
     rows = np.minimum(rows, len(encoded.u) - 1)
     forecasts = recurrence.free_run(join(memories), horizon, future[rows], whose)
     errors = np.where(inside, encoded.u[rows] - forecasts, np.nan) / recurrence.scaling.scale[whose, None]
-    return np.asarray(errors[~np.isnan(errors).all(axis=1)], dtype=np.float32)
+    judged = ~np.isnan(errors).all(axis=1)
+    return errors[judged].astype(np.float32), whose[judged]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from inorder.data.covariates import future_ahead
+from inorder.data.covariates import complete_ahead, known_ahead, with_gaps
 from inorder.errors import ConfigError, ForecastError, SeriesError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Session, check_horizon, check_request, made_forecast
 from inorder.forecast.intervals import conformal_radii, tail_probabilities
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inorder.tasks.window_forecaster import WindowForecaster
 
 NO_QUANTILES = np.zeros(0)
+FEWEST_PATHS = 200  # that are ranked among each other, however few are asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,12 @@ class WindowFitted(Fitted):
             notes.append(f"Its time sufficed for {len(self.networks)} of {self.forecaster.ensemble} networks.")
         if self.forecaster.refit and not self.whole:
             notes.append("Its time did not suffice to train again on everything, so the last part of the history was not learnt from.")
+        if gaps := with_gaps(self.history.past, self.history.future, self.history.static):
+            notes.append(f"Where a value of {', '.join(gaps)} is missing, the average takes its place.")
+        named = zip(self.history.ids, self.history, strict=True)
+        if unseen := [name for name, y in named if name not in self.failures and np.isnan(y[-self.sizes.window :]).all()]:
+            names = ", ".join(unseen[:3]) + (f" and {len(unseen) - 3} more series" if len(unseen) > 3 else "")
+            notes.append(f"The last {self.sizes.window} values, a whole window, are missing in {names}; the forecast goes on from the last known value.")
         return tuple(notes)
 
     @cached_property
@@ -101,15 +108,18 @@ class WindowFitted(Fitted):
             v = self._ahead.from_rows(panel, rows, horizon)
         return self.scaling.inverse(v, panel.series[rows], panel.phase[rows])
 
-    def _recent(self, horizon: int) -> Recent:
-        """The last window of every series, with the covariates of all steps ahead that are known.   Raises ForecastError where that is too few."""
-        future_ahead(self.history, horizon)
-        panel = self._panel
-        return panel.recent(panel.end - 1, self.sizes.window, known_ahead(panel))
+    def _recent(self, which: Whole) -> Recent:
+        """The last window of some series, with the covariates of all steps ahead that are known."""
+        return self._panel.recent(self._panel.end[which] - 1, self.sizes.window, int(known_ahead(self.history)[which].max()))
 
     def predict(self, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, *, intervals: str = "auto", samples: int = 0, seed: int = 0) -> Forecast:
         """As `Fitted.predict`; "analytic" intervals are those of the quantiles or the distribution that the network gives, where its loss is one; else they are
-        conformal. A sample path takes the errors of one forecast made on the part held back.
+        conformal. A sample path takes the errors of one forecast made on the part held back where intervals are conformal, else, from quantiles of the
+        network, the ranks of these errors, so that samples and intervals are of one distribution at each step:
+
+            path[h] = quantile of step h at (R[h] + ξ) / n        R[h] = rank of error[h] among those of the n ≥ 200 forecasts drawn, 0 to n − 1;   ξ uniform
+
+        Source: the Schaake shuffle, Clark, Gangopadhyay, Hay, Rajagopalan & Wilby 2004, here on errors; Schefzik, Thorarinsdottir & Gneiting 2013.
         """
         levels = check_request(horizon, levels, intervals, samples)
         own = self.forecaster.loss not in ("absolute", "squared")
@@ -117,7 +127,9 @@ class WindowFitted(Fitted):
             formula = 'Only loss="quantiles" or a distribution gives' if intervals == "analytic" else f"There are no {intervals}"
             raise ConfigError(f'{formula} {"analytic " * (intervals == "analytic")}intervals of {self.forecaster.name}. Use intervals="conformal".')
         analytic = own and intervals in ("auto", "analytic")
-        recent, count = self._recent(horizon), len(self.history)
+        complete_ahead(self.history, horizon)
+        count = len(self.history)
+        recent = self._recent(np.arange(count))
         with using_threads(1):
             v, apart = self._ahead.forecast(recent, horizon, tail_probabilities(levels) if analytic else NO_QUANTILES)
         mean = self._values(v, recent)
@@ -127,7 +139,7 @@ class WindowFitted(Fitted):
             apart = np.repeat(radii[:, None], count, axis=1)
         for k, one in enumerate(apart):
             bounds[:, k] = self._values(v + one, recent)
-        drawn = self._samples(v, recent, samples, seed)
+        drawn = self._samples(v, recent, samples, seed, analytic) if samples else np.empty((count, 0, horizon))
         for i in self._failed:
             mean[i], bounds[i], drawn[i] = last_value(self.history.y(i)), np.nan, np.nan
         return made_forecast(self, mean, bounds, levels, self.history.future_index(horizon), kind, self.failures, drawn)
@@ -135,19 +147,24 @@ class WindowFitted(Fitted):
     def _values(self, v: Floats, recent: Recent) -> Floats:
         return self.scaling.inverse(v, recent.which, recent.phase)
 
-    def _samples(self, v: Floats, recent: Recent, samples: int, seed: int) -> Floats:
-        """(series, samples, horizon): the forecast v, (series, horizon), plus the errors of forecasts that are drawn as wholes."""
-        drawn = np.empty((len(v), samples, v.shape[1]))
-        if samples:
-            errors = to_horizon(self.calibration, v.shape[1])
-            errors = errors[~np.isnan(errors).any(axis=1)]
-            if len(errors) == 0:
-                raise ForecastError(
-                    f"No forecast over {v.shape[1]} steps could be judged in the calibration part, so there are no errors to draw. Use a shorter horizon."
-                )
-            for path, row in enumerate(np.random.default_rng(seed).integers(len(errors), size=(samples, len(v)))):
-                drawn[:, path] = self._values(v + errors[row], recent)
-        return drawn
+    def _samples(self, v: Floats, recent: Recent, samples: int, seed: int, analytic: bool) -> Floats:
+        """(series, samples, horizon): the forecast v, (series, horizon), plus errors of forecasts that are drawn as wholes, or quantiles in their order."""
+        count, horizon = v.shape
+        errors = to_horizon(self.calibration, horizon)
+        errors = errors[~np.isnan(errors).any(axis=1)]
+        if len(errors) == 0:
+            raise ForecastError(
+                f"No forecast over {horizon} steps could be judged in the calibration part, so there are no errors to draw. Use a shorter horizon."
+            )
+        rng = np.random.default_rng(seed)
+        paths = max(samples, FEWEST_PATHS) if analytic else samples
+        apart = errors[rng.integers(len(errors), size=(paths, count))]
+        if analytic:
+            ranks = apart.argsort(axis=0, kind="stable").argsort(axis=0)  # one forecast drawn twice stays in one order at all steps
+            with using_threads(1):
+                _, quantiles = self._ahead.forecast(recent, horizon, (np.arange(paths) + rng.random()) / paths)
+            apart = np.take_along_axis(quantiles, ranks, axis=0)[rng.permutation(paths)[:samples]]
+        return np.stack([self._values(v + path, recent) for path in apart], axis=1)
 
     def update(self, new: Any) -> WindowFitted:
         return replace(self, history=self._new_rows(new))
@@ -157,7 +174,7 @@ class WindowFitted(Fitted):
         name = self.history.ids[i]
         if name in self.failures:
             raise ForecastError(f'Series "{name}" could not be fitted: {self.failures[name]}')
-        return WindowSession(self._ahead, self._recent(0).take(np.array([i])), len(self.history.future))
+        return WindowSession(self._ahead, self._recent(np.array([i])), sorted(self.history.past), len(self.history.future))
 
     @property
     def exposure(self) -> tuple[float, float]:
@@ -211,24 +228,27 @@ def record_of(weights: Mapping[str, Any], k: int) -> History:
     return History(tuple(Epoch(int(row[0]), *row[1:]) for row in epochs.tolist()), int(best[0]), STOPPED[int(best[1])])
 
 
-def known_ahead(panel: Panel) -> int:
-    """How many steps after the last row the future covariates are known for, those of every series."""
-    return int((np.append(panel.future_begin[1:], len(panel.future)) - panel.future_begin - (panel.end - panel.start)).min())
-
-
 class WindowSession(Session):
-    """One series, one observation at a time.   covariates: how many are known ahead, for as many steps as `recent.ahead` holds."""
+    """One series, one observation at a time.   past: names of the past covariates.   future: how many are known ahead, as far as `recent.ahead` goes."""
 
-    def __init__(self, ahead: Ahead, recent: Recent, covariates: int) -> None:
-        self.ahead, self.recent, self.covariates = ahead, recent, covariates
+    def __init__(self, ahead: Ahead, recent: Recent, past: Sequence[str], future: int) -> None:
+        self.ahead, self.recent, self.past, self.future = ahead, recent, past, future
 
-    def step(self, y: float) -> float:
+    def step(self, y: float, *, past: Sequence[float] | Floats = ()) -> float:
+        """Take one observation and return the forecast of the next one.   past: its past covariates, in the order of their names, NaN where missing."""
         if math.isinf(y):
             raise SeriesError(f"An observation is a finite number, or NaN where it is missing, not {y!r}.")
-        self._check(1)
+        beside = np.asarray(past, dtype=np.float64)
+        if beside.shape != (len(self.past),):
+            wanted = (
+                f"Each step needs one value of each past covariate ({', '.join(self.past)}): step(y, past=[…])" if self.past else "There are no past covariates"
+            )
+            raise ForecastError(f"{wanted}; {f'an array of the shape {beside.shape}' if beside.size else 'none'} came.")
+        self._check(2)  # before anything moves: what was refused may be given again
         phase = (self.recent.phase + 1) % self.ahead.scaling.series.season_length
-        v = self.ahead.scaling.forward(np.array([float(y)]), self.recent.which, phase)
-        self.recent = moved(self.recent, v[:, None].astype(np.float32))._replace(phase=phase)
+        scaling = self.ahead.scaling
+        v = scaling.forward(np.array([float(y)]), self.recent.which, phase)
+        self.recent = moved(self.recent, v[:, None].astype(np.float32), scaling.standard_past(beside)[None, None])._replace(phase=phase)
         return float(self.predict(1)[0])
 
     def predict(self, horizon: int) -> Floats:
@@ -240,5 +260,5 @@ class WindowSession(Session):
 
     def _check(self, steps: int) -> None:
         known = self.recent.ahead.shape[1]
-        if self.covariates and known < steps:
+        if self.future and known < steps:
             raise ForecastError(f"Future covariates are known for {known} more steps, and {steps} are needed. Use update().")

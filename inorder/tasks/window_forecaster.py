@@ -25,8 +25,8 @@ from inorder.errors import BudgetError, BundleError, ConfigError, ForecastError,
 from inorder.forecast.base import Forecaster, Progress, check_regular, check_whole
 from inorder.losses.sums import Sum
 from inorder.models.window import Sizes
-from inorder.tasks.held_back import validation_begin
-from inorder.tasks.lstm_inputs import TRANSFORMS, Scaling, Whole, too_short, usable_season
+from inorder.tasks.held_back import in_units_of, validation_begin
+from inorder.tasks.lstm_inputs import TRANSFORMS, Scaling, Whole, logarithms, too_short, usable_season
 from inorder.tasks.window_fitted import WindowFitted, record_of
 from inorder.tasks.window_inputs import NORMALISATIONS, SCALES, Panel, WindowBatch, WindowBatches, WindowScaling, fit_window_scaling, origins_in, panel_of
 from inorder.tasks.window_outputs import LOSSES, answer, check_quantiles, loss_of, outputs_of
@@ -136,7 +136,10 @@ class WindowForecaster(Forecaster):
         learnt = np.arange(len(history.values)) < np.repeat(cut, history.lengths)
         past = {name: np.where(learnt, column, np.nan) for name, column in history.past.items()}  # future ones are known in advance
         earlier = replace(history, values=np.where(learnt, history.values, np.nan), past=past)
-        scaling = fit_window_scaling(earlier, season, self.transform, self.deseasonalise, self.scale)
+        logarithm = logarithms(
+            history, earlier, season if self.deseasonalise else 1, self.transform
+        )  # once: the errors of the first training are in their unit
+        scaling = fit_window_scaling(earlier, season, logarithm, self.deseasonalise, self.scale)
         panel = panel_of(history, scaling)
         report = _Progress(progress, self.max_epochs, self.ensemble * (1 + self.refit))
         trained = self._train_all(panel, sizes, cut, began, (FIRST_SHARE if self.refit else 1.0) * allowed, report)
@@ -145,18 +148,21 @@ class WindowForecaster(Forecaster):
         networks, records = zip(*trained, strict=True)
         ahead = self.ahead(networks, scaling, sizes)
         with using_threads(1):
-            calibration = errors_ahead(ahead, panel, cut, self.horizon_for(season), CALIBRATION_WINDOWS)
-            forced = errors_ahead(ahead, panel, cut, 1, CALIBRATION_WINDOWS) if self.recursive else calibration[:, :1]
+            calibration, whose = errors_ahead(ahead, panel, cut, self.horizon_for(season), CALIBRATION_WINDOWS)
+            forced, of = errors_ahead(ahead, panel, cut, 1, CALIBRATION_WINDOWS) if self.recursive else (calibration[:, :1], whose)
         whole = False
         if self.refit and time.monotonic() + sum(record.epochs[record.best_epoch].seconds for record in records) < began + allowed:
-            again = fit_window_scaling(history, season, self.transform, self.deseasonalise, self.scale)
+            again = fit_window_scaling(history, season, logarithm, self.deseasonalise, self.scale)
             everything, end, parts = panel_of(history, again), history.offsets[1:], range(self.ensemble, 2 * self.ensemble)
             repeated = [
                 self._train(everything, sizes, end, self.seed + k, follow=record, deadline=began + allowed, progress=report.part(part))
                 for k, (record, part) in enumerate(zip(records, parts, strict=False))
             ]
             whole = all(run.stopped != "time" for _, run in repeated)
-            networks, scaling = (tuple(network for network, _ in repeated), again) if whole else (networks, scaling)
+            if whole:
+                before, after = scaling.series.scale, again.series.scale
+                calibration, forced = in_units_of(after, calibration, whose, before), in_units_of(after, forced, of, before)
+                networks, scaling = tuple(network for network, _ in repeated), again
         report.done()
         return WindowFitted(self, history, networks, scaling, sizes, calibration, np.abs(forced), records, whole, failures)
 

@@ -6,7 +6,8 @@
 
 scale: "change", the mean distance of a value from the level before it, or "spread", the standard deviation of u; errors count in this unit.
 normalisation: "instance" (a = mean of the window, s = its standard deviation), "mean" (s = 1), "last" (a = the last known value, s = 1),
-"series" (a = 0, s = 1). Missing values are 0 in x and flagged; so are the places before the first observation.
+"series" (a = 0, s = 1). Missing values are 0 in x and flagged; so are the places before the first observation. Of a window that holds no known value
+a is the last one before it.
 
 Source: reversible instance normalisation: Kim et al. 2022; subtracting the last value: Zeng et al. 2023, NLinear.
 """
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inorder.data.batch import Listed
-from inorder.data.covariates import columns_of
+from inorder.data.covariates import columns_of, known_ahead
 from inorder.data.series import Series
 from inorder.forecast.intervals import deviation
 from inorder.models.window import Window
@@ -62,9 +63,13 @@ class WindowScaling:
         u = self.centre[which, None] + self.series.scale[which, None] * v
         return self.series.inverse(u, which[:, None], ahead)
 
+    def standard_past(self, values: Floats) -> Floats:
+        """Past covariates, (…, covariates), brought to mean 0 and standard deviation 1; 0 where missing."""
+        return np.asarray(np.nan_to_num((values - self.past_centre) / self.past_spread))
 
-def fit_window_scaling(history: Series, season_length: int, transform: str, deseasonalise: bool, scale: str) -> WindowScaling:
-    """Learn the scaling of every series from its whole history.   scale: one of SCALES."""
+
+def fit_window_scaling(history: Series, season_length: int, transform: str | Whole, deseasonalise: bool, scale: str) -> WindowScaling:
+    """Learn the scaling of every series from its whole history.   transform: as in `fit_scaling`.   scale: one of SCALES."""
     scaling = fit_scaling(history, season_length if deseasonalise else 1, transform)
     count = len(history)
     if not deseasonalise:
@@ -94,7 +99,7 @@ class Recent(NamedTuple):
 
     v: (series, window) NaN = missing.   covariates: (series, window, covariates) past and future ones.   ahead: (series, steps, covariates)
     future ones of the steps to come, as many as are known, 0 where not.   static: (series, covariates).   which: (series,) the series.
-    phase: (series,) place in the season of the last step.
+    phase: (series,) place in the season of the last step.   last: (series,) the last known v, in the window or before it.
     """
 
     v: Single
@@ -103,10 +108,7 @@ class Recent(NamedTuple):
     static: Single
     which: Whole
     phase: Whole
-
-    def take(self, rows: Whole) -> Recent:
-        """Some of them."""
-        return Recent(self.v[rows], self.covariates[rows], self.ahead[rows], self.static[rows], self.which[rows], self.phase[rows])
+    last: Single
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,7 @@ class Panel:
     """A history on the network's scale, row by row.
 
     v: (rows,) NaN = missing.   phase, series: (rows,).   past: (rows, covariates).   static: (series, covariates).
+    last: (rows,) the row of the last known v of that series, up to each row.
     begin, end: (series,) rows of the first observation and after the last row.
     future: (rows and steps ahead, covariates), of which those of series i begin at `future_begin[i]`.
     """
@@ -127,6 +130,7 @@ class Panel:
     future: Single
     future_begin: Whole
     static: Single
+    last: Whole
 
     @property
     def start(self) -> Whole:
@@ -146,7 +150,7 @@ class Panel:
         ahead = np.where(known[:, :, None], self.future[np.minimum(beyond, max(len(self.future) - 1, 0))], np.float32(0)) if self.future.shape[1] else None
         covariates = np.concatenate([self.past[at], self.future[at + shift]], axis=2) * inside[:, :, None]
         empty = np.zeros((len(rows), steps, 0), dtype=np.float32)
-        return Recent(v, covariates, empty if ahead is None else ahead, self.static[which], which, self.phase[rows])
+        return Recent(v, covariates, empty if ahead is None else ahead, self.static[which], which, self.phase[rows], np.nan_to_num(self.v[self.last[rows]]))
 
     def targets(self, rows: Whole, horizon: int, until: Whole) -> Single:
         """(rows, horizon) what came after each row, NaN where it is missing or at row `until`, (series,), or later."""
@@ -162,16 +166,19 @@ def panel_of(history: Series, scaling: WindowScaling) -> Panel:
     v = scaling.forward(history.values, series, phase).astype(np.float32)
     known = ~np.isnan(v)
     begin = np.array([a + int(np.argmax(known[a:b])) if known[a:b].any() else b for a, b in zip(history.offsets[:-1], history.offsets[1:], strict=True)])
+    last = np.maximum(np.maximum.accumulate(np.where(known, np.arange(rows), 0)), history.offsets[series])
     names = sorted(history.future)
-    steps = min((history.ahead[name].shape[1] if name in history.ahead else 0 for name in names), default=0)
+    steps = known_ahead(history)
+    after = np.arange(steps.max())
+    told = after < steps[:, None]
     lengths = history.lengths + steps
     future_begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     future = np.zeros((int(lengths.sum()), len(names)))
     for k, name in enumerate(names):
         future[np.arange(rows) + (future_begin - history.offsets[:-1])[series], k] = history.future[name]
-        if steps:
-            future[(future_begin + history.lengths)[:, None] + np.arange(steps), k] = history.ahead[name][:, :steps]
-    past = np.nan_to_num((columns_of(history.past, rows) - scaling.past_centre) / scaling.past_spread)
+        if len(after):
+            future[((future_begin + history.lengths)[:, None] + after)[told], k] = history.ahead[name][:, : len(after)][told]
+    past = scaling.standard_past(columns_of(history.past, rows))
     return Panel(
         v,
         phase,
@@ -182,6 +189,7 @@ def panel_of(history: Series, scaling: WindowScaling) -> Panel:
         scaling.series.standard_future(future).astype(np.float32),
         future_begin,
         scaling.series.standard_static(history).astype(np.float32),
+        last,
     )
 
 
@@ -196,6 +204,7 @@ def normalised(recent: Recent, how: str, horizon: int) -> tuple[Window, Tensor, 
     elif how == "last":
         last = torch.where(known, torch.arange(v.shape[1]), -1).max(dim=1).values.clamp(min=0)
         middle = values.gather(1, last[:, None])[:, 0]
+    middle = torch.where(known.any(dim=1), middle, torch.from_numpy(recent.last))
     values = torch.where(known, values - middle[:, None], 0.0)
     if how == "instance":
         spread = torch.sqrt(values.square().sum(dim=1) / number + LEAST_SPREAD**2)

@@ -67,29 +67,34 @@ class Ahead:
 
     def _within(self, v: Floats, recent: Recent) -> Floats:
         """No further from the window than twice the range of the series: a free run cannot explode."""
-        seen = np.where(np.isnan(recent.v), 0.0, recent.v).astype(np.float64)
+        seen = np.where(np.isnan(recent.v), recent.last[:, None], recent.v).astype(np.float64)
         reach = 2 * self.scaling.reach[recent.which]
         return np.clip(v, (seen.min(axis=1) - reach)[:, None], (seen.max(axis=1) + reach)[:, None])
 
 
-def moved(recent: Recent, values: Single) -> Recent:
-    """The window moved on over `values`, (series, steps), taken as if observed; past covariates of these steps count as average."""
+def moved(recent: Recent, values: Single, past: Floats | float = 0.0) -> Recent:
+    """The window moved on over `values`, (series, steps), taken as if observed.   past: (series, steps, covariates) standardised, 0 = average."""
     steps = values.shape[1]
     v = np.concatenate([recent.v, values], axis=1)[:, -recent.v.shape[1] :]
     later = recent.ahead[:, :steps]
     count = recent.covariates.shape[2] - later.shape[2]
     added = np.zeros((len(v), steps, recent.covariates.shape[2]), dtype=np.float32)
+    added[:, :, :count] = past
     added[:, : later.shape[1], count:] = later
     covariates = np.concatenate([recent.covariates, added], axis=1)[:, -recent.v.shape[1] :]
-    return Recent(v, covariates, recent.ahead[:, steps:], recent.static, recent.which, recent.phase + steps)
+    last = recent.last
+    for value in values.T:
+        last = np.where(np.isnan(value), last, value)
+    return Recent(v, covariates, recent.ahead[:, steps:], recent.static, recent.which, recent.phase + steps, last)
 
 
-def errors_ahead(ahead: Ahead, panel: Panel, begin: Whole, horizon: int, most: int) -> Single:
-    """(origins, horizon) errors v − v̂ of forecasts made from row `begin` − 1, (series,), and later, in time; NaN where not known.
+def errors_ahead(ahead: Ahead, panel: Panel, begin: Whole, horizon: int, most: int) -> tuple[Single, Whole]:
+    """(origins, horizon) errors v − v̂ of forecasts made from row `begin` − 1, (series,), and later, in time, NaN where not known; (origins,) their series.
 
     most: origins at most, over all series.
     """
     rows = origins_in(panel, np.maximum(begin - 1, panel.begin), panel.end, most)
     rows = rows[np.argsort(rows - panel.end[panel.series[rows]], kind="stable")]
     errors = panel.targets(rows, horizon, panel.end) - ahead.from_rows(panel, rows, horizon)
-    return np.asarray(errors[~np.isnan(errors).all(axis=1)], dtype=np.float32)
+    judged = ~np.isnan(errors).all(axis=1)
+    return errors[judged].astype(np.float32), panel.series[rows[judged]]

@@ -179,6 +179,21 @@ def test_future_covariates_are_used_and_must_be_known():
         session.step(truth[19])
 
 
+def test_missing_covariates_are_not_known_ahead_and_told_before():
+    series, _ = driven()
+    fitted = SMALL.fit(series)
+    ahead, rows = series.ahead["promotion"].copy(), series.future["promotion"].copy()
+    ahead[0, 3], rows[7] = np.nan, np.nan
+    gappy = replace(fitted, history=replace(series, ahead={"promotion": ahead}))
+    np.testing.assert_array_equal(gappy.predict(3).mean, fitted.predict(3).mean)
+    with pytest.raises(ForecastError, match='future covariate "promotion" after the last observation; the one of step 4 is missing'):
+        gappy.predict(4)
+    with pytest.raises(ForecastError, match="known for 3 steps"):
+        gappy.stream().predict(4)
+    assert not [note for note in fitted.notes if "average" in note]
+    assert any("a value of promotion is missing" in note for note in replace(fitted, history=replace(series, future={"promotion": rows})).notes)
+
+
 def test_static_covariates_are_used():
     """Two kinds of series that only a static covariate tells apart before their first jump."""
     random = np.random.default_rng(0)
@@ -233,10 +248,37 @@ def test_time_is_kept():
 def test_refit_learns_from_the_last_part_too():
     y = np.r_[np.tile([1.0, 2.0, 3.0, 4.0], 16), np.tile([4.0, 3.0, 2.0, 1.0], 4)] + 10 + np.random.default_rng(0).normal(size=80) / 10
     series = Series.of(y, season_length=4)
-    once, twice = replace(SMALL, refit=False).fit(series), SMALL.fit(series)
+    plain = replace(SMALL, transform="none")
+    once, twice = replace(plain, refit=False).fit(series), plain.fit(series)
     assert (once.whole, twice.whole) == (False, True)
-    assert np.array_equal(once.calibration, twice.calibration, equal_nan=True), "intervals come from the network that had not seen the last part"
+    units = once.scaling.scale / twice.scaling.scale
+    np.testing.assert_allclose(
+        twice.calibration, once.calibration * units, rtol=1e-6, err_msg="intervals come from the network that had not seen the last part"
+    )
     assert np.abs(twice.scaling.season[0] - once.scaling.season[0]).max() > 0.1
+
+
+def test_intervals_after_a_refit_are_in_the_units_of_the_refit():
+    """Noise, of which the last part, twenty times as large, is held back."""
+    random = np.random.default_rng(0)
+    y = np.concatenate([random.normal(size=96), 20 * random.normal(size=24)])
+    plain = LSTMForecaster(hidden_size=4, max_epochs=2, transform="none")
+    once, twice = (replace(plain, refit=refit).fit(y) for refit in (False, True))
+    assert twice.scaling.scale[0] > 1.5 * once.scaling.scale[0]
+    width, expected = (np.ptp([made.lower[0.95], made.upper[0.95]], axis=0) for made in (twice.predict(4, (0.95,)), once.predict(4, (0.95,))))
+    np.testing.assert_allclose(width, expected, rtol=1e-4)
+    drawn, before = (fitted.predict(4, (), samples=200) for fitted in (twice, once))
+    np.testing.assert_allclose((drawn.samples - drawn.mean).std(), (before.samples - before.mean).std(), rtol=1e-4)
+
+
+def test_a_value_in_the_last_part_that_is_not_positive_speaks_against_logarithms():
+    y = np.exp(0.03 * np.arange(100) + 0.3 * np.random.default_rng(0).normal(size=100))
+    plain = LSTMForecaster(hidden_size=4, max_epochs=1)
+    assert plain.fit(y).scaling.logarithm[0] == 1
+    y[95] = 0.0
+    assert plain.fit(y).scaling.logarithm[0] == replace(plain, refit=False).fit(y).scaling.logarithm[0] == 0
+    with pytest.raises(ConfigError, match='transform="log" needs values above 0'):
+        replace(plain, transform="log", refit=False).fit(y)
 
 
 def test_progress_rises_to_its_end():

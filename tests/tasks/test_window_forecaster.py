@@ -12,6 +12,7 @@ import inorder
 from inorder.data.series import Series
 from inorder.errors import BundleError, ConfigError, ForecastError
 from inorder.models.window import Sizes
+from inorder.tasks.lstm_inputs import fit_scaling
 from inorder.tasks.neural_forecasters import DLinearForecaster, ESRNNForecaster, NHiTSForecaster, RNNForecaster, TCNForecaster, TransformerForecaster
 
 KINDS = (DLinearForecaster, NHiTSForecaster, RNNForecaster, TCNForecaster, TransformerForecaster, ESRNNForecaster)
@@ -254,6 +255,44 @@ def test_analytic_intervals_cover_about_what_they_say(loss):
     assert 0.68 < inside / total < 0.9  # 576 truths; trained on 3 · 200 rows
 
 
+def grown(columns: int = 1) -> Series:
+    """Noise, of which the last quarter, twenty times as large, is held back; further columns stay as they are, three times as large."""
+    rng = np.random.default_rng(0)
+    first = np.concatenate([rng.normal(size=96), 20 * rng.normal(size=24)])
+    return Series.of(np.column_stack([first, *(3 * rng.normal(size=120) for _ in range(columns - 1))]))
+
+
+@pytest.mark.parametrize("settings", [{}, {"recursive": True}, {"scale": "spread"}], ids=str)
+def test_intervals_after_a_refit_are_in_the_units_of_the_refit(settings):
+    plain = DLinearForecaster(window=16, horizon=4, max_epochs=3, epoch_batches=4, transform="none", learning_rate=1e-4, **settings)
+    once, twice = (replace(plain, refit=refit).fit(grown()) for refit in (False, True))
+    assert twice.whole and twice.scaling.series.scale[0] > 1.5 * once.scaling.series.scale[0]
+    width, expected = (np.ptp([made.lower[0.95], made.upper[0.95]], axis=0) for made in (twice.predict(4, (0.95,)), once.predict(4, (0.95,))))
+    np.testing.assert_allclose(width, expected, rtol=1e-4)
+    drawn, before = (fitted.predict(4, (), samples=200) for fitted in (twice, once))
+    np.testing.assert_allclose((drawn.samples - drawn.mean).std(), (before.samples - before.mean).std(), rtol=1e-4)
+    for ours, theirs in zip(twice.exposure, once.exposure, strict=True):
+        assert ours * twice.scaling.series.scale[0] == pytest.approx(theirs * once.scaling.series.scale[0], rel=1e-4)
+
+
+def test_each_error_of_a_panel_is_brought_to_the_units_of_its_own_series():
+    plain = DLinearForecaster(window=16, horizon=4, max_epochs=1, epoch_batches=4, transform="none")
+    once, twice = (replace(plain, refit=refit).fit(grown(2)) for refit in (False, True))
+    before, after = (fitted.scaling.series.scale for fitted in (once, twice))
+    series = np.tile([0, 1], len(once.calibration) // 2)  # by the time that is left, then by series
+    np.testing.assert_allclose(twice.calibration, once.calibration * (before / after)[series, None], rtol=1e-5)
+
+
+def test_a_refit_takes_logarithms_where_the_first_training_did():
+    """By the whole history the spread grows with the level, by its first part it falls."""
+    rng, t = np.random.default_rng(1), np.arange(96)
+    y = np.concatenate([100 + t + (15 - t / 8) * rng.normal(size=96), (100 + 8 * t[:24]) * np.exp(0.3 * rng.normal(size=24))])
+    assert fit_scaling(Series.of(y), 1, "auto").logarithm[0] != fit_scaling(Series.of(y[:96]), 1, "auto").logarithm[0]
+    plain = DLinearForecaster(window=16, horizon=4, max_epochs=1, epoch_batches=4, validation_share=0.2)
+    once, twice = (replace(plain, refit=refit).fit(y).scaling.series.logarithm[0] for refit in (False, True))
+    assert once == twice
+
+
 def test_points_have_conformal_intervals_and_no_others():
     fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(waves())
     assert fitted.predict(4).intervals == "conformal"
@@ -274,6 +313,57 @@ def test_sample_paths_scatter_about_the_forecast_and_follow_the_seed():
     assert (np.abs(one.samples.mean(axis=1) - one.mean) < 2 * spread).all() and (spread > 0).all()
     with pytest.raises(ForecastError, match="shorter horizon"):
         fitted.predict(60, (), samples=3)
+
+
+def wandering() -> Series:
+    """Two random walks, the second with steps five times as large in its last part."""
+    steps = np.random.default_rng(2).normal(size=(160, 2))
+    steps[120:, 1] *= 5
+    return Series.of(np.cumsum(steps, axis=0))
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+@pytest.mark.parametrize("loss", ["quantiles", "student-t", "normal", "laplace"])
+def test_sample_paths_lie_in_the_intervals_of_the_same_call_as_often_as_these_say(loss, recursive):
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=2, transform="none", loss=loss, recursive=recursive, refit=False).fit(wandering())
+    for samples, tolerance in ((1000, 2 / 1000), (60, 0.2)):
+        made = fitted.predict(4, (0.5, 0.8), samples=samples, seed=3)
+        assert made.intervals == "analytic" and made.samples.shape == (2, samples, 4)
+        for level in (0.5, 0.8):
+            inside = (made.lower[level][:, None] <= made.samples) & (made.samples <= made.upper[level][:, None])
+            np.testing.assert_allclose(inside.mean(axis=1), level, atol=tolerance)
+    np.testing.assert_array_equal(made.samples, fitted.predict(4, (), samples=60, seed=3).samples)
+
+
+def test_sample_paths_keep_the_order_of_errors_that_were_made_together():
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=4, transform="none", loss="quantiles", refit=False).fit(wandering())
+
+    def rank_correlation(paths: np.ndarray) -> np.ndarray:
+        return np.corrcoef(paths.argsort(axis=0).argsort(axis=0), rowvar=False)
+
+    errors = fitted.calibration[~np.isnan(fitted.calibration).any(axis=1)]
+    drawn = fitted.predict(4, (), samples=2000).samples
+    assert rank_correlation(errors)[2, 3] > 0.6, "a walk goes on from where it is"
+    for one in drawn:
+        np.testing.assert_allclose(rank_correlation(one), rank_correlation(errors), atol=0.08)
+    single = np.array([fitted.predict(4, (), samples=1, seed=seed).samples[:, 0] for seed in range(60)])
+    assert 0.4 < np.corrcoef(single[:, 0, 2:], rowvar=False)[0, 1] < 0.999, "one path alone is a draw like others"
+
+
+def test_one_path_is_as_likely_high_as_low_where_few_errors_are_known():
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1, transform="none", loss="normal", refit=False).fit(wandering())
+    few = replace(fitted, calibration=fitted.calibration[:2])
+    made = few.predict(1, (0.8,))
+    single = np.array([few.predict(1, (), samples=1, seed=seed).samples[:, 0, 0] for seed in range(300)])
+    assert (single > made.mean[:, 0]).mean(axis=0) == pytest.approx(np.full(2, 0.5), abs=0.1)
+
+
+def test_sample_paths_beside_conformal_intervals_take_the_errors_themselves():
+    plain = DLinearForecaster(window=8, horizon=4, max_epochs=2, transform="none", loss="quantiles", refit=False)
+    fitted = plain.fit(wandering())
+    made = fitted.predict(4, (), intervals="conformal", samples=20)
+    apart = (made.samples[0] - made.mean[0]) / fitted.scaling.series.scale[0]
+    assert all(np.isclose(fitted.calibration, path, atol=1e-4).all(axis=1).any() for path in apart)
 
 
 # --- covariates and missing values ---
@@ -307,9 +397,61 @@ def test_covariates_that_are_not_known_ahead_are_asked_for():
         fitted.predict(5)
     session = fitted.stream(2)
     np.testing.assert_allclose(session.predict(4), fitted.predict(4, ()).mean[2], rtol=1e-5)
-    session.step(12.0)
+    session.step(12.0, past=[0.5])
     with pytest.raises(ForecastError, match="known for 3 more steps, and 4 are needed"):
         session.predict(4)
+
+
+def test_a_step_that_is_refused_leaves_the_session_as_it_was():
+    series, truth = told()
+    session = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(series).stream(0)
+    for value in truth[0, :3]:
+        session.step(value, past=[0.0])
+    before = session.recent
+    with pytest.raises(ForecastError, match="known for 1 more steps, and 2 are needed"):
+        session.step(truth[0, 3], past=[0.0])
+    assert session.recent is before
+    for past, came in (((), "none"), ([1.0, 2.0], "an array of the shape")):
+        with pytest.raises(ForecastError, match=rf"each past covariate \(e\).*{came}.* came"):
+            session.step(truth[0, 3], past=past)
+    assert session.recent is before
+
+
+def test_a_session_takes_past_covariates_as_an_update_does():
+    series, _ = told()
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=4).fit(series.head(3))
+    session = fitted.stream(1)
+    for y, e in zip(series.y(1)[-3:], series.past["e"][: 2 * len(series.y(1))][-3:], strict=True):
+        session.step(y, past=[e])
+    expected = replace(fitted, history=series).predict(4, ()).mean[1]
+    np.testing.assert_allclose(session.predict(4), expected, rtol=1e-5)
+    session.step(12.0, past=[NAN])
+    assert np.isfinite(session.predict(3)).all()
+
+
+def test_a_missing_value_ahead_is_not_known():
+    """What comes after it is not known either, and other series are as they were."""
+    series, _ = told()
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(series)
+    holed = series.ahead["f"].copy()
+    holed[1, 2] = NAN
+    gappy = replace(fitted, history=replace(series, ahead={"f": holed}))
+    np.testing.assert_array_equal(gappy.predict(2, ()).mean[[0, 2]], fitted.predict(2, ()).mean[[0, 2]])
+    with pytest.raises(ForecastError, match='future covariate "f" of series "y2".*step 3 is missing'):
+        gappy.predict(3)
+    with pytest.raises(ForecastError, match="known for 2 more steps, and 3 are needed"):
+        gappy.stream("y2").predict(3)
+    np.testing.assert_array_equal(gappy.stream("y1").predict(4), fitted.stream("y1").predict(4))
+
+
+def test_missing_covariates_are_told():
+    series, _ = told()
+    fitted = DLinearForecaster(window=8, horizon=4, max_epochs=1).fit(series)
+    assert not [note for note in fitted.notes if "average" in note]
+    past, static = series.past["e"].copy(), series.static["s"].copy()
+    past[5], static[2] = NAN, NAN
+    gappy = replace(fitted, history=replace(series, past={"e": past}, static={"s": static}))
+    assert "Where a value of e, s is missing, the average takes its place." in gappy.notes
 
 
 def test_what_is_known_ahead_does_not_depend_on_how_far_is_asked():
@@ -330,6 +472,28 @@ def test_missing_values_are_seen_as_missing_not_as_numbers(kind):
     truth = panel.tail(8).values.reshape(3, 8)
     assert (np.abs(fitted.predict(8, ()).mean - truth) / scale).mean() < 0.45
     assert np.isfinite(fitted.fitted_values).sum() >= 3 * 85
+
+
+@pytest.mark.parametrize("normalisation", ["mean", "series"])
+def test_after_a_gap_as_long_as_the_window_the_forecast_goes_on_from_the_last_value(normalisation):
+    y = np.concatenate([np.arange(70.0), np.full(10, NAN)])
+    fitted = DLinearForecaster(window=8, horizon=3, max_epochs=2, epoch_batches=2, normalisation=normalisation).fit(y)
+    np.testing.assert_allclose(fitted.predict(3, ()).mean, 69, atol=0.5)
+    assert [note for note in fitted.notes if "last 8 values, a whole window, are missing in y" in note]
+    assert not [note for note in fitted.update([70.0]).notes if "a whole window" in note]
+    shorter = replace(fitted, history=Series.of(y[:-4]))
+    session = shorter.stream()
+    assert [session.step(NAN) for _ in range(4)][-1] == pytest.approx(69, abs=0.5)
+    assert not [note for note in shorter.notes if "a whole window" in note]
+    np.testing.assert_allclose(shorter.update(np.full(4, NAN)).predict(1, ()).mean, session.predict(1), rtol=1e-5)
+
+
+def test_forecasts_across_a_gap_are_judged_from_the_last_value_before_it():
+    """The only value held back, one more than the last, comes after a gap that is longer than the window."""
+    y = np.concatenate([np.arange(100.0), np.full(30, NAN), [100.0]])
+    fitted = DLinearForecaster(window=8, horizon=3, max_epochs=1, epoch_batches=2).fit(y)
+    np.testing.assert_allclose(fitted.scaling.series.scale[0] * fitted.calibration[~np.isnan(fitted.calibration)], 1, atol=0.5)
+    assert fitted.fitted_values[130] == pytest.approx(99, abs=0.5)
 
 
 def test_a_series_that_cannot_be_used_does_not_stop_the_others():

@@ -10,6 +10,7 @@ import torch
 
 from inorder.data.series import Series
 from inorder.tasks.window_inputs import NORMALISATIONS, WindowBatches, fit_window_scaling, normalised, origins_in, panel_of
+from inorder.tasks.window_running import moved
 
 NAN = float("nan")
 
@@ -83,6 +84,20 @@ def test_origins_lie_between_the_first_observation_and_the_last_but_one():
     assert origins_in(panel, panel.begin, panel.end, 99).tolist() == [*range(8), 11, 12, *range(14, 20)]
     few = origins_in(panel, panel.begin, panel.end, 4)
     assert len(few) == 4 and set(few.tolist()) <= set(origins_in(panel, panel.begin, panel.end, 99).tolist())
+
+
+@pytest.mark.parametrize("how", NORMALISATIONS)
+def test_a_window_without_a_value_stands_at_the_last_one_of_its_series(how):
+    history = Series.of(np.column_stack([np.r_[np.arange(9.0), np.full(6, NAN)], np.r_[np.full(8, NAN), np.arange(7.0)]]))
+    scaling = fit_window_scaling(history, 1, "none", False, "change")
+    panel = panel_of(history, scaling)
+    recent = panel.recent(np.array([14, 29, 22]), 4, 0)
+    window, middle, _ = normalised(recent, how, 2)
+    assert not window.values[0].any() and not window.known[0].any()
+    assert scaling.centre[0] + scaling.series.scale[0] * float(middle[0]) == pytest.approx(8.0)
+    assert recent.last[1] == recent.v[1, -1] and recent.last[2] == 0, "before the first observation nothing is known, of the series before neither"
+    later = moved(recent, np.array([[NAN], [NAN], [2.0]], dtype=np.float32))
+    assert later.last.tolist() == [recent.last[0], recent.last[1], 2.0]
 
 
 @pytest.mark.parametrize("how", NORMALISATIONS)

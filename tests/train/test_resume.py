@@ -72,8 +72,9 @@ def test_control_c_at_any_step_resumes(steps, tmp_path):
         expected = small.flat(model)
     with reproducible(5, threads=1):
         model = small.Small()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as stop:
             fit(model, small.bucketed(), stopped_after(steps), settings, directory=tmp_path)
+        assert f"{tmp_path} holds what is needed to go on." in stop.value.__notes__[0]
     with reproducible(6, threads=1):  # another seed, other weights: all is in the checkpoint
         model = small.Small(seed=9)
         record = fit(model, small.bucketed(), small.squared, settings, directory=tmp_path)
