@@ -312,7 +312,7 @@ def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) ->
 
     Raises SeriesError where there are no labels, or classes that the model does not know.
     """
-    found = read_sequences(data, **{"kind": "classification" if fitted.about.classes else "regression", **reading})
+    found = fitted.read(data, **{"labelled": True, "kind": "classification" if fitted.about.classes else "regression", **reading})
     found = fitted.fitting(found[found.test] if found.test.any() else found)
     if found.labels is None:
         raise SeriesError(f"{found.source} has no labels to compare with.")

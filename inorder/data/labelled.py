@@ -8,7 +8,7 @@ The official test part, where the data have one, is marked and never looked at i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ class Sequences:
     values: one array (time, channels) an example.   channels: their names.
     labels: (examples,) the place of each class in `classes`; numbers to regress on where `classes` is empty; None where not known.
     test: (examples,) True in the official test part.   ids: a name an example.   source: what to call the data.   notes: what was assumed.
+    reading: how a table was read: its columns by their role, and what was told; new data are read like it (`read_sequences(like=…)`).
 
     >>> data = Sequences.of([[1.0, 2.0], [3.0, 1.0, 2.0]], ["up", "down"])
     >>> data.describe(), data.classes, data.lengths.tolist()
@@ -44,6 +45,7 @@ class Sequences:
     ids: tuple[str, ...]
     source: str = "the data"
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    reading: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -71,6 +73,7 @@ class Sequences:
         kind: str | None = None,
         source: str = "the data",
         notes: Sequence[str] = (),
+        reading: Mapping[str, Any] | None = None,
     ) -> Sequences:
         """From arrays (time,) or (time, channels), or one array (examples, time) or (examples, time, channels), and a label each.
 
@@ -87,7 +90,8 @@ class Sequences:
         if empty:
             many = f"{len(empty):,} of {len(arrays):,} sequences have" if len(empty) > 1 else f"sequence {empty[0]} has"
             notes = [*notes, f"{many} no value at all, and nothing can be told of what is not there"]
-        return cls(arrays, names, found, known, marked, tuple(ids) or tuple(map(str, range(len(arrays)))), source, notes=tuple(notes))
+        own_ids = tuple(ids) or tuple(map(str, range(len(arrays))))
+        return cls(arrays, names, found, known, marked, own_ids, source, notes=tuple(notes), reading=dict(reading or {}))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -228,7 +232,8 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
     ids = (training.ids, test.ids)
     if set(training.ids) & set(test.ids):  # both are counted from 0, say
         ids = (tuple(f"train/{one}" for one in training.ids), tuple(f"test/{one}" for one in test.ids))
-    return Sequences(training.values + test.values, training.channels, labels, classes, marks, ids[0] + ids[1], training.source, notes=notes)
+    values = training.values + test.values
+    return Sequences(values, training.channels, labels, classes, marks, ids[0] + ids[1], training.source, notes=notes, reading=training.reading)
 
 
 def _of_the_kind(test: Sequences, training: Sequences) -> Sequences:

@@ -95,21 +95,21 @@ def test_rows_without_a_label_keep_their_first_value(tmp_path):
 def test_long_tables(tmp_path):
     frame = pl.DataFrame(
         {
-            "id": ["b", "a", "a", "b", "b"],
-            "time": ["10", "1", "2", "9", "11"],
-            "x": [7.0, 1, 3, 5, 9],
-            "y2": [8.0, 2, 4, 6, 10],
-            "label": ["run", "walk", "walk", "run", "run"],
+            "id": ["s9", "s10", "s9", "s10", "s10"],
+            "time": ["1", "10", "2", "9", "11"],
+            "x": [1.0, 7, 3, 5, 9],
+            "y2": [2.0, 8, 4, 6, 10],
+            "label": ["walk", "run", "walk", "run", "run"],
         }
     )
     frame.write_csv(tmp_path / "x.csv")
     frame.write_parquet(tmp_path / "x.parquet")
     for data in (read_sequences(tmp_path / "x.csv"), read_sequences(tmp_path / "x.parquet"), read_sequences(frame), read_sequences(frame.to_pandas())):
         same(data, channels=("x", "y2"))
-        assert data.ids == ("a", "b")
+        assert data.ids == ("s9", "s10")  # as they come in the file
     renamed = frame.rename({"id": "who", "label": "what"})
     same(read_sequences(renamed, id="who", label="what", value=("x", "y2")))
-    split = frame.with_columns(split=pl.Series(["test", "train", "train", "test", "test"]))
+    split = frame.with_columns(split=pl.Series(["train", "test", "train", "test", "test"]))
     assert read_sequences(split).test.tolist() == [False, True]
 
 

@@ -113,7 +113,7 @@ def test_channels_are_found_by_name_or_refused():
     fitted = model("nearest").fit(named)
     swapped = replace(data, channels=("y", "x"), values=tuple(one[:, ::-1] for one in data.values))
     np.testing.assert_array_equal(fitted.predict(swapped).probabilities, fitted.predict(named).probabilities)
-    with pytest.raises(SeriesError, match=r"has 1 channels \(value\), but the model was fitted to 2 \(x, y\)"):
+    with pytest.raises(SeriesError, match=r"has 1 channel \(value\), but the model was fitted to 2 \(x, y\)"):
         fitted.predict(waves(3))
 
 
