@@ -45,7 +45,7 @@ def fit_forecast(
     model: str | Forecaster = "auto",
     *,
     settings: Mapping[str, Any] | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     seed: int = 0,
     horizon: int | None = None,
     on_progress: Progress | None = None,
@@ -54,7 +54,7 @@ def fit_forecast(
     """Fit one forecaster to `data`; "best" takes the winner of `compare`.
 
     model: a name of `inorder models forecast`, or a forecaster.   settings: changes to the model's own.
-    budget: seconds.   seed: for models that draw random numbers.   horizon: what "best" compares at.
+    budget: seconds, or a time such as "40s".   seed: for models that draw random numbers.   horizon: what "best" compares at.
     Further keywords go to `read_series`.
 
     >>> fit_forecast("air-passengers", model="naive").predict(1).mean.tolist()

@@ -15,9 +15,11 @@ from inorder import classification
 from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off
 from inorder.data.labelled import Sequences
 from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
+from inorder.kernels.stopping import check
 from inorder.models.majority import Majority
 from inorder.models.nearest import NearestNeighbour
 from inorder.tasks.classify import candidate
+from inorder.terminal import outcome
 
 FAST = ["minirocket", "nearest", "majority"]
 LIGHT = {"minirocket": candidate("minirocket").make(features=168), "nearest": NearestNeighbour(), "majority": Majority()}
@@ -231,7 +233,7 @@ def test_a_budget_is_kept_and_leaves_time_for_what_takes_none():
         assert time.monotonic() - began < 2
     began = time.monotonic()
     result = compare_classify(data, models=["dtw", "majority"], budget=1.5)
-    assert time.monotonic() - began < 4 and result.winner == "majority" and "stopped: its 1." in result.table[1]["error"]
+    assert time.monotonic() - began < 4 and result.winner == "majority" and "does not last for 6 fits" in result.table[1]["error"]
 
 
 def test_the_majority_does_not_wait_until_no_time_is_left():
@@ -246,6 +248,54 @@ def test_the_majority_does_not_wait_until_no_time_is_left():
     assert [row["model"] for row in result.table] == ["majority", "slow"] and result.table[0]["error"] is None
     without = compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, folds=1)
     assert [row["model"] for row in without.table] == ["slow", "majority"]  # equals stay in the order in which they were named
+
+
+def test_each_model_has_its_part_of_the_budget_and_the_winner_is_fitted_once_more():
+    """The slow one would use up everything; those that come after it, quick ones too, are there all the same."""
+    seen = {}
+
+    class Slow(Majority):
+        name = "slow"
+
+        def fit_training(self, training, seconds, progress):
+            for _ in range(200):
+                time.sleep(0.05)
+                check()
+            return super().fit_training(training, seconds, progress)
+
+    class Gradual(Majority):
+        name = "gradual"
+        gradual = True
+
+        def fit_training(self, training, seconds, progress):
+            seen[len(training)] = seconds
+            fitted = super().fit_training(training, seconds, progress)
+            return replace(fitted, notes=("Training stopped after 1 of 60 epochs, when its time was used up.",))
+
+    began = time.monotonic()
+    result = compare_classify(waves(50), models={"slow": Slow(), "gradual": Gradual(), "nearest": NearestNeighbour()}, budget="3s")
+    rows = {row["model"]: row for row in result.table}
+    assert rows["slow"]["error"].startswith("stopped: its part of the time, 1.") and rows["slow"]["seconds"] < 1.4
+    assert result.winner == "nearest" and sum(result.best.about.counts) == 50 and time.monotonic() - began < 4
+    assert min(seen.values()) > 0.2  # of six fits, and one kept: what the slow one did not use
+    assert rows["gradual"]["note"].startswith("Training stopped after 1 of 60 epochs") and rows["nearest"]["note"] is None
+    assert "stopped after 1 of 60" in str(result.table) and "stopped after 1 of 60" in result.report()
+    assert "stopped after 1 of 60" in outcome(rows["gradual"], "accuracy", "classify")
+
+
+@pytest.mark.parametrize("budget", [0, -1, "0s", "soon", "5 days", True, float("nan"), [5]])
+@pytest.mark.parametrize("verb", [inorder.fit, inorder.compare])
+@pytest.mark.parametrize("task", ["forecast", "detect", "classify"])
+def test_a_budget_is_a_time(task, verb, budget):
+    data = waves(6) if task == "classify" else "air-passengers"
+    with pytest.raises(ConfigError, match='`budget` is a number of seconds above 0, or a time such as "40s", "10m" or "1h", not '):
+        verb(task, data, budget=budget)
+
+
+def test_budgets_are_taken_as_the_command_line_takes_them():
+    assert inorder.fit("forecast", "air-passengers", "naive", budget="40s").predict(1).mean.tolist() == [432.0]
+    assert inorder.fit("detect", "air-passengers", "mean", budget="10m").history.source
+    assert inorder.fit("classify", waves(6), "nearest", budget="1h").about.classes
 
 
 def test_without_time_for_the_last_fit_the_winner_stays_as_it_was_scored(monkeypatch):

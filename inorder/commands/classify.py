@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inorder.commands import check_target, command_line, complain, finite, names, parse_budget, plain, print_json, stem
+from inorder.commands import check_target, command_line, complain, finite, names, plain, print_json, stem
 from inorder.errors import ConfigError
 from inorder.output import say
 
@@ -30,10 +30,11 @@ def compare(
 ) -> None:
     """Leaderboard, report, and the best model saved."""
     from inorder import classification
+    from inorder.backtest import seconds_of
     from inorder.data.labelled_reading import read_sequences
     from inorder.terminal import Board
 
-    seconds, wanted = parse_budget(budget), None if models is None else names(models)
+    seconds, wanted = seconds_of(budget), None if models is None else names(models)
     classification.check_options(models=wanted, by=by, folds=folds, budget=seconds)
     target = check_target(out or Path("runs") / f"{stem(data)}-classify")
     sequences = read_sequences(data, test=test, **options(reading, label, kind))
@@ -84,13 +85,14 @@ def fit(
 ) -> None:
     """One model, saved with a report."""
     from inorder import classification
+    from inorder.backtest import seconds_of
     from inorder.bundle import write_bundle
     from inorder.classification_report import render_fitted
     from inorder.data.labelled_reading import read_sequences
     from inorder.tasks.forecast import parse_settings
     from inorder.terminal import Bar
 
-    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    seconds, settings = seconds_of(budget), parse_settings(set_ or [])
     if settings and model in ("best", "auto"):
         raise ConfigError("--set belongs to one model: name it with --model.")
     target = check_target(out or Path("runs") / f"{stem(data)}-classify")
