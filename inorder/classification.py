@@ -135,6 +135,7 @@ def compare_classify(
     parts, notes = split_off(whole, seed)
     training, held = parts.training, parts[parts.test]
     plan = plan_folds(training, folds, seed)
+    notes += rare_classes(training, len(plan))
     names = list(CANDIDATES) if models is None else list(models)
     table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
     signatures: dict[str, str] = {}
@@ -229,8 +230,23 @@ def split_off(data: Sequences, seed: int) -> tuple[Sequences, list[str]]:
         return data, []
     if len(data) < 4:
         raise SeriesError(f"{data.source} has {len(data)} sequences; comparing needs 4 at least, of which one is held out as a test.")
-    place = fold_of(data, round(1 / TEST_SHARE), seed)
-    return replace(data, test=place == 0), [f"the data have no test part, so a fifth, {int((place == 0).sum())} sequences, was drawn for it; --test names one"]
+    drawn = fold_of(data, round(1 / TEST_SHARE), seed) == 0
+    if data.classes and data.labels is not None:
+        alone = np.bincount(data.labels, minlength=len(data.classes))[data.labels] == 1  # the only one of its class is needed to learn from
+        drawn = drawn & ~alone if (drawn & ~alone).any() else drawn
+    return replace(data, test=drawn), [f"the data have no test part, so a fifth, {int(drawn.sum())} sequences, was drawn for it; --test names one"]
+
+
+def rare_classes(training: Sequences, folds: int) -> list[str]:
+    """A note on the classes that have fewer training examples than there are folds."""
+    if training.regression or training.labels is None:
+        return []
+    counts = np.bincount(training.labels, minlength=len(training.classes))
+    rare = [f"{name} ({count})" for name, count in zip(training.classes, counts.tolist(), strict=True) if count < folds]
+    if not rare:
+        return []
+    shown = ", ".join(rare[:8]) + (f" and {len(rare) - 8} more" if len(rare) > 8 else "")
+    return [f"classes with fewer training sequences than the {folds} folds, so that some folds cannot judge them: {shown}"]
 
 
 def plan_folds(training: Sequences, folds: int | None, seed: int) -> list[NDArray[np.bool_]]:
@@ -267,8 +283,8 @@ def fit_and_ask(
 ) -> tuple[FittedSequenceModel, Floats]:
     """A fitted model and what it says of others, within an equal part of a model's time, which has to last for so many fits.
 
-    What is no model before it is done may take three of its parts (the first fit takes longest), and is then given up, so that the rest is for others. What can stop at any time
-    does so after three quarters of its part: saying what it thinks of the others takes time too.
+    What is no model before it is done may take three of its parts (the first fit takes longest), and is then given up, so that the rest is for others. What
+    can stop at any time does so after three quarters of its part: saying what it thinks of the others takes time too.
     """
     seconds = clock.share(fits, begun=True)
     left = clock.share(1, begun=True)

@@ -30,7 +30,7 @@ from inorder.forecast.intervals import check_levels
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.score import level_name
 from inorder.tasks.forecast import candidate, default_models
-from inorder.tasks.registry import task as known_task
+from inorder.tasks.registry import verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,7 +116,7 @@ def compare(task: str, data: Any, **options: Any) -> Any:
     >>> result.winner, len(result.table)
     ('seasonal-naive', 2)
     """
-    return known_task(task).part("compare")(data, **options)
+    return verb(task, "compare", options)(data, **options)
 
 
 def compare_forecast(

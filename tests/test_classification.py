@@ -77,6 +77,18 @@ def test_without_a_test_part_a_fifth_is_drawn_and_the_winner_sees_everything_in_
     assert sum(with_test.best.about.counts) == 40  # an official test part is never learnt from
 
 
+def test_the_only_example_of_a_class_is_learnt_from_and_rare_classes_are_named():
+    data = waves(40)
+    labels = [*data.names_of(data.labels)[:39], "lonely"]
+    for seed in range(5):
+        parts, _ = split_off(Sequences.of(data.values, labels), seed)
+        assert not parts.test[39] and 7 <= parts.test.sum() <= 8
+    result = compare_classify(Sequences.of(data.values, labels), models=LIGHT)
+    assert "classes with fewer training sequences than the 5 folds, so that some folds cannot judge them: lonely (1)" in result.notes
+    assert not any("fewer training sequences" in note for note in compare_classify(data, models=LIGHT).notes)
+    assert split_off(Sequences.of(data.values[:5], list("abcde")), 0)[0].test.sum() == 1  # nothing else could be held out
+
+
 def test_equals_stay_in_the_order_in_which_they_were_named():
     data = Sequences.of(np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0), ["u"] * 10 + ["d"] * 10)
     models = {"second": NearestNeighbour(), "first": NearestNeighbour(distance="dtw"), "never": Majority()}
@@ -166,7 +178,7 @@ def test_the_verbs_in_python(tmp_path):
     saved = result.save(tmp_path / "m")
     loaded = inorder.load(saved)
     np.testing.assert_array_equal(loaded.outputs(result.test.values), result.outputs["minirocket"])
-    scores = inorder.verbs.evaluate(saved, data)
+    scores = inorder.evaluate(saved, data)
     assert float(scores["accuracy"]) == result.table[0]["accuracy"]  # of the test part
     assert json.loads((saved / "model.json").read_text())["comparison"]["table"][0]["model"] == "minirocket"
     fitted = inorder.fit("classify", data, "nearest")

@@ -133,7 +133,8 @@ class Sequences:
         steps = f"{self.lengths.min()}" if self.lengths.min() == self.lengths.max() else f"{self.lengths.min()}–{self.lengths.max()}"
         channels = f", {len(self.channels)} channels" if len(self.channels) > 1 else ""
         what = "" if self.labels is None else ", a number each" if self.regression else f", {len(self.classes)} classes"
-        return f"{parts} of {steps} steps{channels}{what}"
+        missing = sum(int(np.isnan(one).sum()) for one in self.values)
+        return f"{parts} of {steps} steps{channels}{what}{f', {missing:,} missing' if missing else ''}"
 
 
 def _example(one: Any, i: int) -> Floats:

@@ -113,6 +113,10 @@ def test_long_tables(tmp_path):
     assert read_sequences(split).test.tolist() == [False, True]
 
 
+def test_missing_values_are_in_the_description():
+    assert Sequences.of([[1.0, np.nan], [np.nan, 2.0]], ["a", "b"]).describe() == "2 sequences of 2 steps, 2 classes, 2 missing"
+
+
 def test_a_row_for_each_sequence(tmp_path):
     wide = pl.DataFrame({"label": ["u", "d"], "t0": [1.0, 5.0], "t1": [2.0, None], "t2": [3.0, None]})
     wide.write_csv(tmp_path / "x.csv")
