@@ -27,7 +27,7 @@ from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError,
 from inorder.kernels.stopping import check
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.classification import CLASS_SCORES, HIGHER_IS_BETTER, NUMBER_SCORES, classification_scores, regression_scores
-from inorder.metrics.score import Score
+from inorder.metrics.score import Score, signature
 from inorder.models.sequence_model import FittedSequenceModel, Progress, SequenceModel, within
 from inorder.tasks.classify import CANDIDATES, candidate, seeded
 from inorder.typing import Floats
@@ -359,6 +359,7 @@ def name_of(model: SequenceModel) -> str:
 def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) -> dict[str, Score]:
     """Scores of a fitted model on the test part of `data`, or on all of it where it has none.
 
+    Where some of them have the values of sequences that the model was fitted to, the signature of each score says how many: in_training.
     Raises SeriesError where there are no labels, or classes that the model does not know.
     """
     found = fitted.read(data, **{"labelled": True, "kind": "classification" if fitted.about.classes else "regression", **reading})
@@ -376,4 +377,18 @@ def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) ->
         if strange:
             raise SeriesError(f'{found.source} has the class "{strange[0]}", which the model does not know; it knows {", ".join(known[:10])}.')
         found = replace(found, labels=np.array([known.index(name) for name in names], dtype=np.int64), classes=known)
-    return scores_of(found, fitted.outputs(found.values))
+    scores, known_again = scores_of(found, fitted.outputs(found.values)), fitted.learnt_from(found)
+    if not known_again:
+        return scores
+    return {key: Score(one.name, one.value, signature(**{**one.parts, "inorder": None}, in_training=known_again)) for key, one in scores.items()}
+
+
+def trained_on(scores: Mapping[str, Score]) -> list[str]:
+    """What to know of scores on sequences that the model was fitted to."""
+    parts = next(iter(scores.values())).parts
+    count, of = int(parts.get("in_training", 0)), int(parts["examples"])
+    if count == 0:
+        return []
+    if count == of:
+        return [f"the model was fitted to all {of:,} sequences: the scores say how well it remembers them, not how well it does on others"]
+    return [f"the model was fitted to {count:,} of the {of:,} sequences, which makes the scores look better than they are"]

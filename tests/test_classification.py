@@ -12,13 +12,13 @@ import pytest
 
 import inorder
 from inorder import classification
-from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off
+from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off, trained_on
 from inorder.data.labelled import Sequences
 from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
 from inorder.kernels.stopping import check
 from inorder.models.majority import Majority
 from inorder.models.nearest import NearestNeighbour
-from inorder.tasks.classify import candidate
+from inorder.tasks.classify import CANDIDATES, candidate
 from inorder.terminal import outcome
 
 FAST = ["minirocket", "nearest", "majority"]
@@ -210,6 +210,32 @@ def test_what_a_model_cannot_be_evaluated_on_is_refused():
         evaluate_classify(fitted, numbers(5))
     fewer = evaluate_classify(fitted, Sequences.of(waves(12).values[1:2], ["speed 1"]))  # one class of two
     assert float(fewer["accuracy"]) == 1
+
+
+def test_scores_on_training_sequences_say_so(tmp_path):
+    data = waves(20, test=8)
+    fitted = inorder.load(fit_classify(data, "nearest").save(tmp_path / "m"))
+    apart = evaluate_classify(fitted, data)  # of the test part
+    assert "in_training" not in apart["accuracy"].signature and trained_on(apart) == []
+    mixed = evaluate_classify(fitted, replace(data, test=np.zeros(20, dtype=bool)))
+    assert mixed["accuracy"].parts["in_training"] == "12" and "fitted to 12 of the 20 sequences" in trained_on(mixed)[0]
+    alone = evaluate_classify(fitted, data.training)
+    assert alone["log_loss"].parts["in_training"] == "12" and "fitted to all 12 sequences" in trained_on(alone)[0]
+    ridge = fit_classify(numbers(12), "minirocket", settings={"features": 84})
+    assert "fitted to all 5 sequences" in trained_on(evaluate_classify(ridge, numbers(12)[:5]))[0]
+    two = Sequences.of([np.array([[1.0, np.nan], [0.0, 3.0]]), np.ones((3, 2))], ["a", "b"], channels=("x", "y"))
+    swapped = replace(two, values=tuple(one[:, ::-1] for one in two.values), channels=("y", "x"))
+    assert evaluate_classify(fit_classify(two, "nearest"), swapped)["accuracy"].parts["in_training"] == "2"
+
+
+def test_the_report_of_numbers_shows_their_equations():
+    page = compare_classify(numbers(), models=["minirocket", "majority"], folds=1).report()
+    assert "softmax" not in page and "examples of class" not in page
+    assert "y = b + w·[share" in page and "y = mean of the training" in page
+    assert "softmax" in compare_classify(waves(), models=["minirocket"], folds=1).report()
+    assert all(len(one.source) > 3 for one in CANDIDATES.values())
+    rocket = fit_classify(waves(12), "rocket", settings={"features": 20})
+    assert "20 features, two of each of 10 filters" in rocket.summary()
 
 
 def test_the_report_shows_what_it_should():

@@ -136,11 +136,16 @@ def predict(bundle: Path, reading: Mapping[str, Any], data: str | None, label: s
 
 def evaluate(bundle: Path, data: str, reading: Mapping[str, Any], label: str | None, as_json: bool) -> None:
     """Scores of a saved model on the test part of the data, or on all of it where it has none."""
+    from inorder.classification import trained_on
     from inorder.verbs import evaluate as score
 
     scores = score(bundle, data, **options(reading, label))
+    notes = trained_on(scores)
     if as_json:
-        print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
+        values, signatures = {key: finite(one.value) for key, one in scores.items()}, {key: one.signature for key, one in scores.items()}
+        print_json({"scores": values, "signatures": signatures, "notes": notes})
         return
+    for note in notes:
+        say(f"  {note}")
     for one in scores.values():
         say(str(one))

@@ -42,6 +42,8 @@ ENDINGS = (".ts", ".arff", ".npz", ".parquet", ".pq", ".csv", ".tsv", ".txt", ".
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 OPTIONS = ("label", "id", "time", "value", "header", "separator", "encoding", "layout", "kind", "labelled", "classes", "steps", "like")
 KINDS = ("classification", "regression")
+FILES = "CSV, TSV, Parquet, .ts, ARFF or NPZ"
+LABELLED = f"A file of labelled sequences ({FILES})"
 SPLIT = re.compile(r"^(.*?)[_\-. ]?(train|test)$", re.IGNORECASE)
 LARGEST = 4 * 1024**3  # bytes of an unpacked archive
 
@@ -104,7 +106,7 @@ def _content(data: str | Path) -> tuple[bytes, str]:
         with path.open("rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 return path.read_bytes(), path.name
-    content, source = read_bytes(data)
+    content, source = read_bytes(data, LABELLED)
     return content, source if str(data) == "-" else Path(str(data)).name
 
 
@@ -127,7 +129,7 @@ def _file(content: bytes, name: str, options: Mapping[str, Any]) -> Sequences:
         return read_npz(content, name, options)
     if content.startswith(b"PAR1"):
         return read_frame(content, name, options)
-    plain, notes = to_text(content, name, options.get("encoding") or like.get("encoding"))
+    plain, notes = to_text(content, name, options.get("encoding") or like.get("encoding"), FILES)
     text = plain.decode()
     if lower.endswith(".ts"):
         return read_ts(text, name, kind)
@@ -174,7 +176,8 @@ def _archive(content: bytes, source: str, options: Mapping[str, Any]) -> Sequenc
 
 def _folder(path: Path, options: Mapping[str, Any]) -> Sequences:
     names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file() and file.name.lower().endswith(ENDINGS))
-    return _files({name: read_bytes(path / name)[0] if not name.lower().endswith(".npz") else (path / name).read_bytes() for name in names}, str(path), options)
+    files = {name: read_bytes(path / name, LABELLED)[0] if not name.lower().endswith(".npz") else (path / name).read_bytes() for name in names}
+    return _files(files, str(path), options)
 
 
 def _files(files: Mapping[str, bytes], source: str, options: Mapping[str, Any]) -> Sequences:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from inorder.data.labelled import Sequences
+from inorder.data.labelled import Sequences, fingerprints
 from inorder.data.labelled_reading import read_sequences
 from inorder.errors import BudgetError, BundleError, ConfigError, SeriesError, unknown
 from inorder.kernels.stopping import Stop, check, watched
@@ -109,6 +109,7 @@ class About:
 
     classes: () for numbers.   channels: names.   described: the data in one line.   counts: examples of each class.
     steps: the least and the most of a sequence; None where not known.   reading: how their table was read, as new ones are.
+    seen: the fingerprint of each sequence; () where not known.
     """
 
     classes: tuple[str, ...]
@@ -117,11 +118,13 @@ class About:
     counts: tuple[int, ...] = ()
     steps: tuple[int, int] | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
+    seen: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, data: Sequences) -> About:
         counts = () if data.labels is None or data.regression else tuple(np.bincount(data.labels, minlength=len(data.classes)).tolist())
-        return cls(data.classes, data.channels, data.describe(), counts, (int(data.lengths.min()), int(data.lengths.max())), data.reading)
+        steps = (int(data.lengths.min()), int(data.lengths.max()))
+        return cls(data.classes, data.channels, data.describe(), counts, steps, data.reading, fingerprints(data.values))
 
     def to_json(self) -> dict[str, Any]:
         plain = {"classes": list(self.classes), "channels": list(self.channels), "described": self.described, "counts": list(self.counts)}
@@ -190,6 +193,11 @@ class FittedSequenceModel(ABC):
             )
         return replace(data, channels=wanted)
 
+    def learnt_from(self, data: Sequences) -> int:
+        """How many of these sequences, with the channels of the model, have the values of one that it was fitted to."""
+        seen = set(self.about.seen)
+        return sum(one in seen for one in fingerprints(data.values))
+
     def summary(self) -> str:
         """What was fitted, in a few lines."""
         settings = ", ".join(f"{key}={value}" for key, value in self.model.settings.items()) or "none"
@@ -205,7 +213,7 @@ class FittedSequenceModel(ABC):
         from inorder.bundle import Bundle
 
         header = {"task": self.task, "model": self.model.name, "settings": self.model.settings, "about": self.about.to_json(), "notes": list(self.notes)}
-        return Bundle({**header, **more}, self.arrays())
+        return Bundle({**header, **more}, {**self.arrays(), "seen": np.array(self.about.seen, dtype=np.uint64)})
 
     def save(self, path: str | Path) -> Path:
         """Save as a bundle, which `inorder.load` reads."""

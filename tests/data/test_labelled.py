@@ -113,6 +113,20 @@ def test_long_tables(tmp_path):
     assert read_sequences(split).test.tolist() == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("pic.png", b"\x89PNG\r\n\x1a\n\x00", r"pic.png is not a text file: .* CSV, TSV, Parquet, \.ts, ARFF or NPZ was expected"),
+        ("bad.ts", b"\x00\x01abc", r"bad.ts is not a text file: .* CSV, TSV, Parquet, \.ts, ARFF or NPZ was expected"),
+        ("empty.csv", b"", r"empty.csv is empty. A file of labelled sequences \(CSV, TSV, Parquet, \.ts, ARFF or NPZ\) was expected"),
+    ],
+)
+def test_files_of_another_kind_are_told_what_was_expected(tmp_path, name, content, shown):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SeriesError, match=shown):
+        read_sequences(tmp_path / name)
+
+
 def test_missing_values_are_in_the_description():
     assert Sequences.of([[1.0, np.nan], [np.nan, 2.0]], ["a", "b"]).describe() == "2 sequences of 2 steps, 2 classes, 2 missing"
 

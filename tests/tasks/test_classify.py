@@ -202,7 +202,7 @@ def test_settings_out_of_range_are_refused(settings, shown):
 @pytest.mark.parametrize("name", ["minirocket", "nearest", "cnn", "majority"])
 def test_damaged_bundles_say_so(name, tmp_path):
     whole = read_bundle(model(name).fit(waves(20)).save(tmp_path / "m"))
-    for missing in [key for key in whole.weights if not key.endswith("num_batches_tracked")][:3]:  # a counter that no output hangs on
+    for missing in [key for key in whole.weights if key != "seen" and not key.endswith("num_batches_tracked")][:3]:  # no output hangs on these two
         with pytest.raises(BundleError, match="is damaged"):
             restore(Bundle(whole.model, {key: array for key, array in whole.weights.items() if key != missing}, path=tmp_path / "m"))
     for change in (
