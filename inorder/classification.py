@@ -147,6 +147,7 @@ def compare_classify(
         row = {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None, "note": None}
         try:
             model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
+            model.ready()
             limit = clock.share(min(len(names) - m, 2) if name in QUICK else len(names) - m)
             own = Clock(limit)
             chosen, cut = cross_validated(name, model, training, plan, own, on_progress, 1 + again)

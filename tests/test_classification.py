@@ -305,7 +305,11 @@ def test_each_model_has_its_part_of_the_budget_and_the_winner_is_fitted_once_mor
         name = "gradual"
         gradual = True
 
+        def ready(self):
+            seen["ready"] = 1.0
+
         def fit_training(self, training, seconds, progress):
+            assert seen["ready"]
             seen[len(training)] = seconds
             fitted = super().fit_training(training, seconds, progress)
             return replace(fitted, notes=("Training stopped after 1 of 60 epochs, when its time was used up.",))

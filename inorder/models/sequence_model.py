@@ -94,6 +94,9 @@ class SequenceModel(ABC):
         """The same at less cost, for the folds of a comparison: a network is not trained a second time."""
         return self
 
+    def ready(self) -> None:  # noqa: B027  most models have nothing to load
+        """Load what the first fit of a process needs, so that it takes no longer than the others."""
+
     @abstractmethod
     def fit_training(self, training: Sequences, seconds: float | None, progress: Progress | None) -> FittedSequenceModel:
         """Fit to sequences that all have a label."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +121,21 @@ def test_channels_are_found_by_name_or_refused():
 
 
 # --- the networks ---
+
+
+def test_the_first_fit_of_a_process_loads_nothing_heavy_once_the_model_is_ready():
+    code = """
+import sys
+from test_classify import waves
+from inorder.tasks.classify import seeded
+model = seeded("cnn", 0, {"hidden": 4, "max_epochs": 1})
+data = waves(12)
+model.ready()
+before = set(sys.modules)
+model.fit(data)
+assert len(set(sys.modules) - before) < 20, sorted(set(sys.modules) - before)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parent)
 
 
 def test_class_weights_make_rare_classes_weigh_the_same():
