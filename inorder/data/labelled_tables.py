@@ -64,6 +64,8 @@ def read_frame(data: Any, source: str, options: Mapping[str, Any]) -> Sequences:
         lacking = next(name for name in like["value"] if name not in names)
         raise SeriesError(f'{source} has no column "{lacking}", which the model was fitted to; it has {_some(names)}. Name the channels with --value.')
     channels = known if known and options.get("value") is None else channel_names(names, options.get("value"), {label, split, ids, time}, source)
+    if label is not None and not options.get("labelled", True) and {str(one).strip() for one in frame[label].to_list()} <= {"", "None", "nan", "?"}:
+        label = None  # a column that is still to be filled
     read = _long if layout == "long" else _wide
     try:
         found = read(frame, source, row, label, split, ids, time, channels, options.get("kind"))

@@ -34,7 +34,8 @@ def test_a_long_table_without_its_labels(tmp_path):
     fitted = saved(tmp_path / "long.csv", tmp_path / "m", label="kind")
     assert fitted.about.reading == {"label": "kind", "id": "id", "time": "time", "value": ["x", "y"], "layout": "long"}
     wanted = [("slow", "fast")[i % 2] for i in reversed(range(12))]
-    for data in (tmp_path / "new.csv", tmp_path / "long.csv", whole.drop("kind"), whole):
+    whole.with_columns(kind=pl.lit("")).write_csv(tmp_path / "open.csv")
+    for data in (tmp_path / "new.csv", tmp_path / "long.csv", tmp_path / "open.csv", whole.drop("kind"), whole):
         found = fitted.predict(data)
         assert found.labels == wanted and found.ids[:3] == ("s11", "s10", "s9")
     assert float(evaluate_classify(fitted, tmp_path / "long.csv")["accuracy"]) == 1
