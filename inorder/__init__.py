@@ -74,6 +74,7 @@ _HOME = {
     "TCNForecaster": "tasks.neural_forecasters",
     "TransformerForecaster": "tasks.neural_forecasters",
     "ESRNNForecaster": "tasks.neural_forecasters",
+    "evaluate": "verbs",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

@@ -70,6 +70,7 @@ from inorder.tasks.neural_forecasters import NHiTSForecaster as NHiTSForecaster
 from inorder.tasks.neural_forecasters import RNNForecaster as RNNForecaster
 from inorder.tasks.neural_forecasters import TCNForecaster as TCNForecaster
 from inorder.tasks.neural_forecasters import TransformerForecaster as TransformerForecaster
+from inorder.verbs import evaluate as evaluate
 from inorder.verbs import fit as fit
 from inorder.verbs import load as load
 

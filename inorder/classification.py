@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inorder.backtest import Clock
+from inorder.backtest import Clock, seconds_of
 from inorder.data.labelled import Sequences, fold_of
 from inorder.data.labelled_reading import read_sequences
 from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError, unknown
 from inorder.kernels.stopping import check
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.classification import CLASS_SCORES, HIGHER_IS_BETTER, NUMBER_SCORES, classification_scores, regression_scores
-from inorder.metrics.score import Score
+from inorder.metrics.score import Score, signature
 from inorder.models.sequence_model import FittedSequenceModel, Progress, SequenceModel, within
 from inorder.tasks.classify import CANDIDATES, candidate, seeded
 from inorder.typing import Floats
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 RANKING = (*CLASS_SCORES[:4], *NUMBER_SCORES)
 TEST_SHARE = 0.2  # drawn where the data have no test part
 MANY = ((1000, 5), (5000, 3))  # up to so many training examples, so many folds; one held-out fifth beyond
+QUICK = ("majority", "nearest", "minirocket")  # run first, so that what they do not use of a budget is for the others
+LAST_FIT = 1.6  # of the time that a fit to the training part took: a quarter more sequences, where some work grows with their square
 OnProgress = Callable[[str, float], None]  # model, share of its work that is done
 
 
@@ -101,7 +103,7 @@ def compare_classify(
     models: Sequence[str] | Mapping[str, SequenceModel] | None = None,
     by: str | None = None,
     folds: int | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     seed: int = 0,
     on_row: OnRow | None = None,
     on_progress: OnProgress | None = None,
@@ -114,8 +116,9 @@ def compare_classify(
     by: the score that ranks: "accuracy" (the usual), "balanced_accuracy", "macro_f1", "log_loss"; for numbers "rmse" (the usual), "mae", "r2". Equals stay in
     the order of `models`: random kernels before neighbours before networks.   folds: of the training part; 1 = one held-out fifth; None = 5, fewer for
     thousands.
-    budget: seconds for everything; what is not reached is reported as such. Networks get equal shares of what is left; what is no model before it is done may
-    use half of it.   seed: of folds and models.
+    budget: seconds for everything, or a time such as "10m"; what is not reached is reported as such. The quick models come first, and may use half of
+    what is left; each of the others gets an equal part of it. What a model does not use is for the others, and a part is kept to fit the winner once more. The
+    row of a network that was stopped early says so, in `note`.   seed: of folds and models.
 
     Raises ConfigError for an option that is out of range, SeriesError for data that cannot be read or are too few to compare on.
 
@@ -132,42 +135,49 @@ def compare_classify(
     parts, notes = split_off(whole, seed)
     training, held = parts.training, parts[parts.test]
     plan = plan_folds(training, folds, seed)
+    notes += rare_classes(training, len(plan))
     names = list(CANDIDATES) if models is None else list(models)
     table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
     signatures: dict[str, str] = {}
     scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
-    for m, name in enumerate(sorted(names, key=lambda name: name != "majority")):  # which takes no time, and must not wait until none is left
-        later = (len(names) - 1 - m) * (len(plan) + 1)  # fits of the models that come after
-        began, row = time.perf_counter(), {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None}
+    again = int(not whole.test.any())  # the winner is fitted once more in the end
+    last_fit: dict[str, float] = {}  # seconds that it would take
+    for m, name in enumerate(sorted(names, key=lambda name: QUICK.index(name) if name in QUICK else len(QUICK))):
+        began, limit = time.perf_counter(), None
+        row = {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None, "note": None}
         try:
             model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
-            limit = clock.share(min(len(names) - m, 2))
-            with within(None if model.gradual else limit):
-                chosen = cross_validated(name, model, training, plan, clock, on_progress, later)
-                seconds = clock.share(1 + later, begun=True) if model.gradual else None
-                fitted[name] = model.fit(training, seconds=seconds, progress=progress_of(name, len(plan), len(plan), on_progress))
-                outputs[name] = fitted[name].outputs(held.values)
+            model.ready()
+            limit = clock.share(min(len(names) - m, 2) if name in QUICK else len(names) - m)
+            own = Clock(limit)
+            chosen, cut = cross_validated(name, model, training, plan, own, on_progress, 1 + again)
+            last = time.perf_counter()
+            progress = progress_of(name, len(plan), len(plan), on_progress)
+            fitted[name], outputs[name] = fit_and_ask(model, training, held, own, 1 + again, progress)
+            last_fit[name] = LAST_FIT * (time.perf_counter() - last)
             scores = scores_of(held, outputs[name])
         except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
-            row["error"] = reason(error)
+            row["error"] = reason(error) if limit is None or not isinstance(error, BudgetError) else short_of_time(limit, len(plan) + 1)
             fitted.pop(name, None)
         else:
             row |= {key: plain(one.value) for key, one in scores.items()}
             row["selection"] = plain(chosen[by].value)
+            row["note"] = next(iter((*fitted[name].notes, *cut)), None)
             signatures = {key: one.signature for key, one in scores.items()}
-            notes += [f"{name}: {note}" for note in fitted[name].notes]
         row["seconds"] = round(time.perf_counter() - began, 4)
         table.append(row)
         table.sort(key=lambda row: (rank(row, by), names.index(row["model"])))
+        clock.reserve = again * last_fit.get(table[0]["model"], 0.0)
         if on_row:
             on_row(table)
     if table[0]["error"] is not None:
         raise ForecastError("No model could be fitted. " + told(table))
     winner: str = table[0]["model"]
     best = fitted[winner]
-    if not whole.test.any():
+    if again:
         try:
             best = best.model.fit(replace(parts, test=np.zeros(len(parts), dtype=bool)), seconds=clock.last())
+            notes += [f"{winner}: {note}" for note in best.notes]
             notes.append(f"{winner} was fitted once more to all {len(parts):,} sequences, after it had been scored.")
         except BudgetError:
             notes.append(f"{winner} has not seen the test sequences: the time budget was used up before it was fitted once more to all.")
@@ -186,14 +196,13 @@ def compare_classify(
     )
 
 
-def check_options(*, models: Sequence[str] | Mapping[str, SequenceModel] | None, by: str | None, folds: int | None, budget: float | None) -> None:
+def check_options(*, models: Sequence[str] | Mapping[str, SequenceModel] | None, by: str | None, folds: int | None, budget: float | str | None) -> None:
     """Refuse what is out of range, before any data are read.   Raises ConfigError."""
     if by is not None and by not in RANKING:
         raise unknown("score", by, RANKING)
     if folds is not None and (isinstance(folds, bool) or not isinstance(folds, int) or folds < 1):
         raise ConfigError(f"`folds` is a whole number, 1 or more, not {folds!r}.")
-    if budget is not None and not budget > 0:
-        raise ConfigError(f"`budget` is a number of seconds above 0, not {budget!r}.")
+    seconds_of(budget)
     if models is not None and not models:
         raise ConfigError("`models` is empty; name at least one, or leave it out for all.")
     if models is not None and not isinstance(models, Mapping):
@@ -222,8 +231,23 @@ def split_off(data: Sequences, seed: int) -> tuple[Sequences, list[str]]:
         return data, []
     if len(data) < 4:
         raise SeriesError(f"{data.source} has {len(data)} sequences; comparing needs 4 at least, of which one is held out as a test.")
-    place = fold_of(data, round(1 / TEST_SHARE), seed)
-    return replace(data, test=place == 0), [f"the data have no test part, so a fifth, {int((place == 0).sum())} sequences, was drawn for it; --test names one"]
+    drawn = fold_of(data, round(1 / TEST_SHARE), seed) == 0
+    if data.classes and data.labels is not None:
+        alone = np.bincount(data.labels, minlength=len(data.classes))[data.labels] == 1  # the only one of its class is needed to learn from
+        drawn = drawn & ~alone if (drawn & ~alone).any() else drawn
+    return replace(data, test=drawn), [f"the data have no test part, so a fifth, {int(drawn.sum())} sequences, was drawn for it; --test names one"]
+
+
+def rare_classes(training: Sequences, folds: int) -> list[str]:
+    """A note on the classes that have fewer training examples than there are folds."""
+    if training.regression or training.labels is None:
+        return []
+    counts = np.bincount(training.labels, minlength=len(training.classes))
+    rare = [f"{name} ({count})" for name, count in zip(training.classes, counts.tolist(), strict=True) if count < folds]
+    if not rare:
+        return []
+    shown = ", ".join(rare[:8]) + (f" and {len(rare) - 8} more" if len(rare) > 8 else "")
+    return [f"classes with fewer training sequences than the {folds} folds, so that some folds cannot judge them: {shown}"]
 
 
 def plan_folds(training: Sequences, folds: int | None, seed: int) -> list[NDArray[np.bool_]]:
@@ -238,16 +262,41 @@ def plan_folds(training: Sequences, folds: int | None, seed: int) -> list[NDArra
 
 def cross_validated(
     name: str, model: SequenceModel, training: Sequences, plan: Sequence[NDArray[np.bool_]], clock: Clock, on_progress: OnProgress | None, later: int = 0
-) -> dict[str, Score]:
-    """Scores on the folds together: each example is judged once at most, by a model that did not see it.   later: fits that the budget has to last for too."""
+) -> tuple[dict[str, Score], list[str]]:
+    """Scores on the folds together, and what the models say of their fits: each example is judged once at most, by a model that did not see it.
+
+    clock: the time of this model.   later: fits that it has to last for too.
+    """
     judged, said = [], []
+    notes: list[str] = []
     for k, fold in enumerate(plan):
         check()
-        seconds = clock.share(len(plan) + 1 - k + later, begun=k > 0) if model.gradual else None
-        found = model.lighter().fit(training[~fold], seconds=seconds, progress=progress_of(name, k, len(plan), on_progress))
-        said.append(found.outputs(training[fold].values))
+        progress = progress_of(name, k, len(plan), on_progress)
+        found, outputs = fit_and_ask(model.lighter(), training[~fold], training[fold], clock, len(plan) - k + later, progress)
+        said.append(outputs)
+        notes += found.notes
         judged.append(np.flatnonzero(fold))
-    return scores_of(training[np.concatenate(judged)], np.concatenate(said))
+    return scores_of(training[np.concatenate(judged)], np.concatenate(said)), notes
+
+
+def fit_and_ask(
+    model: SequenceModel, training: Sequences, asked: Sequences, clock: Clock, fits: int, progress: Progress | None
+) -> tuple[FittedSequenceModel, Floats]:
+    """A fitted model and what it says of others, within an equal part of a model's time, which has to last for so many fits.
+
+    What is no model before it is done may take three of its parts (the first fit takes longest), and is then given up, so that the rest is for others. What
+    can stop at any time does so after three quarters of its part: saying what it thinks of the others takes time too.
+    """
+    seconds = clock.share(fits, begun=True)
+    left = clock.share(1, begun=True)
+    with within(None if model.gradual or seconds is None or left is None else min(3 * seconds, left)):
+        fitted = model.fit(training, seconds=0.75 * seconds if model.gradual and seconds is not None else None, progress=progress)
+        return fitted, fitted.outputs(asked.values)
+
+
+def short_of_time(limit: float, fits: int) -> str:
+    """Why a model is none: its part of the budget was too short."""
+    return f"stopped: its part of the time, {limit:.1f} seconds, does not last for {fits} fits. Give it more, with --budget."
 
 
 def progress_of(name: str, k: int, folds: int, on_progress: OnProgress | None) -> Progress | None:
@@ -277,7 +326,7 @@ def fit_classify(
     test: Any = None,
     settings: Mapping[str, Any] | None = None,
     models: Sequence[str] | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     seed: int = 0,
     on_progress: Progress | None = None,
     **reading: Any,
@@ -285,7 +334,8 @@ def fit_classify(
     """Fit one model to the training part of `data`.
 
     model: a name of `inorder models classify`, a model, "auto" (minirocket), or "best": the winner of `compare`.   settings: changes to its own.
-    models: what "best" chooses from.   budget: seconds.   seed: of what is drawn.   data, test, further keywords: what `read_sequences` reads.
+    models: what "best" chooses from.   budget: seconds, or a time such as "40s".   seed: of what is drawn.
+    data, test, further keywords: what `read_sequences` reads.
 
     >>> fit_classify(([[0.0, 1.0], [1.0, 0.0]], ["up", "down"]), "nearest").predict(([[0.0, 2.0]], None)).labels
     ['up']
@@ -297,7 +347,7 @@ def fit_classify(
     if models is not None:
         raise ConfigError('`models` is what "best" chooses from; name one model, or take best.')
     chosen = seeded("minirocket" if model == "auto" else model, seed, settings) if isinstance(model, str) else model.with_settings(settings or {})
-    return chosen.fit(read_sequences(data, test=test, **reading), seconds=budget, progress=on_progress)
+    return chosen.fit(read_sequences(data, test=test, **reading), seconds=seconds_of(budget), progress=on_progress)
 
 
 def name_of(model: SequenceModel) -> str:
@@ -310,9 +360,10 @@ def name_of(model: SequenceModel) -> str:
 def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) -> dict[str, Score]:
     """Scores of a fitted model on the test part of `data`, or on all of it where it has none.
 
+    Where some of them have the values of sequences that the model was fitted to, the signature of each score says how many: in_training.
     Raises SeriesError where there are no labels, or classes that the model does not know.
     """
-    found = read_sequences(data, **{"kind": "classification" if fitted.about.classes else "regression", **reading})
+    found = fitted.read(data, **{"labelled": True, "kind": "classification" if fitted.about.classes else "regression", **reading})
     found = fitted.fitting(found[found.test] if found.test.any() else found)
     if found.labels is None:
         raise SeriesError(f"{found.source} has no labels to compare with.")
@@ -327,4 +378,18 @@ def evaluate_classify(fitted: FittedSequenceModel, data: Any, **reading: Any) ->
         if strange:
             raise SeriesError(f'{found.source} has the class "{strange[0]}", which the model does not know; it knows {", ".join(known[:10])}.')
         found = replace(found, labels=np.array([known.index(name) for name in names], dtype=np.int64), classes=known)
-    return scores_of(found, fitted.outputs(found.values))
+    scores, known_again = scores_of(found, fitted.outputs(found.values)), fitted.learnt_from(found)
+    if not known_again:
+        return scores
+    return {key: Score(one.name, one.value, signature(**{**one.parts, "inorder": None}, in_training=known_again)) for key, one in scores.items()}
+
+
+def trained_on(scores: Mapping[str, Score]) -> list[str]:
+    """What to know of scores on sequences that the model was fitted to."""
+    parts = next(iter(scores.values())).parts
+    count, of = int(parts.get("in_training", 0)), int(parts["examples"])
+    if count == 0:
+        return []
+    if count == of:
+        return [f"the model was fitted to all {of:,} sequences: the scores say how well it remembers them, not how well it does on others"]
+    return [f"the model was fitted to {count:,} of the {of:,} sequences, which makes the scores look better than they are"]

@@ -17,7 +17,7 @@ from inorder.metrics.classification import HIGHER_IS_BETTER, calibration, confus
 from inorder.models.sequence_model import FittedSequenceModel
 from inorder.plots import svg
 from inorder.report import Figure, environment, number, versions
-from inorder.tasks.classify import CANDIDATES
+from inorder.tasks.classify import CANDIDATES, Candidate
 from inorder.typing import Floats
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def render_comparison(result: ClassificationComparison, *, made_by: str) -> str:
         signatures=result.signatures,
         confusions=confusions(result.test, said),
         pictures=[*examples(result.data.training), *mistakes(result.test, said), *curves(result.test, said)],
-        models=[(row["model"], CANDIDATES[row["model"]]) for row in result.table if row["model"] in CANDIDATES],
+        models=described([row["model"] for row in result.table], result.data),
         summary=result.best.summary(),
         made_by=made_by,
     )
@@ -78,10 +78,16 @@ def render_fitted(fitted: FittedSequenceModel, name: str, data: Sequences, *, ma
         signatures={},
         confusions=None if held is None or said is None else confusions(held, said),
         pictures=[*examples(data.training), *on_test],
-        models=[(name, CANDIDATES[name])] if name in CANDIDATES else [],
+        models=described([name], data),
         summary=fitted.summary(),
         made_by=made_by,
     )
+
+
+def described(names: Sequence[str], data: Sequences) -> list[tuple[str, Candidate, str]]:
+    """Each candidate by its name, with the equation that holds for these labels."""
+    known = [(name, CANDIDATES[name]) for name in names if name in CANDIDATES]
+    return [(name, one, (data.regression and one.of_numbers) or one.equation) for name, one in known]
 
 
 def _page(**parts: Any) -> str:

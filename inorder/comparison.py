@@ -22,7 +22,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score
+from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score, seconds_of
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_spaced, check_whole
@@ -30,7 +30,7 @@ from inorder.forecast.intervals import check_levels
 from inorder.leaderboard import OnRow, Table, plain, reason, told
 from inorder.metrics.score import level_name
 from inorder.tasks.forecast import candidate, default_models
-from inorder.tasks.registry import task as known_task
+from inorder.tasks.registry import verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,7 +116,7 @@ def compare(task: str, data: Any, **options: Any) -> Any:
     >>> result.winner, len(result.table)
     ('seasonal-naive', 2)
     """
-    return known_task(task).part("compare")(data, **options)
+    return verb(task, "compare", options)(data, **options)
 
 
 def compare_forecast(
@@ -130,7 +130,7 @@ def compare_forecast(
     by: str = "mase",
     levels: Sequence[float] = DEFAULT_LEVELS,
     intervals: str = "auto",
-    budget: float | None = None,
+    budget: float | str | None = None,
     seed: int = 0,
     keep: str = "best",
     on_row: OnRow | None = None,
@@ -145,8 +145,8 @@ def compare_forecast(
     folds, step: how many selection folds, and how many rows their origins lie apart (None = horizon). Short data get fewer folds.
     refit: fit anew at every origin; False fits once, at the first, and takes in later rows by `update`.
     by: the score that ranks ("mase", "smape", "mae", "rmse", "owa", "pinball" or "crps").
-    budget: seconds for everything; what is not reached is reported as such. Networks get equal shares of what is left.   seed: for models that draw random
-    numbers.
+    budget: seconds for everything, or a time such as "10m"; what is not reached is reported as such. Networks get equal shares of what is left.
+    seed: for models that draw random numbers.
     keep: "best" or "all" candidates fitted to everything.
 
     Raises ConfigError for an option that is out of range and SeriesError where the data are too short to judge.
@@ -231,7 +231,7 @@ def check_options(
     by: str,
     levels: Sequence[float],
     intervals: str,
-    budget: float | None,
+    budget: float | str | None,
     keep: str,
 ) -> tuple[float, ...]:
     """Refuse what is out of range, before any data are read; the levels in rising order.   Raises ConfigError."""
@@ -241,8 +241,7 @@ def check_options(
         raise ConfigError(f'`keep` is "best" or "all", not "{keep}".')
     if intervals not in INTERVALS:
         raise unknown("kind of intervals", intervals, INTERVALS)
-    if budget is not None and not budget > 0:
-        raise ConfigError(f"`budget` is a number of seconds above 0, not {budget!r}.")
+    seconds_of(budget)
     if horizon is not None:
         check_horizon(horizon)
     check_whole("folds", folds, 1)

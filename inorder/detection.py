@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inorder.backtest import Clock
+from inorder.backtest import Clock, seconds_of
 from inorder.data.continuing import rows_after
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError, SeriesError, unknown
@@ -125,7 +125,7 @@ def compare_detect(
     alarm_rate: float | None = None,
     by: str = "nab",
     learn: float | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     on_row: OnRow | None = None,
     on_progress: OnProgress | None = None,
     call: str = "",
@@ -138,7 +138,7 @@ def compare_detect(
     models: names of candidates, or name -> detector; None = all that suit the data.   alarm_rate: alarms a row to expect; None = 1/1000.
     by: "nab" (one threshold for all files, the best one, as the benchmark ranks), "own" (NAB score at each detector's own alarms) or "f1".
     learn: share of each file that detectors are fitted to and are not scored on; None = as the module's docstring says.
-    budget: seconds for everything; what is not reached is reported as such.
+    budget: seconds for everything, or a time such as "10m"; what is not reached is reported as such.
 
     Raises ConfigError for an option that is out of range or labels that do not fit, SeriesError for files that cannot be read.
 
@@ -202,14 +202,13 @@ def compare_detect(
     )
 
 
-def check_options(*, models: Sequence[str] | Mapping[str, Detector] | None, by: str, budget: float | None, learn: float | None = None) -> None:
+def check_options(*, models: Sequence[str] | Mapping[str, Detector] | None, by: str, budget: float | str | None, learn: float | None = None) -> None:
     """Refuse what is out of range, before any data are read.   Raises ConfigError."""
     if learn is not None and (isinstance(learn, bool) or not isinstance(learn, int | float | np.number) or not 0 < learn < 1):
         raise ConfigError(f"`learn` is the share of each file to learn from, above 0 and below 1, such as 0.15, not {learn!r}.")
     if by not in RANKING:
         raise unknown("score", by, RANKING)
-    if budget is not None and not budget > 0:
-        raise ConfigError(f"`budget` is a number of seconds above 0, not {budget!r}.")
+    seconds_of(budget)
     if models is not None and not isinstance(models, Mapping):
         if not models:
             raise ConfigError("`models` is empty; name at least one, or leave it out for all that suit the data.")
@@ -341,14 +340,14 @@ def fit_detect(
     alarm_rate: float | None = None,
     settings: Mapping[str, Any] | None = None,
     labels: Any = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     on_progress: Progress | None = None,
     **reading: Any,
 ) -> FittedDetector:
     """Fit one detector to the whole of `data`; "best" takes the winner of `compare`, or "combined" where no labels can tell which is the best.
 
     model: a name of `inorder models detect`, "best", or a detector; "auto" is "best" where there are labels, else "combined".
-    alarm_rate, settings: changes to its own.   budget: seconds.
+    alarm_rate, settings: changes to its own.   budget: seconds, or a time such as "40s".
     Further keywords go to `read_series`.
 
     >>> fit_detect([1.0, 2.0, 1.0, 2.0, 1.0], "mean").detect([1.5]).is_anomaly.tolist()

@@ -12,7 +12,7 @@ OnRow = Callable[["Table"], None]
 
 
 class Table(list[dict[str, Any]]):
-    """One dictionary a model: `model`, its scores, `seconds`, `error`. Prints as a table."""
+    """One dictionary a model: `model`, its scores, `seconds`, `error`, perhaps a `note`. Prints as a table."""
 
     def to_frame(self) -> Any:
         """As a polars frame."""
@@ -21,11 +21,12 @@ class Table(list[dict[str, Any]]):
         return polars.DataFrame(list(self), infer_schema_length=None)
 
     def __str__(self) -> str:
-        heads = [key for key in self[0] if key not in ("error", "fell_back")] if self else []
+        heads = [key for key in self[0] if key not in ("error", "fell_back", "note")] if self else []
         rows = [heads] + [[str(row["model"]), *(_short(row[key]) for key in heads[1:])] for row in self]
         widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
         lines = ["  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) for row in rows]
-        return "\n".join(line + (f"  {row['error']}" if row["error"] else "") for line, row in zip(lines, [{"error": None}, *self], strict=True))
+        remarks = ["", *(row["error"] or row.get("note") or "" for row in self)]
+        return "\n".join(f"{line}  {remark}" if remark else line for line, remark in zip(lines, remarks, strict=True))
 
 
 def _short(value: float | None) -> str:

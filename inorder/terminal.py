@@ -105,7 +105,8 @@ def outcome(row: Mapping[str, Any], by: str, task: str) -> str:
     if task == "forecast":
         return f"{by} {_number(row['selection'])} on the selection folds, {_number(row[by])} on the test part"
     if task == "classify":
-        return f"{by} {_number(row['selection'])} on folds of the training part, {_number(row[by])} on the test part"
+        note = f"; {row['note']}" if row.get("note") else ""
+        return f"{by} {_number(row['selection'])} on folds of the training part, {_number(row[by])} on the test part{note}"
     rate = f"{1000 * row['alarm_rate']:.2f} alarms in 1,000 rows"
     return rate if row[by] is None else f"{DETECTION[by]} {_number(row[by])}, {rate}"
 
@@ -146,7 +147,7 @@ def leaderboard(table: Table, by: str, winner: str | None, task: str = "forecast
     drawn.add_column("", overflow="fold")
     for row in table:
         style = "bold green" if row["model"] == winner else "dim" if row["error"] else None
-        note = row["error"] or (f"last value stands in for {row['fell_back']} series" if row.get("fell_back") else "")
+        note = row["error"] or row.get("note") or (f"last value stands in for {row['fell_back']} series" if row.get("fell_back") else "")
         drawn.add_row(row["model"], *(cell(row) for _, cell in columns), f"{row['seconds']:.2f}", note, style=style)
     return drawn
 

@@ -22,8 +22,7 @@ from inorder.errors import BundleError, ConfigError, SeriesError
 from inorder.forecast.base import DEFAULT_LEVELS, Fitted, Forecast, Forecaster, Progress, check_whole
 from inorder.forecast.intervals import check_levels
 from inorder.metrics.score import Score, signature
-from inorder.tasks.registry import TASKS
-from inorder.tasks.registry import task as known_task
+from inorder.tasks.registry import TASKS, verb
 
 
 def fit(task: str, data: Any, model: Any = "auto", **options: Any) -> Any:
@@ -37,7 +36,7 @@ def fit(task: str, data: Any, model: Any = "auto", **options: Any) -> Any:
     >>> fit("forecast", "air-passengers", model="drift").predict(2).mean.round(1).tolist()
     [434.2, 436.5]
     """
-    return known_task(task).part("fit")(data, model, **options)
+    return verb(task, "fit", options)(data, model, **options)
 
 
 def fit_forecast(
@@ -45,7 +44,7 @@ def fit_forecast(
     model: str | Forecaster = "auto",
     *,
     settings: Mapping[str, Any] | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     seed: int = 0,
     horizon: int | None = None,
     on_progress: Progress | None = None,
@@ -54,7 +53,7 @@ def fit_forecast(
     """Fit one forecaster to `data`; "best" takes the winner of `compare`.
 
     model: a name of `inorder models forecast`, or a forecaster.   settings: changes to the model's own.
-    budget: seconds.   seed: for models that draw random numbers.   horizon: what "best" compares at.
+    budget: seconds, or a time such as "40s".   seed: for models that draw random numbers.   horizon: what "best" compares at.
     Further keywords go to `read_series`.
 
     >>> fit_forecast("air-passengers", model="naive").predict(1).mean.tolist()
@@ -97,7 +96,7 @@ def evaluate(model: Any, data: Any, **options: Any) -> dict[str, Score]:
     """
     fitted = load(model) if isinstance(model, str | Path) else model
     name = "forecast" if isinstance(fitted, Fitted) else fitted.task
-    found: dict[str, Score] = known_task(name).part("evaluate")(fitted, data, **options)
+    found: dict[str, Score] = verb(name, "evaluate", options)(fitted, data, **options)
     return found
 
 

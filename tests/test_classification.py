@@ -12,12 +12,14 @@ import pytest
 
 import inorder
 from inorder import classification
-from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off
+from inorder.classification import compare_classify, evaluate_classify, fit_classify, plan_folds, split_off, trained_on
 from inorder.data.labelled import Sequences
 from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError
+from inorder.kernels.stopping import check
 from inorder.models.majority import Majority
 from inorder.models.nearest import NearestNeighbour
-from inorder.tasks.classify import candidate
+from inorder.tasks.classify import CANDIDATES, candidate
+from inorder.terminal import outcome
 
 FAST = ["minirocket", "nearest", "majority"]
 LIGHT = {"minirocket": candidate("minirocket").make(features=168), "nearest": NearestNeighbour(), "majority": Majority()}
@@ -73,6 +75,18 @@ def test_without_a_test_part_a_fifth_is_drawn_and_the_winner_sees_everything_in_
     assert result.best.about.counts == (10,) * 5  # of all 50
     with_test = compare_classify(waves(50, test=10), models=LIGHT)
     assert sum(with_test.best.about.counts) == 40  # an official test part is never learnt from
+
+
+def test_the_only_example_of_a_class_is_learnt_from_and_rare_classes_are_named():
+    data = waves(40)
+    labels = [*data.names_of(data.labels)[:39], "lonely"]
+    for seed in range(5):
+        parts, _ = split_off(Sequences.of(data.values, labels), seed)
+        assert not parts.test[39] and 7 <= parts.test.sum() <= 8
+    result = compare_classify(Sequences.of(data.values, labels), models=LIGHT)
+    assert "classes with fewer training sequences than the 5 folds, so that some folds cannot judge them: lonely (1)" in result.notes
+    assert not any("fewer training sequences" in note for note in compare_classify(data, models=LIGHT).notes)
+    assert split_off(Sequences.of(data.values[:5], list("abcde")), 0)[0].test.sum() == 1  # nothing else could be held out
 
 
 def test_equals_stay_in_the_order_in_which_they_were_named():
@@ -164,7 +178,7 @@ def test_the_verbs_in_python(tmp_path):
     saved = result.save(tmp_path / "m")
     loaded = inorder.load(saved)
     np.testing.assert_array_equal(loaded.outputs(result.test.values), result.outputs["minirocket"])
-    scores = inorder.verbs.evaluate(saved, data)
+    scores = inorder.evaluate(saved, data)
     assert float(scores["accuracy"]) == result.table[0]["accuracy"]  # of the test part
     assert json.loads((saved / "model.json").read_text())["comparison"]["table"][0]["model"] == "minirocket"
     fitted = inorder.fit("classify", data, "nearest")
@@ -196,6 +210,32 @@ def test_what_a_model_cannot_be_evaluated_on_is_refused():
         evaluate_classify(fitted, numbers(5))
     fewer = evaluate_classify(fitted, Sequences.of(waves(12).values[1:2], ["speed 1"]))  # one class of two
     assert float(fewer["accuracy"]) == 1
+
+
+def test_scores_on_training_sequences_say_so(tmp_path):
+    data = waves(20, test=8)
+    fitted = inorder.load(fit_classify(data, "nearest").save(tmp_path / "m"))
+    apart = evaluate_classify(fitted, data)  # of the test part
+    assert "in_training" not in apart["accuracy"].signature and trained_on(apart) == []
+    mixed = evaluate_classify(fitted, replace(data, test=np.zeros(20, dtype=bool)))
+    assert mixed["accuracy"].parts["in_training"] == "12" and "fitted to 12 of the 20 sequences" in trained_on(mixed)[0]
+    alone = evaluate_classify(fitted, data.training)
+    assert alone["log_loss"].parts["in_training"] == "12" and "fitted to all 12 sequences" in trained_on(alone)[0]
+    ridge = fit_classify(numbers(12), "minirocket", settings={"features": 84})
+    assert "fitted to all 5 sequences" in trained_on(evaluate_classify(ridge, numbers(12)[:5]))[0]
+    two = Sequences.of([np.array([[1.0, np.nan], [0.0, 3.0]]), np.ones((3, 2))], ["a", "b"], channels=("x", "y"))
+    swapped = replace(two, values=tuple(one[:, ::-1] for one in two.values), channels=("y", "x"))
+    assert evaluate_classify(fit_classify(two, "nearest"), swapped)["accuracy"].parts["in_training"] == "2"
+
+
+def test_the_report_of_numbers_shows_their_equations():
+    page = compare_classify(numbers(), models=["minirocket", "majority"], folds=1).report()
+    assert "softmax" not in page and "examples of class" not in page
+    assert "y = b + w·[share" in page and "y = mean of the training" in page
+    assert "softmax" in compare_classify(waves(), models=["minirocket"], folds=1).report()
+    assert all(len(one.source) > 3 for one in CANDIDATES.values())
+    rocket = fit_classify(waves(12), "rocket", settings={"features": 20})
+    assert "20 features, two of each of 10 filters" in rocket.summary()
 
 
 def test_the_report_shows_what_it_should():
@@ -231,7 +271,7 @@ def test_a_budget_is_kept_and_leaves_time_for_what_takes_none():
         assert time.monotonic() - began < 2
     began = time.monotonic()
     result = compare_classify(data, models=["dtw", "majority"], budget=1.5)
-    assert time.monotonic() - began < 4 and result.winner == "majority" and "stopped: its 1." in result.table[1]["error"]
+    assert time.monotonic() - began < 4 and result.winner == "majority" and "does not last for 6 fits" in result.table[1]["error"]
 
 
 def test_the_majority_does_not_wait_until_no_time_is_left():
@@ -246,6 +286,58 @@ def test_the_majority_does_not_wait_until_no_time_is_left():
     assert [row["model"] for row in result.table] == ["majority", "slow"] and result.table[0]["error"] is None
     without = compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, folds=1)
     assert [row["model"] for row in without.table] == ["slow", "majority"]  # equals stay in the order in which they were named
+
+
+def test_each_model_has_its_part_of_the_budget_and_the_winner_is_fitted_once_more():
+    """The slow one would use up everything; those that come after it, quick ones too, are there all the same."""
+    seen = {}
+
+    class Slow(Majority):
+        name = "slow"
+
+        def fit_training(self, training, seconds, progress):
+            for _ in range(200):
+                time.sleep(0.05)
+                check()
+            return super().fit_training(training, seconds, progress)
+
+    class Gradual(Majority):
+        name = "gradual"
+        gradual = True
+
+        def ready(self):
+            seen["ready"] = 1.0
+
+        def fit_training(self, training, seconds, progress):
+            assert seen["ready"]
+            seen[len(training)] = seconds
+            fitted = super().fit_training(training, seconds, progress)
+            return replace(fitted, notes=("Training stopped after 1 of 60 epochs, when its time was used up.",))
+
+    began = time.monotonic()
+    result = compare_classify(waves(50), models={"slow": Slow(), "gradual": Gradual(), "nearest": NearestNeighbour()}, budget="3s")
+    rows = {row["model"]: row for row in result.table}
+    assert rows["slow"]["error"].startswith("stopped: its part of the time, 1.") and rows["slow"]["seconds"] < 1.4
+    assert result.winner == "nearest" and sum(result.best.about.counts) == 50 and time.monotonic() - began < 4
+    assert min(seen.values()) > 0.2  # of six fits, and one kept: what the slow one did not use
+    assert rows["gradual"]["note"].startswith("Training stopped after 1 of 60 epochs") and rows["nearest"]["note"] is None
+    assert "stopped after 1 of 60" in str(result.table) and "stopped after 1 of 60" in result.report()
+    assert "stopped after 1 of 60" in outcome(rows["gradual"], "accuracy", "classify")
+
+
+@pytest.mark.parametrize("budget", [0, -1, "0s", "soon", "5 days", True, float("nan"), [5]])
+@pytest.mark.parametrize("verb", [inorder.fit, inorder.compare])
+@pytest.mark.parametrize("task", ["forecast", "detect", "classify"])
+def test_a_budget_is_a_time(task, verb, budget):
+    data = waves(6) if task == "classify" else "air-passengers"
+    with pytest.raises(ConfigError, match='`budget` is a number of seconds above 0, or a time such as "40s", "10m" or "1h", not '):
+        verb(task, data, budget=budget)
+
+
+def test_budgets_are_taken_as_the_command_line_takes_them():
+    assert inorder.fit("forecast", "air-passengers", "naive", budget="40s").predict(1).mean.tolist() == [432.0]
+    assert inorder.fit("detect", "air-passengers", "mean", budget="10m").history.source
+    assert inorder.fit("classify", waves(6), "nearest", budget="1h").about.classes
 
 
 def test_without_time_for_the_last_fit_the_winner_stays_as_it_was_scored(monkeypatch):

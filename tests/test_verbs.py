@@ -35,6 +35,27 @@ def panel(path: Path, ends: dict[str, int]) -> Path:
     return write(path, "id,date,y", *zip(*stamps, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("called", "task", "wrong", "shown"),
+    [
+        (inorder.fit, "forecast", "max_epochs", "takes no keyword `max_epochs`. Settings of a model go into settings={'max_epochs': …}. Known: "),
+        (inorder.fit, "detect", "setings", r"takes no keyword `setings`. Did you mean `settings`\?"),
+        (inorder.fit, "classify", "hidden", r"takes no keyword `hidden`.*settings={'hidden': …}"),
+        (inorder.compare, "forecast", "horizont", r'compare\("forecast", …\) takes no keyword `horizont`. Did you mean `horizon`\? Known: '),
+        (inorder.compare, "detect", "label", r"Did you mean `labels`\?"),
+        (inorder.compare, "classify", "valu", r"Did you mean `value`\?"),
+    ],
+)
+def test_an_unknown_keyword_is_named(called, task, wrong, shown):
+    with pytest.raises(ConfigError, match=shown):
+        called(task, "air-passengers", **{wrong: 3})
+
+
+def test_keywords_are_checked_before_scores_are_computed():
+    with pytest.raises(ConfigError, match=r'evaluate\("forecast", …\) takes no keyword `stepp`. Did you mean `step`\?'):
+        inorder.evaluate(fit("forecast", "air-passengers", "naive"), "air-passengers", stepp=3)
+
+
 def saved(tmp_path: Path, data: Any, model: str = "naive", **reading: Any) -> Any:
     """A model as it comes back from its bundle."""
     return load(fit("forecast", data, model, **reading).save(tmp_path / "model"))

@@ -57,16 +57,6 @@ def parse_levels(text: str) -> list[float]:
         raise ConfigError(f'--levels takes probabilities such as 0.8,0.95, not "{text}".') from None
 
 
-def parse_budget(text: str | None) -> float | None:
-    """Seconds from 40s, 10m, 1.5h or a bare number of seconds."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(s|m|min|h)?\s*", text.lower())
-    if not match or float(match.group(1)) == 0:
-        raise ConfigError(f'--budget takes a time such as 40s, 10m or 1h, not "{text}".')
-    return float(match.group(1)) * {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600}[match.group(2)]
-
-
 def command_line() -> str:
     """What the user typed."""
     return "inorder " + shlex.join(sys.argv[1:])

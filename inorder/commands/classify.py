@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inorder.commands import check_target, command_line, complain, finite, names, parse_budget, plain, print_json, stem
+from inorder.commands import check_target, command_line, complain, finite, names, plain, print_json, stem
 from inorder.errors import ConfigError
 from inorder.output import say
 
@@ -30,10 +30,11 @@ def compare(
 ) -> None:
     """Leaderboard, report, and the best model saved."""
     from inorder import classification
+    from inorder.backtest import seconds_of
     from inorder.data.labelled_reading import read_sequences
     from inorder.terminal import Board
 
-    seconds, wanted = parse_budget(budget), None if models is None else names(models)
+    seconds, wanted = seconds_of(budget), None if models is None else names(models)
     classification.check_options(models=wanted, by=by, folds=folds, budget=seconds)
     target = check_target(out or Path("runs") / f"{stem(data)}-classify")
     sequences = read_sequences(data, test=test, **options(reading, label, kind))
@@ -84,13 +85,14 @@ def fit(
 ) -> None:
     """One model, saved with a report."""
     from inorder import classification
+    from inorder.backtest import seconds_of
     from inorder.bundle import write_bundle
     from inorder.classification_report import render_fitted
     from inorder.data.labelled_reading import read_sequences
     from inorder.tasks.forecast import parse_settings
     from inorder.terminal import Bar
 
-    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    seconds, settings = seconds_of(budget), parse_settings(set_ or [])
     if settings and model in ("best", "auto"):
         raise ConfigError("--set belongs to one model: name it with --model.")
     target = check_target(out or Path("runs") / f"{stem(data)}-classify")
@@ -134,11 +136,16 @@ def predict(bundle: Path, reading: Mapping[str, Any], data: str | None, label: s
 
 def evaluate(bundle: Path, data: str, reading: Mapping[str, Any], label: str | None, as_json: bool) -> None:
     """Scores of a saved model on the test part of the data, or on all of it where it has none."""
+    from inorder.classification import trained_on
     from inorder.verbs import evaluate as score
 
     scores = score(bundle, data, **options(reading, label))
+    notes = trained_on(scores)
     if as_json:
-        print_json({"scores": {key: finite(one.value) for key, one in scores.items()}, "signatures": {key: one.signature for key, one in scores.items()}})
+        values, signatures = {key: finite(one.value) for key, one in scores.items()}, {key: one.signature for key, one in scores.items()}
+        print_json({"scores": values, "signatures": signatures, "notes": notes})
         return
+    for note in notes:
+        say(f"  {note}")
     for one in scores.values():
         say(str(one))

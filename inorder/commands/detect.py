@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from inorder.commands import check_target, command_line, complain, finite, names, parse_budget, print_json, stem
+from inorder.commands import check_target, command_line, complain, finite, names, print_json, stem
 from inorder.errors import ConfigError, SeriesError
 from inorder.output import print_data, say
 
@@ -34,11 +34,12 @@ def compare(
 ) -> None:
     """Leaderboard, report, and the best detector saved."""
     from inorder import detection
+    from inorder.backtest import seconds_of
     from inorder.tasks.detect import parse_rate, read_watched
     from inorder.terminal import Board
 
     by = by or "nab"
-    seconds, wanted = parse_budget(budget), None if models is None else names(models)
+    seconds, wanted = seconds_of(budget), None if models is None else names(models)
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
     share = None if learn is None else parse_rate(learn)
     detection.check_options(models=wanted, by=by, budget=seconds, learn=share)
@@ -88,13 +89,14 @@ def fit(
 ) -> None:
     """One detector, saved with a report."""
     from inorder import detection
+    from inorder.backtest import seconds_of
     from inorder.bundle import write_bundle
     from inorder.detection_report import render_fitted
     from inorder.tasks.detect import parse_rate
     from inorder.tasks.forecast import parse_settings
     from inorder.terminal import Bar
 
-    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    seconds, settings = seconds_of(budget), parse_settings(set_ or [])
     chosen = model in ("best", "auto")  # the winner of compare, where labels can tell which
     rate = None if alarm_rate is None else parse_rate(alarm_rate)
     if settings and chosen:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inorder.commands import check_target, command_line, complain, finite, names, parse_budget, parse_levels, plain, print_json, stem, usual_horizon
+from inorder.commands import check_target, command_line, complain, finite, names, parse_levels, plain, print_json, stem, usual_horizon
 from inorder.errors import AheadError, ConfigError
 from inorder.output import say
 
@@ -36,10 +36,11 @@ def compare(
     """Leaderboard, report, and the best model saved."""
     by, folds = by or "mase", 3 if folds is None else folds
     from inorder import comparison
+    from inorder.backtest import seconds_of
     from inorder.data.series import read_series
     from inorder.terminal import Board
 
-    seconds, wanted = parse_budget(budget), None if models is None else names(models)
+    seconds, wanted = seconds_of(budget), None if models is None else names(models)
     comparison.check_options(
         horizon=horizon, models=wanted, folds=folds, step=step, by=by, levels=parse_levels(levels), intervals=intervals, budget=seconds, keep=keep
     )
@@ -107,6 +108,7 @@ def fit(
 ) -> None:
     """One model, saved with a report."""
     from inorder import verbs
+    from inorder.backtest import seconds_of
     from inorder.bundle import write_bundle
     from inorder.data.series import read_series
     from inorder.forecast.base import check_horizon
@@ -114,7 +116,7 @@ def fit(
     from inorder.tasks.forecast import parse_settings
     from inorder.terminal import Bar, Board
 
-    seconds, settings = parse_budget(budget), parse_settings(set_ or [])
+    seconds, settings = seconds_of(budget), parse_settings(set_ or [])
     if horizon is not None:
         check_horizon(horizon)
     if settings and model == "best":

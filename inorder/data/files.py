@@ -30,8 +30,11 @@ MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\x00\x00": "utf-32-le", b"\x00\x00\
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
-def read_bytes(given: Any) -> tuple[bytes, str]:
-    """The bytes of a path, of "-" (standard input), of a sample or of an open file, unpacked; and what to call them in a sentence."""
+def read_bytes(given: Any, expected: str = "A file with a time column and a value column") -> tuple[bytes, str]:
+    """The bytes of a path, of "-" (standard input), of a sample or of an open file, unpacked; and what to call them in a sentence.
+
+    expected: what a file should have been that is empty.
+    """
     if hasattr(given, "read"):
         data, source = given.read(), str(getattr(given, "name", "the open file"))
         data = data.encode() if isinstance(data, str) else data
@@ -50,7 +53,7 @@ def read_bytes(given: Any) -> tuple[bytes, str]:
         except (OSError, EOFError, zlib.error) as error:
             raise SeriesError(f"{source} is packed with gzip and damaged ({str(error).rstrip('.').lower()}). Fetch or pack it again.") from None
     if not data.strip():
-        raise SeriesError(f"{source} is empty. A file with a time column and a value column was expected.")
+        raise SeriesError(f"{source} is empty. {expected} was expected.")
     for mark, what in FOREIGN.items():
         if data.startswith(mark):
             raise SeriesError(f"{source} is {what}.")
@@ -83,8 +86,8 @@ def _some_files(folder: Path) -> str:
     return f", such as {folder / names[0]}" if names else ""
 
 
-def to_text(data: bytes, source: str, encoding: str | None) -> tuple[bytes, list[str]]:
-    """The same text as UTF-8 without a mark and with "\\n" as the end of lines, and notes on what was assumed."""
+def to_text(data: bytes, source: str, encoding: str | None, expected: str = "CSV, TSV or Parquet") -> tuple[bytes, list[str]]:
+    """The same text as UTF-8 without a mark and with "\\n" as the end of lines, and notes on what was assumed.   expected: what should have come."""
     notes, told = [], encoding is not None
     mark = next((mark for mark in MARKS if data.startswith(mark)), None)
     if mark is not None and encoding is None:
@@ -94,22 +97,22 @@ def to_text(data: bytes, source: str, encoding: str | None) -> tuple[bytes, list
     if encoding is None or encoding == "utf-8":
         encoding = _wide_encoding(data) or encoding
     if encoding is None or (not encoding.startswith("utf-16") and not encoding.startswith("utf-32")):
-        _refuse_control(data, source)
+        _refuse_control(data, source, expected)
     if encoding is not None:
         data, assumed = _decoded(data, source, encoding, given=mark is not None or told)
         notes += assumed
-        _refuse_control(data, source)
+        _refuse_control(data, source, expected)
     if b"\r" in data and b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     return data, notes
 
 
-def _refuse_control(data: bytes, source: str) -> None:
+def _refuse_control(data: bytes, source: str, expected: str) -> None:
     """SeriesError for what no text holds."""
     found = CONTROL.search(data, 0, 1 << 16) or (CONTROL.search(data) if b"\0" in data else None)
     if found:
         line = data.count(b"\n", 0, found.start()) + 1
-        raise SeriesError(f"{source} is not a text file: row {line:,} holds the control character 0x{found.group()[0]:02x}. CSV, TSV or Parquet was expected.")
+        raise SeriesError(f"{source} is not a text file: row {line:,} holds the control character 0x{found.group()[0]:02x}. {expected} was expected.")
 
 
 def _wide_encoding(data: bytes) -> str | None:

@@ -8,8 +8,9 @@ The official test part, where the data have one, is marked and never looked at i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class Sequences:
     values: one array (time, channels) an example.   channels: their names.
     labels: (examples,) the place of each class in `classes`; numbers to regress on where `classes` is empty; None where not known.
     test: (examples,) True in the official test part.   ids: a name an example.   source: what to call the data.   notes: what was assumed.
+    reading: how a table was read: its columns by their role, and what was told; new data are read like it (`read_sequences(like=…)`).
 
     >>> data = Sequences.of([[1.0, 2.0], [3.0, 1.0, 2.0]], ["up", "down"])
     >>> data.describe(), data.classes, data.lengths.tolist()
@@ -44,6 +46,7 @@ class Sequences:
     ids: tuple[str, ...]
     source: str = "the data"
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    reading: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -71,6 +74,7 @@ class Sequences:
         kind: str | None = None,
         source: str = "the data",
         notes: Sequence[str] = (),
+        reading: Mapping[str, Any] | None = None,
     ) -> Sequences:
         """From arrays (time,) or (time, channels), or one array (examples, time) or (examples, time, channels), and a label each.
 
@@ -87,7 +91,8 @@ class Sequences:
         if empty:
             many = f"{len(empty):,} of {len(arrays):,} sequences have" if len(empty) > 1 else f"sequence {empty[0]} has"
             notes = [*notes, f"{many} no value at all, and nothing can be told of what is not there"]
-        return cls(arrays, names, found, known, marked, tuple(ids) or tuple(map(str, range(len(arrays)))), source, notes=tuple(notes))
+        own_ids = tuple(ids) or tuple(map(str, range(len(arrays))))
+        return cls(arrays, names, found, known, marked, own_ids, source, notes=tuple(notes), reading=dict(reading or {}))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -129,7 +134,8 @@ class Sequences:
         steps = f"{self.lengths.min()}" if self.lengths.min() == self.lengths.max() else f"{self.lengths.min()}–{self.lengths.max()}"
         channels = f", {len(self.channels)} channels" if len(self.channels) > 1 else ""
         what = "" if self.labels is None else ", a number each" if self.regression else f", {len(self.classes)} classes"
-        return f"{parts} of {steps} steps{channels}{what}"
+        missing = sum(int(np.isnan(one).sum()) for one in self.values)
+        return f"{parts} of {steps} steps{channels}{what}{f', {missing:,} missing' if missing else ''}"
 
 
 def _example(one: Any, i: int) -> Floats:
@@ -228,7 +234,8 @@ def joined(training: Sequences, test: Sequences) -> Sequences:
     ids = (training.ids, test.ids)
     if set(training.ids) & set(test.ids):  # both are counted from 0, say
         ids = (tuple(f"train/{one}" for one in training.ids), tuple(f"test/{one}" for one in test.ids))
-    return Sequences(training.values + test.values, training.channels, labels, classes, marks, ids[0] + ids[1], training.source, notes=notes)
+    values = training.values + test.values
+    return Sequences(values, training.channels, labels, classes, marks, ids[0] + ids[1], training.source, notes=notes, reading=training.reading)
 
 
 def _of_the_kind(test: Sequences, training: Sequences) -> Sequences:
@@ -242,6 +249,17 @@ def _of_the_kind(test: Sequences, training: Sequences) -> Sequences:
         return test
     labels, classes = to_labels(names, "regression" if training.regression else "classification", (), test.source)
     return replace(test, labels=labels, classes=classes)
+
+
+def fingerprints(values: Sequence[Floats]) -> tuple[int, ...]:
+    """A hash of the values of each sequence, by which it is known again: 64 bits, the same for equal ones.
+
+    >>> one, other = fingerprints([np.array([[1.0], [np.nan]]), np.array([[1.0], [2.0]])])
+    >>> one == other, fingerprints([np.array([[1.0], [np.nan]])]) == (one,)
+    (False, True)
+    """
+    plain = (np.where(np.isnan(one), np.nan, one + 0.0) for one in values)  # one kind of NaN, one kind of zero
+    return tuple(int.from_bytes(blake2b(one.tobytes(), digest_size=8, key=str(one.shape).encode()).digest(), "little") for one in plain)
 
 
 def filled(values: Floats) -> Floats:

@@ -33,14 +33,17 @@ from inorder.data.labelled_tables import (
     read_frame,
     read_npz,
     table_of,
+    told,
 )
 from inorder.data.labelled_texts import LABELS, has_names, holds_labels, is_rows, read_arff, read_rows, read_ts
 from inorder.errors import ConfigError, SeriesError, unknown
 
 ENDINGS = (".ts", ".arff", ".npz", ".parquet", ".pq", ".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".ts.gz", ".txt.gz")
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-OPTIONS = ("label", "id", "time", "value", "header", "separator", "encoding", "layout", "kind", "labelled", "classes", "steps")
+OPTIONS = ("label", "id", "time", "value", "header", "separator", "encoding", "layout", "kind", "labelled", "classes", "steps", "like")
 KINDS = ("classification", "regression")
+FILES = "CSV, TSV, Parquet, .ts, ARFF or NPZ"
+LABELLED = f"A file of labelled sequences ({FILES})"
 SPLIT = re.compile(r"^(.*?)[_\-. ]?(train|test)$", re.IGNORECASE)
 LARGEST = 4 * 1024**3  # bytes of an unpacked archive
 
@@ -53,7 +56,7 @@ def read_sequences(data: Any, *, test: Any = None, **options: Any) -> Sequences:
     that each row of a file without names of columns has one.
     layout: "long", "rows" or "channels-first" (NumPy).   kind: "classification" or "regression"; None = what the labels look like.
     labelled: False where labels may be lacking.   classes, steps: those that are known, and the least and the most steps, by which rows without names of
-    columns are then told to have a label or not.
+    columns are then told to have a label or not.   like: the `reading` of other sequences, which holds where nothing else is told.
     Raises SeriesError for what cannot be read, ConfigError for an option that is unknown.
 
     >>> read_sequences((np.zeros((4, 10)), ["a", "a", "b", "b"])).describe()
@@ -103,7 +106,7 @@ def _content(data: str | Path) -> tuple[bytes, str]:
         with path.open("rb") as file:
             if file.read(4) == b"PK\x03\x04":
                 return path.read_bytes(), path.name
-    content, source = read_bytes(data)
+    content, source = read_bytes(data, LABELLED)
     return content, source if str(data) == "-" else Path(str(data)).name
 
 
@@ -121,23 +124,29 @@ def _other_part(path: Path) -> Path | None:
 def _file(content: bytes, name: str, options: Mapping[str, Any]) -> Sequences:
     """One file, by its ending or by what it looks like."""
     lower = name.lower().removesuffix(".gz")
-    kind = options.get("kind")
+    kind, like = options.get("kind"), options.get("like") or {}
     if lower.endswith(".npz"):
         return read_npz(content, name, options)
     if content.startswith(b"PAR1"):
         return read_frame(content, name, options)
-    plain, notes = to_text(content, name, options.get("encoding"))
+    plain, notes = to_text(content, name, options.get("encoding") or like.get("encoding"), FILES)
     text = plain.decode()
     if lower.endswith(".ts"):
         return read_ts(text, name, kind)
     if lower.endswith(".arff"):
-        return read_arff(text, name, kind) if "@data" in text.lower() else read_rows(text, name, kind, label=_place(text, name, -1, options))
+        return read_arff(text, name, kind) if "@data" in text.lower() else _rows(text, name, -1, options)
     if not lower.endswith(TABLES) and "@data" in text.lower():
         return (read_arff if "@attribute" in text.lower() else read_ts)(text, name, kind)
     names = options.get("header") or (options.get("header") is None and has_names(text))
-    if not names and is_rows(text):
-        return read_rows(text, name, kind, label=_place(text, name, 0, options))
+    if not names and is_rows(text) and not like.get("files"):
+        return _rows(text, name, 0, options)
     return read_frame(content, name, {**options, "header": True} if names else options)
+
+
+def _rows(text: str, name: str, usual: int, options: Mapping[str, Any]) -> Sequences:
+    """Rows without names of columns."""
+    place = _place(text, name, (options.get("like") or {}).get("place", usual), options)
+    return replace(read_rows(text, name, options.get("kind"), label=place), reading=told(options, place=place))
 
 
 def _place(text: str, name: str, usual: int, options: Mapping[str, Any]) -> int | None:
@@ -167,7 +176,8 @@ def _archive(content: bytes, source: str, options: Mapping[str, Any]) -> Sequenc
 
 def _folder(path: Path, options: Mapping[str, Any]) -> Sequences:
     names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file() and file.name.lower().endswith(ENDINGS))
-    return _files({name: read_bytes(path / name)[0] if not name.lower().endswith(".npz") else (path / name).read_bytes() for name in names}, str(path), options)
+    files = {name: read_bytes(path / name, LABELLED)[0] if not name.lower().endswith(".npz") else (path / name).read_bytes() for name in names}
+    return _files(files, str(path), options)
 
 
 def _files(files: Mapping[str, bytes], source: str, options: Mapping[str, Any]) -> Sequences:
@@ -211,9 +221,9 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
     absent = [one for one in spoken or () if not any(one in (name, name.rpartition("/")[2], _stem(name)) for name in tables)]
     if absent:
         raise SeriesError(f'{source}: {listed} names "{absent[0]}", and no such file is there. Add it, or take the row away.')
-    values, labels, marks, ids, channels = [], [], [], [], None
+    values, labels, marks, ids, channels, time = [], [], [], [], None, None
     for name, content in sorted(tables.items()):
-        own, names = _one(content, name, options)
+        own, names, time = _one(content, name, options)
         if channels is not None and names != channels:
             raise SeriesError(f"{source}: {name} has the columns {', '.join(names)}, but the others have {', '.join(channels)}; they must be the same.")
         channels = names
@@ -223,15 +233,22 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
         marks.append(mark)
         ids.append(name)
     known = any(label is not None for label in labels)
-    return Sequences.of(values, labels if known else None, test=marks, channels=channels or (), ids=ids, kind=options.get("kind"), source=source)
+    reading = told(options, time=time, value=list(channels or ()), layout="long", files=True)
+    return Sequences.of(
+        values, labels if known else None, test=marks, channels=channels or (), ids=ids, kind=options.get("kind"), source=source, reading=reading
+    )
 
 
-def _one(content: bytes, name: str, options: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """(time, channels) of one file, and the names of its channels."""
+def _one(content: bytes, name: str, options: Mapping[str, Any]) -> tuple[Any, tuple[str, ...], str | None]:
+    """(time, channels) of one file, the names of its channels, and the column of its times."""
+    like = options.get("like") or {}
     frame, _, row = table_of(content, name, options)
-    time = column_of(frame.columns, options.get("time"), TIMES, "time", name)
-    channels = channel_names(frame.columns, options.get("value"), {time}, name)
-    return np.stack([column_numbers(frame, channel, name, row) for channel in channels], axis=1), tuple(channels)
+    known = [channel for channel in like.get("value", ()) if channel in frame.columns]
+    others = [column for column in frame.columns if column not in known]
+    time = column_of(frame.columns, options.get("time"), (*((like["time"],) if "time" in like else ()), *TIMES), "time", name, others)
+    whole = bool(known) and len(known) == len(like["value"]) and options.get("value") is None
+    channels = known if whole else channel_names(frame.columns, options.get("value"), {time}, name)
+    return np.stack([column_numbers(frame, channel, name, row) for channel in channels], axis=1), tuple(channels), time
 
 
 def _labels_of(content: bytes, name: str, options: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,21 +39,53 @@ def read_frame(data: Any, source: str, options: Mapping[str, Any]) -> Sequences:
     """The sequences of a Parquet or CSV file with names of columns, or of a frame.
 
     options: label, id, time, value (the channels), header, separator, encoding, kind, layout ("long" or "rows").
+    like: the `reading` of other sequences. Its columns have the same roles here, where they are there and nothing else is told; a table with its channels
+    and no column that tells sequences apart is one sequence.
     """
+    like: Mapping[str, Any] = options.get("like") or {}
     frame, source, row = table_of(data, source, options)
     names = frame.columns
-    label = column_of(names, options.get("label"), LABELS, "label", source)
-    split = column_of(names, None, SPLITS, "split", source)
-    ids = column_of(names, options.get("id"), IDS, "id", source)
+    known = [name for name in like.get("value", ()) if name in names]  # columns that are channels already, whatever they are called
+    others = [name for name in names if name not in known]
+    label = column_of(names, options.get("label"), (*_kept(like, "label"), *LABELS), "label", source, others)
+    split = column_of(names, None, SPLITS, "split", source, others)
+    ids = column_of(names, options.get("id"), (*_kept(like, "id"), *IDS), "id", source, others)
     if options.get("label") is None and label is None and options.get("labelled", True):
         raise SeriesError(f"{source} has the columns {_some(names)}; none is called {', '.join(LABELS[:3])} or {LABELS[3]}. Name the label with --label.")
-    layout = options.get("layout") or ("long" if ids is not None and frame[ids].n_unique() < len(frame) else "rows")
-    if layout == "long" and ids is None:
+    layout = options.get("layout") or like.get("layout") or ("long" if ids is not None and frame[ids].n_unique() < len(frame) else "rows")
+    foreign = bool(like.get("value")) and not known and options.get("value") is None
+    other = f"{source} has the columns {_some(names)}, but the model was fitted to the channels {_some(like.get('value', ()))}."
+    if layout == "long" and ids is None and foreign:
+        raise SeriesError(other)
+    if layout == "long" and ids is None and not known:
         raise SeriesError(f"{source} has no column that tells its sequences apart; it has {_some(names)}. Name it with --id.")
-    time = column_of(names, options.get("time"), TIMES, "time", source) if layout == "long" else None
-    channels = channel_names(names, options.get("value"), {label, split, ids, time}, source)
+    time = column_of(names, options.get("time"), (*_kept(like, "time"), *TIMES), "time", source, others) if layout == "long" else None
+    if known and len(known) < len(like["value"]) and options.get("value") is None:
+        lacking = next(name for name in like["value"] if name not in names)
+        raise SeriesError(f'{source} has no column "{lacking}", which the model was fitted to; it has {_some(names)}. Name the channels with --value.')
+    channels = known if known and options.get("value") is None else channel_names(names, options.get("value"), {label, split, ids, time}, source)
+    if label is not None and not options.get("labelled", True) and {str(one).strip() for one in frame[label].to_list()} <= {"", "None", "nan", "?"}:
+        label = None  # a column that is still to be filled
     read = _long if layout == "long" else _wide
-    return read(frame, source, row, label, split, ids, time, channels, options.get("kind"))
+    try:
+        found = read(frame, source, row, label, split, ids, time, channels, options.get("kind"))
+    except SeriesError:
+        if foreign:
+            raise SeriesError(other) from None
+        raise
+    names_channels = layout == "long" or found.channels == tuple(channels) or options.get("value") is not None  # otherwise each column is a step
+    roles = {"label": label, "id": ids, "time": time, "value": list(channels) if names_channels else None, "layout": "long" if layout == "long" else None}
+    return replace(found, reading=told(options, **roles))
+
+
+def _kept(like: Mapping[str, Any], role: str) -> tuple[str, ...]:
+    return (like[role],) if like.get(role) else ()
+
+
+def told(options: Mapping[str, Any], **found: Any) -> dict[str, Any]:
+    """What new data are read by as well: what was found, and what was told of text files and arrays."""
+    given = {name: options.get(name) for name in ("header", "separator", "encoding", "layout")}
+    return {name: value for name, value in (*given.items(), *found.items()) if value is not None}
 
 
 def table_of(data: Any, source: str, options: Mapping[str, Any]) -> tuple[pl.DataFrame, str, Any]:
@@ -66,7 +99,8 @@ def table_of(data: Any, source: str, options: Mapping[str, Any]) -> tuple[pl.Dat
             return pl.read_parquet(io.BytesIO(data)), source, lambda i: f"row {i:,} (counted from 0)"
         except (pl.exceptions.PolarsError, OSError) as error:
             raise SeriesError(f"{source} is a damaged Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
-    reading = {name: options[name] for name in ("header", "separator", "encoding") if options.get(name) is not None}
+    both = {**(options.get("like") or {}), **{name: value for name, value in options.items() if value is not None}}
+    reading = {name: both[name] for name in ("header", "separator", "encoding") if name in both}
     given: Any = data
     if isinstance(data, bytes):
         given = io.BytesIO(data)
@@ -79,15 +113,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
-def column_of(names: Sequence[str], given: Any, usual: Sequence[str], what: str, source: str) -> str | None:
-    """The column that was named, or the one that bears a usual name."""
+def column_of(names: Sequence[str], given: Any, usual: Sequence[str], what: str, source: str, free: Sequence[str] | None = None) -> str | None:
+    """The column that was named, or the one that bears a usual name.   free: those that may be taken for it; None = all."""
     if given == "none":
         return None
     if given is not None:
         if given not in names:
             raise SeriesError(f'{source} has no column "{given}" for --{what}; it has {_some(names)}.')
         return str(given)
-    return next((name for word in usual for name in names if name.lower() == word), None)
+    return next((name for word in usual for name in (names if free is None else free) if name == word or name.lower() == word), None)
 
 
 def channel_names(names: Sequence[str], given: Any, taken: set[str | None], source: str) -> list[str]:
@@ -113,37 +147,30 @@ def column_numbers(frame: pl.DataFrame, name: str, source: str, row: Any) -> Flo
 def _long(
     frame: pl.DataFrame, source: str, row: Any, label: str | None, split: str | None, ids: str | None, time: str | None, channels: list[str], kind: str | None
 ) -> Sequences:
-    """One row a step."""
-    assert ids is not None
-    if time is not None:
-        frame = frame.sort(_sortable(frame, time), maintain_order=True)
+    """One row a step; the sequences in the order of the file. Without `ids` all rows are one sequence."""
     matrix = np.stack([column_numbers(frame, name, source, row) for name in channels], axis=1)
-    keys = [str(one) for one in frame[ids].to_list()]
+    keys = [source] * len(frame) if ids is None else [str(one) for one in frame[ids].to_list()]
+    names = list(dict.fromkeys(keys))
+    if time is not None:
+        order = _order(frame[time])
+        frame, matrix, keys = frame[order], matrix[order], [keys[i] for i in order]
     rows: dict[str, list[int]] = {}
     for i, key in enumerate(keys):
         rows.setdefault(key, []).append(i)
-    names = sorted(rows, key=lambda key: rows[key][0]) if time is None else list(dict.fromkeys(sorted(rows, key=_natural)))
     labels = None if label is None else [_one_of(frame, label, rows[name], name, source) for name in names]
     marks = None if split is None else [is_test(_one_of(frame, split, rows[name], name, source), source) for name in names]
     return Sequences.of([matrix[rows[name]] for name in names], labels, test=marks, channels=channels, ids=names, kind=kind, source=source)
 
 
-def _sortable(frame: pl.DataFrame, time: str) -> pl.Series:
-    """Times as numbers where they are texts of numbers, so that 10 comes after 9."""
-    column = frame[time]
-    try:
-        import polars as pl
+def _order(times: pl.Series) -> NDArray[np.int64]:
+    """The rows by their times, equal ones as they came; texts of numbers count as numbers, so that 10 comes after 9."""
+    import polars as pl
 
-        return column if column.dtype != pl.String else column.cast(pl.Float64)
+    try:
+        times = times if times.dtype != pl.String else times.cast(pl.Float64)
     except pl.exceptions.PolarsError:
-        return column
-
-
-def _natural(key: str) -> tuple[int, float, str]:
-    try:
-        return (0, float(key), key)
-    except ValueError:
-        return (1, 0.0, key)
+        pass
+    return pl.DataFrame({"time": times, "row": np.arange(len(times))}).sort("time", maintain_order=True)["row"].to_numpy()
 
 
 def _one_of(frame: pl.DataFrame, column: str, rows: Sequence[int], name: str, source: str) -> Any:
@@ -222,7 +249,7 @@ def _part(found: Mapping[str, Any], ending: str, source: str, options: Mapping[s
     x = x.astype(np.float64)
     if x.ndim == 2:
         x = x[:, :, None]
-    elif options.get("layout") == CHANNELS_FIRST:
+    elif (options.get("layout") or (options.get("like") or {}).get("layout")) == CHANNELS_FIRST:
         x = x.transpose(0, 2, 1)
     notes = [f"X is read as (examples, time, channels) = {x.shape}"] if x.shape[2] > 1 else []
     if lengths is not None and not _are_lengths(np.asarray(lengths), len(x), x.shape[1]):
@@ -233,7 +260,13 @@ def _part(found: Mapping[str, Any], ending: str, source: str, options: Mapping[s
     test = None if not ending else np.full(len(x), ending == "_test")
     labels = None if y is None else np.asarray(y).reshape(-1)
     return Sequences.of(
-        values, labels, test=test if ending == "_test" and "x_train" not in found else None, kind=options.get("kind"), source=source, notes=notes
+        values,
+        labels,
+        test=test if ending == "_test" and "x_train" not in found else None,
+        kind=options.get("kind"),
+        source=source,
+        notes=notes,
+        reading=told(options),
     )
 
 

@@ -40,7 +40,7 @@ def read_ts(text: str, source: str, kind: str | None = None) -> Sequences:
 
     >>> data = read_ts("@classLabel true a b\\n@data\\n1,2,?:0,1,2:b\\n3,4:5,6:a\\n", "x.ts")
     >>> data.describe(), data.names_of(data.labels)
-    ('2 sequences of 2–3 steps, 2 channels, 2 classes', ['b', 'a'])
+    ('2 sequences of 2–3 steps, 2 channels, 2 classes, 1 missing', ['b', 'a'])
     """
     heading, values, labels = Heading(), [], []
     begun = False
@@ -130,7 +130,7 @@ def read_arff(text: str, source: str, kind: str | None = None) -> Sequences:
 
     >>> data = read_arff("@attribute a numeric\\n@attribute b numeric\\n@attribute target {1,2}\\n@data\\n0.5,1,2\\n1,?,1\\n", "x.arff")
     >>> data.describe(), data.names_of(data.labels)
-    ('2 sequences of 2 steps, 2 classes', ['2', '1'])
+    ('2 sequences of 2 steps, 2 classes, 1 missing', ['2', '1'])
     """
     names: list[str] = []
     nominal: dict[str, tuple[str, ...]] = {}

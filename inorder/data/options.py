@@ -107,6 +107,9 @@ class Options:
         return [f.name for f in fields(self) if getattr(self, f.name) != f.default]
 
 
+KEYWORDS = tuple(f.name for f in fields(Options))
+
+
 def check_timezone(name: str) -> str:
     """The name of a time zone, as given.   Raises ConfigError with the nearest known one.
 

@@ -99,4 +99,5 @@ class FittedRandomKernels(FittedSequenceModel):
         return {**own, "mean": self.scaler.mean, "deviation": self.scaler.deviation, **{f"kernels.{k}": v for k, v in self.kernels.arrays().items()}}
 
     def details(self) -> list[str]:
-        return [f"{len(self.kernels):,} features, penalty {self.ridge.penalty:.3g} by leaving one out"]
+        filters = f", two of each of {len(self.kernels) // 2:,} filters" if self.kernels.maximum else ""
+        return [f"{len(self.kernels):,} features{filters}, penalty {self.ridge.penalty:.3g} by leaving one out"]

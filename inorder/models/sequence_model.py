@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from inorder.data.labelled import Sequences
+from inorder.data.labelled import Sequences, fingerprints
 from inorder.data.labelled_reading import read_sequences
 from inorder.errors import BudgetError, BundleError, ConfigError, SeriesError, unknown
 from inorder.kernels.stopping import Stop, check, watched
@@ -94,6 +94,9 @@ class SequenceModel(ABC):
         """The same at less cost, for the folds of a comparison: a network is not trained a second time."""
         return self
 
+    def ready(self) -> None:  # noqa: B027  most models have nothing to load
+        """Load what the first fit of a process needs, so that it takes no longer than the others."""
+
     @abstractmethod
     def fit_training(self, training: Sequences, seconds: float | None, progress: Progress | None) -> FittedSequenceModel:
         """Fit to sequences that all have a label."""
@@ -108,7 +111,8 @@ class About:
     """What a fitted model has to know of the data that it learnt from.
 
     classes: () for numbers.   channels: names.   described: the data in one line.   counts: examples of each class.
-    steps: the least and the most of a sequence; None where not known.
+    steps: the least and the most of a sequence; None where not known.   reading: how their table was read, as new ones are.
+    seen: the fingerprint of each sequence; () where not known.
     """
 
     classes: tuple[str, ...]
@@ -116,15 +120,18 @@ class About:
     described: str
     counts: tuple[int, ...] = ()
     steps: tuple[int, int] | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    seen: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, data: Sequences) -> About:
         counts = () if data.labels is None or data.regression else tuple(np.bincount(data.labels, minlength=len(data.classes)).tolist())
-        return cls(data.classes, data.channels, data.describe(), counts, (int(data.lengths.min()), int(data.lengths.max())))
+        steps = (int(data.lengths.min()), int(data.lengths.max()))
+        return cls(data.classes, data.channels, data.describe(), counts, steps, data.reading, fingerprints(data.values))
 
     def to_json(self) -> dict[str, Any]:
         plain = {"classes": list(self.classes), "channels": list(self.channels), "described": self.described, "counts": list(self.counts)}
-        return {**plain, "steps": None if self.steps is None else list(self.steps)}
+        return {**plain, "steps": None if self.steps is None else list(self.steps), "reading": dict(self.reading)}
 
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> About:
@@ -132,7 +139,10 @@ class About:
         counts = tuple(int(one) for one in about["counts"])
         least, most = about.get("steps") or (None, None)
         steps = None if least is None or most is None else (int(least), int(most))
-        return cls(tuple(map(str, about["classes"])), tuple(map(str, about["channels"])), str(about["described"]), counts, steps)
+        reading = dict(about.get("reading", {}))
+        if "value" in reading:
+            reading["value"] = list(map(str, reading["value"]))
+        return cls(tuple(map(str, about["classes"])), tuple(map(str, about["channels"])), str(about["described"]), counts, steps, reading)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -165,9 +175,10 @@ class FittedSequenceModel(ABC):
         return Predictions(found.ids, (), empty, outputs)
 
     def read(self, data: Any, **reading: Any) -> Sequences:
-        """What `read_sequences` reads, labels or none.   Raises SeriesError where a value cannot be told from a label."""
-        kind = "classification" if self.about.classes else None
-        return read_sequences(data, **{"labelled": False, "classes": self.about.classes, "steps": self.about.steps, "kind": kind, **reading})
+        """What `read_sequences` reads, as the training data were read, labels or none.   Raises SeriesError where a value cannot be told from a label."""
+        about = self.about
+        known = {"classes": about.classes, "steps": about.steps, "like": about.reading, "kind": "classification" if about.classes else None}
+        return read_sequences(data, **{"labelled": False, **known, **reading})
 
     def fitting(self, data: Sequences) -> Sequences:
         """The data with the channels of the model, in its order."""
@@ -179,10 +190,16 @@ class FittedSequenceModel(ABC):
             return replace(data, values=tuple(one[:, places] for one in data.values), channels=wanted)
         if len(data.channels) != len(wanted):
             raise SeriesError(
-                f"{data.source} has {len(data.channels)} channels ({', '.join(data.channels[:6])}), but the model was fitted to {len(wanted)} "
+                f"{data.source} has {len(data.channels)} channel{'s' * (len(data.channels) != 1)} ({', '.join(data.channels[:6])}), "
+                f"but the model was fitted to {len(wanted)} "
                 f"({', '.join(wanted[:6])}). Name them with --value."
             )
         return replace(data, channels=wanted)
+
+    def learnt_from(self, data: Sequences) -> int:
+        """How many of these sequences, with the channels of the model, have the values of one that it was fitted to."""
+        seen = set(self.about.seen)
+        return sum(one in seen for one in fingerprints(data.values))
 
     def summary(self) -> str:
         """What was fitted, in a few lines."""
@@ -199,7 +216,7 @@ class FittedSequenceModel(ABC):
         from inorder.bundle import Bundle
 
         header = {"task": self.task, "model": self.model.name, "settings": self.model.settings, "about": self.about.to_json(), "notes": list(self.notes)}
-        return Bundle({**header, **more}, self.arrays())
+        return Bundle({**header, **more}, {**self.arrays(), "seen": np.array(self.about.seen, dtype=np.uint64)})
 
     def save(self, path: str | Path) -> Path:
         """Save as a bundle, which `inorder.load` reads."""

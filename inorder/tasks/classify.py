@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model of whole sequences, and what people want to know of it.   home: "module:class" below `inorder`, loaded when it is made."""
+    """A model of whole sequences, and what people want to know of it.
+
+    home: "module:class" below `inorder`, loaded when it is made.   of_numbers: the equation where numbers are predicted, if it is another.
+    """
 
     sentence: str
     equation: str
     source: str
     home: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    of_numbers: str = ""
 
     def make(self, **settings: Any) -> SequenceModel:
         """The model with these settings on top of the candidate's own."""
@@ -43,6 +47,7 @@ CANDIDATES: dict[str, Candidate] = {
         "Dempster, Schmidt & Webb 2021",
         KERNELS,
         {"kind": "minirocket"},
+        "y = b + w·[share of t with (w ∗ x)[t] > bias]",
     ),
     "rocket": Candidate(
         "Shares and greatest outputs of 5,000 filters drawn at random, and a ridge regression.",
@@ -50,6 +55,7 @@ CANDIDATES: dict[str, Candidate] = {
         "Dempster, Petitjean & Webb 2020",
         KERNELS,
         {"kind": "rocket"},
+        "y = b + w·[share of t with (w ∗ x)[t] > bias, max (w ∗ x)[t] − bias]",
     ),
     "nearest": Candidate("What the nearest training sequence is.", "d² = Σ ‖a[t] − b[t]‖²", "Bagnall et al. 2017, §3.1", NEAREST),
     "dtw": Candidate(
@@ -87,7 +93,11 @@ CANDIDATES: dict[str, Candidate] = {
         {"encoder": "cnn-lstm"},
     ),
     "majority": Candidate(
-        "The most frequent class, whatever comes; the mean of numbers.", "p[k] = examples of class k / examples", "–", "models.majority:Majority"
+        "The most frequent class, whatever comes; the mean of numbers.",
+        "p[k] = examples of class k / examples",
+        "Holte 1993 (the baseline)",
+        MAJORITY,
+        of_numbers="y = mean of the training sequences' numbers",
     ),
 }
 
@@ -124,6 +134,7 @@ def restore(bundle: Bundle) -> FittedSequenceModel:
         raise BundleError(f'{where} is damaged: model.json needs the objects "settings" and "about".')
     try:
         made: SequenceModel = _loaded(HOMES[header["model"]])(**settings)
-        return replace(made.restore(About.from_json(about), bundle.weights), notes=tuple(map(str, header["notes"])))
+        seen = tuple(map(int, bundle.weights.get("seen", ())))
+        return replace(made.restore(replace(About.from_json(about), seen=seen), bundle.weights), notes=tuple(map(str, header["notes"])))
     except (BundleError, ConfigError, TypeError, ValueError, KeyError, IndexError, RuntimeError) as error:
         raise BundleError(f"{where} is damaged: {error}") from None

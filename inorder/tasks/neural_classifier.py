@@ -102,6 +102,9 @@ class NeuralClassifier(SequenceModel):
     def lighter(self) -> NeuralClassifier:
         return replace(self, refit=False)
 
+    def ready(self) -> None:
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)])  # the first optimiser loads torch's compiler: eight hundred modules, a second or three
+
     @property
     def training(self) -> Training:
         """The settings of the training loop."""

@@ -6,11 +6,14 @@ one record here, one short file in `tasks/`, and the functions that its record n
 
 from __future__ import annotations
 
+import difflib
+import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from inorder.errors import unknown
+from inorder.errors import ConfigError, unknown
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Task:
     candidates: name -> what can be fitted, each with `sentence`, `equation`, `source` and `make(**settings)`.
     compare(data, **options), fit(data, model, **options), evaluate(model, data, **options): the verbs in Python.
     restore(bundle): the fitted model that a bundle holds.
+    reading: the keywords that say how to read data, which every verb takes as well.
     commands: the module with `compare`, `fit`, `predict` and `evaluate` of the command line; their parameters are the flags that have a meaning.
     """
 
@@ -31,6 +35,7 @@ class Task:
     evaluate: str
     restore: str
     commands: str
+    reading: str
 
     def part(self, name: str) -> Any:
         """The thing behind one of the fields."""
@@ -48,6 +53,7 @@ TASKS = {
         evaluate="verbs:evaluate_forecast",
         restore="tasks.forecast:restore",
         commands="commands.forecast",
+        reading="data.options:KEYWORDS",
     ),
     "detect": Task(
         sentence="Which rows of a series nobody would have expected.",
@@ -57,6 +63,7 @@ TASKS = {
         evaluate="detection:evaluate_detect",
         restore="tasks.detect:restore",
         commands="commands.detect",
+        reading="data.options:KEYWORDS",
     ),
     "classify": Task(
         sentence="What each of many sequences is: a class, or a number.",
@@ -66,8 +73,23 @@ TASKS = {
         evaluate="classification:evaluate_classify",
         restore="tasks.classify:restore",
         commands="commands.classify",
+        reading="data.labelled_reading:OPTIONS",
     ),
 }
+
+
+def verb(name: str, called: str, given: Iterable[str]) -> Any:
+    """The function behind a verb of a task.   given: keywords for it.   Raises ConfigError, with the nearest known one, for one that it does not take."""
+    found = task(name).part(called)
+    own = [one.name for one in inspect.signature(found).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    known = [*own, *task(name).part("reading")]
+    for keyword in given:
+        if keyword not in known:
+            near = difflib.get_close_matches(keyword, known, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            settings = f" Settings of a model go into settings={{{keyword!r}: …}}." if "settings" in own else ""
+            raise ConfigError(f'{called}("{name}", …) takes no keyword `{keyword}`.{hint}{settings} Known: {", ".join(sorted(known))}.')
+    return found
 
 
 def task(name: str) -> Task:

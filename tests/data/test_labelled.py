@@ -95,22 +95,40 @@ def test_rows_without_a_label_keep_their_first_value(tmp_path):
 def test_long_tables(tmp_path):
     frame = pl.DataFrame(
         {
-            "id": ["b", "a", "a", "b", "b"],
-            "time": ["10", "1", "2", "9", "11"],
-            "x": [7.0, 1, 3, 5, 9],
-            "y2": [8.0, 2, 4, 6, 10],
-            "label": ["run", "walk", "walk", "run", "run"],
+            "id": ["s9", "s10", "s9", "s10", "s10"],
+            "time": ["1", "10", "2", "9", "11"],
+            "x": [1.0, 7, 3, 5, 9],
+            "y2": [2.0, 8, 4, 6, 10],
+            "label": ["walk", "run", "walk", "run", "run"],
         }
     )
     frame.write_csv(tmp_path / "x.csv")
     frame.write_parquet(tmp_path / "x.parquet")
     for data in (read_sequences(tmp_path / "x.csv"), read_sequences(tmp_path / "x.parquet"), read_sequences(frame), read_sequences(frame.to_pandas())):
         same(data, channels=("x", "y2"))
-        assert data.ids == ("a", "b")
+        assert data.ids == ("s9", "s10")  # as they come in the file
     renamed = frame.rename({"id": "who", "label": "what"})
     same(read_sequences(renamed, id="who", label="what", value=("x", "y2")))
-    split = frame.with_columns(split=pl.Series(["test", "train", "train", "test", "test"]))
+    split = frame.with_columns(split=pl.Series(["train", "test", "train", "test", "test"]))
     assert read_sequences(split).test.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("pic.png", b"\x89PNG\r\n\x1a\n\x00", r"pic.png is not a text file: .* CSV, TSV, Parquet, \.ts, ARFF or NPZ was expected"),
+        ("bad.ts", b"\x00\x01abc", r"bad.ts is not a text file: .* CSV, TSV, Parquet, \.ts, ARFF or NPZ was expected"),
+        ("empty.csv", b"", r"empty.csv is empty. A file of labelled sequences \(CSV, TSV, Parquet, \.ts, ARFF or NPZ\) was expected"),
+    ],
+)
+def test_files_of_another_kind_are_told_what_was_expected(tmp_path, name, content, shown):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SeriesError, match=shown):
+        read_sequences(tmp_path / name)
+
+
+def test_missing_values_are_in_the_description():
+    assert Sequences.of([[1.0, np.nan], [np.nan, 2.0]], ["a", "b"]).describe() == "2 sequences of 2 steps, 2 classes, 2 missing"
 
 
 def test_a_row_for_each_sequence(tmp_path):

@@ -60,6 +60,8 @@ def test_from_compare_to_predict(tmp_path):
     assert [row["label"] for row in json.loads((tmp_path / "out" / "p.json").read_text())["sequences"]] == [row["label"] for row in rows]
     scores = json.loads(run("evaluate", "runs/walks-classify", "walks.csv", "--json", folder=tmp_path).stdout)
     assert scores["scores"]["accuracy"] == 1 and "examples=30" in scores["signatures"]["accuracy"]
+    assert scores["notes"] == ["the model was fitted to all 30 sequences: the scores say how well it remembers them, not how well it does on others"]
+    assert "fitted to all 30 sequences" in run("evaluate", "runs/walks-classify", "walks.csv", folder=tmp_path).stdout
 
 
 def test_one_model_with_settings(tmp_path):
