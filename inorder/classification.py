@@ -271,8 +271,11 @@ def cross_validated(
     notes: list[str] = []
     for k, fold in enumerate(plan):
         check()
-        progress = progress_of(name, k, len(plan), on_progress)
+        began, progress = time.monotonic(), progress_of(name, k, len(plan), on_progress)
         found, outputs = fit_and_ask(model.lighter(), training[~fold], training[fold], clock, len(plan) - k + later, progress)
+        left = clock.share(1, begun=True)
+        if k > 0 and not model.gradual and left is not None and (time.monotonic() - began) * (len(plan) - k) > left:
+            raise BudgetError("the other fits would not be done in time.")  # sooner rather than later: the rest of its time is for others
         said.append(outputs)
         notes += found.notes
         judged.append(np.flatnonzero(fold))

@@ -288,6 +288,18 @@ def test_the_majority_does_not_wait_until_no_time_is_left():
     assert [row["model"] for row in without.table] == ["slow", "majority"]  # equals stay in the order in which they were named
 
 
+def test_a_model_that_will_not_be_done_in_time_is_given_up_early():
+    class Slow(Majority):
+        name = "slow"
+
+        def fit_training(self, *args):
+            time.sleep(0.3)  # six fits take 1.8 seconds
+            return super().fit_training(*args)
+
+    (row,) = (row for row in compare_classify(waves(), models={"slow": Slow(), "majority": Majority()}, budget=1.5).table if row["model"] == "slow")
+    assert "does not last for 6 fits" in row["error"] and row["seconds"] < 1
+
+
 def test_each_model_has_its_part_of_the_budget_and_the_winner_is_fitted_once_more():
     """The slow one would use up everything; those that come after it, quick ones too, are there all the same."""
     seen = {}
