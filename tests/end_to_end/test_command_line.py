@@ -398,7 +398,7 @@ def test_a_model_with_covariates_is_fitted_before_their_future_is_known(tmp_path
     settings = ("--model", "arima", "--set", "order=[1,0,0]", "--future", "price")
     done = run("fit", "forecast", "sales.csv", *settings, folder=tmp_path)
     assert re.search(r"price\s+-[12]\.", done.stdout)
-    assert "there are 0" in (tmp_path / "runs" / "sales" / "report.html").read_text()
+    assert "What comes next depends on price. Give the rows to come" in (tmp_path / "runs" / "sales" / "report.html").read_text()
     known = [f"{2050 + i},,{price[50 + i]:.4f}" for i in range(4)]
     (tmp_path / "ahead.csv").write_text("year,y,price\n" + "\n".join(rows[:50] + known) + "\n")
     run("fit", "forecast", "ahead.csv", *settings, folder=tmp_path)
@@ -474,5 +474,5 @@ def test_future_covariates_are_handed_over_as_rows_without_values(tmp_path):
     made = list(csv.DictReader(io.StringIO(run("predict", "b", "coming.csv", "--horizon", "10", folder=tmp_path).stdout)))
     assert [row["day"] for row in made] == [str(d) for d, _, _ in rows[50:]]
     np.testing.assert_allclose([float(row["mean"]) for row in made], [y for _, y, _ in rows[50:]], atol=1)
-    said = run("predict", "b", "coming.csv", "--horizon", "11", folder=tmp_path, code=1).stderr
+    said = run("predict", "b", "coming.csv", "--horizon", "11", folder=tmp_path, code=2).stderr
     assert "11 values" in said and "there are 10" in said
