@@ -1,7 +1,7 @@
 """Plain cells by torch's own kernels, where those are the faster ones: cuDNN on a GPU; oneDNN for an LSTM on many cores.
 
-Our kernel gives each thread whole sequences, so that none waits for another; with few sequences for each, every thread reads all weights for
-little work, and oneDNN, which shares out each product, is ahead. With eight or more for each, ours was as fast or faster at every size measured.
+Our kernel gives each thread whole sequences, so that none waits for another; every thread then reads all weights at every step. With few sequences for
+each, or with weights beyond the caches, oneDNN, which shares out each product and cuts it into blocks, is ahead; elsewhere ours was as fast or faster.
 
 Ragged batches need no packing: the outputs before the padding do not see it, and an LSTM's cell is held there by one more input, 1 where
 a step is padding, that shuts the input gate and opens the forget gate.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inorder.nn.rows import Rows
 
 SHUT = 1e4  # added to a gate before the sigmoid: beyond ±1e4 it is exactly 0 or 1 in every precision
-BATCH, EACH = 16, 8  # oneDNN does an LSTM of at least so many sequences, and of fewer than so many for each thread
+BATCH, EACH, WIDE = 16, 8, 512  # oneDNN does an LSTM of at least so many sequences, of fewer than so many for each thread or of so many units
 
 
 def can(layer: RecurrentStack, x: Tensor, rows: Rows) -> bool:
@@ -33,8 +33,8 @@ def can(layer: RecurrentStack, x: Tensor, rows: Rows) -> bool:
         return True
     if torch.is_autocast_enabled("cpu"):  # oneDNN's LSTM has no such precision on every processor
         return False
-    few = BATCH <= rows.batch < EACH * torch.get_num_threads()
-    return few and layer.kind == "lstm" and layer.units == layer.hidden and x.dtype == torch.float32 and rows.whole
+    better = rows.batch >= BATCH and (rows.batch < EACH * torch.get_num_threads() or layer.hidden >= WIDE)
+    return better and layer.kind == "lstm" and layer.units == layer.hidden and x.dtype == torch.float32 and rows.whole
 
 
 def run(cell: Cell, weight: Tensor, bias: Tensor | None, x: Tensor, rows: Rows, state: State, *, reverse: bool) -> tuple[Tensor, State]:

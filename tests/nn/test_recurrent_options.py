@@ -112,6 +112,7 @@ def test_a_layer_without_options_is_the_only_one_that_torch_runs(many_cores, mon
     assert not delegated.can(LSTM(3, 4), x, Rows.of(x, torch.tensor([3] * delegated.BATCH)))
     monkeypatch.setattr(delegated, "EACH", delegated.BATCH // torch.get_num_threads())
     assert not delegated.can(LSTM(3, 4), x, rows)
+    assert delegated.can(LSTM(3, delegated.WIDE), x, rows) and not delegated.can(LSTM(3, delegated.WIDE - 1), x, rows)
 
 
 @pytest.mark.parametrize("layers", [1, 3])
