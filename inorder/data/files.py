@@ -30,8 +30,11 @@ MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe\x00\x00": "utf-32-le", b"\x00\x00\
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
-def read_bytes(given: Any) -> tuple[bytes, str]:
-    """The bytes of a path, of "-" (standard input), of a sample or of an open file, unpacked; and what to call them in a sentence."""
+def read_bytes(given: Any, expected: str = "A file with a time column and a value column") -> tuple[bytes, str]:
+    """The bytes of a path, of "-" (standard input), of a sample or of an open file, unpacked; and what to call them in a sentence.
+
+    expected: what should have been in an empty file, for the error.
+    """
     if hasattr(given, "read"):
         data, source = given.read(), str(getattr(given, "name", "the open file"))
         data = data.encode() if isinstance(data, str) else data
@@ -50,7 +53,7 @@ def read_bytes(given: Any) -> tuple[bytes, str]:
         except (OSError, EOFError, zlib.error) as error:
             raise SeriesError(f"{source} is packed with gzip and damaged ({str(error).rstrip('.').lower()}). Fetch or pack it again.") from None
     if not data.strip():
-        raise SeriesError(f"{source} is empty. A file with a time column and a value column was expected.")
+        raise SeriesError(f"{source} is empty. {expected} was expected.")
     for mark, what in FOREIGN.items():
         if data.startswith(mark):
             raise SeriesError(f"{source} is {what}.")
