@@ -3,7 +3,7 @@
     a mark at the beginning      UTF-8, UTF-16 or UTF-32, as the mark says
     zero bytes in a pattern      UTF-16 without a mark
     everything is UTF-8          so it is read
-    else, line by line           UTF-8 where the line is; UTF-8 with damaged places where most of it is; CP949 where that gives Hangul;
+    else, line by line           UTF-8 where the line is; UTF-8 with damaged places where most of it is; CP949 where that gives Korean;
                                  Windows-1252 or Latin-1 for what is left
 
 Nothing is refused: what cannot be read becomes U+FFFD. Every choice is counted and told.
@@ -18,6 +18,7 @@ from inorder.data.files import MARKS
 from inorder.errors import ConfigError
 
 REPLACED = "\ufffd"
+DAMAGED = "damaged UTF-8"
 KOREAN = re.compile(r"[\uac00-\ud7a3\u3131-\u318e\u4e00-\u9fff\u3000-\u303f\uff01-\uff60\u2000-\u27bf\u00a1-\u00ff]*")
 HANGUL = re.compile(r"[\uac00-\ud7a3\u3131-\u318e]")
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -105,33 +106,68 @@ def _wide(data: bytes) -> str | None:
 
 def _line_by_line(data: bytes) -> tuple[str, list[str]]:
     """Each line in its own encoding."""
+    pieces = data.split(b"\n")
+    foreign = [line for line in pieces if not _is_utf8(line)]
+    korean = _are_korean(foreign)
     found: dict[str, list[int]] = {}
     texts, damaged = [], 0
-    for number, line in enumerate(data.split(b"\n"), 1):
-        text, name = _line(line)
+    for number, line in enumerate(pieces, 1):
+        text, name = _line(line, korean)
         if name is not None:
             found.setdefault(name, []).append(number)
-            damaged += text.count(REPLACED) if name == "damaged UTF-8" else 0
+            damaged += text.count(REPLACED) if name == DAMAGED else 0
         texts.append(text)
     notes = [f"{lines(len(numbers))} read as {name} (the first: line {numbers[0]:,})" for name, numbers in found.items()]
     return "\n".join(texts), notes + ([f"{damaged:,} damaged places became U+FFFD"] if damaged else [])
 
 
-def _line(line: bytes) -> tuple[str, str | None]:
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _are_korean(foreign: list[bytes]) -> bool:
+    """Whether lines that are not UTF-8 are CP949: read so, a quarter of their letters is Hangul, half of it among the 2,350 usual syllables.
+
+    A few syllables prove little: the two bytes of "½¢" are one too.
+    """
+    texts = [text for line in foreign if (text := _as_korean(line))]
+    hangul = [one for text in texts for one in HANGUL.findall(text)]
+    usual = sum(map(_is_usual, hangul))
+    letters = sum(one.isalpha() for text in texts for one in text)
+    return len(hangul) >= 2 and 2 * usual >= len(hangul) and 4 * len(hangul) >= letters
+
+
+def _is_usual(syllable: str) -> bool:
+    try:
+        return bool(syllable.encode("euc-kr"))
+    except UnicodeEncodeError:
+        return False
+
+
+def _as_korean(line: bytes) -> str | None:
+    """The line by CP949, where that gives Hangul and beside it only what stands in Korean text."""
+    try:
+        text = line.decode("cp949")
+    except UnicodeDecodeError:
+        return None
+    beyond = "".join(one for one in text if one > "\x7f")
+    return text if HANGUL.search(beyond) and KOREAN.fullmatch(beyond) else None
+
+
+def _line(line: bytes, korean: bool) -> tuple[str, str | None]:
     """A line and its encoding; None = UTF-8."""
     try:
         return line.decode(), None
     except UnicodeDecodeError:
         text = line.decode(errors="replace")
     if sum(one > "\x7f" and one != REPLACED for one in text) > text.count(REPLACED):
-        return text, "damaged UTF-8"
-    try:
-        korean = line.decode("cp949")
-        beyond = "".join(one for one in korean if one > "\x7f")
-        if HANGUL.search(beyond) and KOREAN.fullmatch(beyond):
-            return korean, "CP949"
-    except UnicodeDecodeError:
-        pass
+        return text, DAMAGED
+    if korean and (found := _as_korean(line)) is not None:
+        return found, "CP949"
     try:
         return line.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:

@@ -181,14 +181,14 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
     for name, content in files.items():
         text, notes = to_plain(content, options.get("encoding"))
         for note in notes:
-            kind = note.partition(" (the first")[0].lstrip("0123456789, ")
+            kind = note.partition(" (the first")[0].lstrip("0123456789, ").replace("line read", "lines read").replace("line ends", "lines end")
             counted[kind] = counted.get(kind, 0) + 1
         folders = name.split("/")[:-1]
         parts.append(next((part for folder in folders if (part := _folder_part(folder))), ""))
         labels.append(next((folder for folder in reversed(folders) if not _folder_part(folder)), None))
         texts.append(text)
     known = len({label for label in labels if label is not None}) > 1 and options.get("label") != "none"
-    notes = [f"{count:,} file{'s' * (count > 1)}: {what}" for what, count in counted.items()]
+    notes = [f"{count:,} file{'s' * (count > 1)} with {what}" for what, count in counted.items()]
     notes.append("the labels are the names of the folders" if known else "no labels, since the files are not in folders of their own for each")
     if others:
         notes.append(f"{others:,} other file{'s' * (others > 1)} left out")
