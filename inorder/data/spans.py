@@ -116,7 +116,11 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> str:
     ('IOB1', 'BIOES', 'BIO')
     """
     sentences = list(sentences)
-    broken = {scheme: sum(len(violations(tags, scheme)) for tags in sentences) for scheme in SCHEMES}
+    broken: dict[str, int] = {}
+    for scheme in SCHEMES:
+        broken[scheme] = sum(len(violations(tags, scheme)) for tags in sentences)
+        if not broken[scheme]:
+            return scheme
     return min(SCHEMES, key=lambda scheme: broken[scheme])
 
 
