@@ -1,9 +1,9 @@
 """Which column holds the texts, which the labels: by name, else by what the cells look like; every guess is told.
 
-    texts      a usual name (`TEXTS`), else the column with the longest cells
-    labels     a usual name (`LABELS`), else the only other column whose values recur
-    parts      a column called split, part or set whose cells are all train, valid, test, …
-    ids        a usual name (`IDS`)
+texts      a usual name (`TEXTS`), else the column with the longest cells
+labels     a usual name (`LABELS`), else the only other column whose values recur
+parts      a column called split, part or set whose cells are all train, valid, test, …
+ids        a usual name (`IDS`)
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from inorder.data.labels import lacking
 from inorder.data.rows import Rows, fitted
 from inorder.errors import SeriesError
 
-TEXTS = ("text", "sentence", "document", "review", "content", "message", "body", "utterance", "query", "question", "comment", "tweet", "post", "phrase")
-TEXTS += ("sms", "reviewtext", "review_text", "tokens", "words", "title", "headline", "description")
+TEXTS: tuple[str, ...] = ("text", "sentence", "document", "review", "content", "message", "body", "utterance", "query", "question", "comment", "tweet")
+TEXTS += ("post", "phrase", "sms", "reviewtext", "review_text", "tokens", "words", "title", "headline", "description")
 SEQUENCES = ("sequence", "symbols", "seq", "dna", "protein", "events", "pages", "items")
 LABELS = (*CLASSES, "labels", "classes", "sentiment", "intent", "polarity", "topic", "rating", "stars", "score", "emotion", "tags", "genre")
 IDS = ("id", "uid", "key", "index", "text_id", "doc_id", "sentence_id", "name", "file", "filename")

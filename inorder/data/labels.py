@@ -1,8 +1,8 @@
 """What texts, symbols and sentences are labelled with: a class each, several classes each, or a number each; some may not be labelled.
 
-    class      values[i] = place in `classes`, −1 = not known
-    classes    values[i, k] = 1 where class k holds, 0 where not, −1 = not known
-    number     values[i], NaN = not known
+class      values[i] = place in `classes`, −1 = not known
+classes    values[i, k] = 1 where class k holds, 0 where not, −1 = not known
+number     values[i], NaN = not known
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Labels:
     def known(self) -> NDArray[np.bool_]:
         """(examples,) whether the label is known."""
         if self.kind == "number":
-            return ~np.isnan(self.values)
+            return np.asarray(~np.isnan(self.values))
         return np.asarray(self.values >= 0) if self.kind == "class" else np.asarray((self.values >= 0).all(axis=1))
 
     def names(self) -> list[Any]:
@@ -97,10 +97,10 @@ class Labels:
     def counts(self) -> dict[str, int]:
         """How many examples each class has; of numbers nothing."""
         if self.kind == "class":
-            found = np.bincount(self.values[self.values >= 0], minlength=len(self.classes))
+            times: NDArray[Any] = np.bincount(self.values[self.values >= 0], minlength=len(self.classes))
         else:
-            found = (self.values > 0).sum(axis=0) if self.kind == "classes" else np.zeros(0)
-        return {name: int(count) for name, count in zip(self.classes, found, strict=False)}
+            times = (self.values > 0).sum(axis=0) if self.kind == "classes" else np.zeros(0)
+        return {name: int(count) for name, count in zip(self.classes, times, strict=False)}
 
     def describe(self) -> str:
         """In a few words, such as "2 classes"."""

@@ -156,30 +156,42 @@ def _covered(letters: Counter[str], coverage: float) -> set[str]:
 
 
 def _learnt(texts: Sequence[str], size: int, model: str) -> str:
-    """What the library learns, as JSON."""
-    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+    """What the library learns, as JSON: the pieces in the order of their numbers, and the pairs that are joined or the log-probabilities."""
+    from tokenizers import models, pre_tokenizers, trainers
 
-    ends = pre_tokenizers.Split(Regex(r"[\n\t]"), "isolated")  # so that no piece goes across lines
     if model == "byte-bpe":
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        tokenizer = _prepared(models.BPE(), model)
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         trainer: Any = trainers.BpeTrainer(vocab_size=size, special_tokens=[], initial_alphabet=alphabet, show_progress=False)
+    elif model == "bpe":
+        tokenizer = _prepared(models.BPE(unk_token=UNKNOWN), model)
+        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[UNKNOWN], initial_alphabet=[SPACE], show_progress=False)
     else:
-        marks = pre_tokenizers.Punctuation("isolated")
-        words = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="never", split=True)
-        tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN) if model == "bpe" else models.Unigram())
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([ends, words, marks])
-        if model == "bpe":
-            trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[UNKNOWN], initial_alphabet=[SPACE], show_progress=False)
-        else:
-            trainer = trainers.UnigramTrainer(
-                vocab_size=size, special_tokens=[UNKNOWN], unk_token=UNKNOWN, initial_alphabet=[SPACE], show_progress=False, max_piece_length=12
-            )
+        tokenizer = _prepared(models.Unigram(), model)
+        trainer = trainers.UnigramTrainer(
+            vocab_size=size, special_tokens=[UNKNOWN], unk_token=UNKNOWN, initial_alphabet=[SPACE], show_progress=False, max_piece_length=12
+        )
     tokenizer.train_from_iterator(_batches(texts), trainer, length=len(texts))
-    saved = json.loads(tokenizer.to_str())
-    saved["added_tokens"] = []  # else the library would look for the unknown piece in texts
+    learnt = json.loads(tokenizer.to_str())["model"]
+    if model == "unigram":
+        saved = {"pieces": [piece for piece, _ in learnt["vocab"]], "scores": [score for _, score in learnt["vocab"]]}
+    else:
+        saved = {"pieces": sorted(learnt["vocab"], key=learnt["vocab"].__getitem__), "merges": learnt["merges"]}
     return json.dumps(saved, ensure_ascii=False, separators=(",", ":"))
+
+
+def _prepared(learnt: Any, model: str) -> Any:
+    """The library's tokenizer around a model, by which texts are parted before they are cut."""
+    from tokenizers import Regex, Tokenizer, pre_tokenizers
+
+    tokenizer = Tokenizer(learnt)
+    if model == "byte-bpe":
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    else:
+        ends = pre_tokenizers.Split(Regex(r"[\n\t]"), "isolated")  # so that no piece goes across lines
+        words = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="never", split=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([ends, words, pre_tokenizers.Punctuation("isolated")])
+    return tokenizer
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -187,20 +199,30 @@ def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _loaded(text: str, model: str) -> Any:
-    """The library's tokenizer.   Raises BundleError where the JSON text is none of ours."""
-    from tokenizers import Tokenizer
+    """The library's tokenizer, from JSON that is judged before it is believed.   Raises BundleError where it is none of ours."""
+    from tokenizers import models
 
+    if len(text) > LARGEST:
+        raise BundleError(f"The subwords have {len(text):,} characters; {LARGEST:,} at most were expected.")
     try:
-        if len(text) > LARGEST:
-            raise ValueError(f"it has {len(text):,} characters, more than {LARGEST:,}")
-        kind = json.loads(text)["model"]["type"]
-        if kind != ("Unigram" if model == "unigram" else "BPE"):
-            raise ValueError(f"it holds {kind}, not {model}")
-        return Tokenizer.from_str(text)
-    except Exception as error:  # the library raises a bare Exception for what it cannot read
-        if isinstance(error, MemoryError):
-            raise
-        raise BundleError(f"The subwords are damaged: {str(error).rstrip('.')[:200]}.") from None
+        saved = json.loads(text)
+        pieces, rest = saved["pieces"], saved["scores" if model == "unigram" else "merges"]
+        place = {piece: number for number, piece in enumerate(pieces)}
+        right = len(saved) == 2 and len(place) == len(pieces) > 0 and all(isinstance(piece, str) and piece for piece in pieces)
+        right &= bool("".join(pieces).encode()) and (model == "byte-bpe" or UNKNOWN in place)  # a lone surrogate is a ValueError
+        if model == "unigram":
+            right &= len(rest) == len(pieces) and all(isinstance(score, float) and -1e9 < score <= 0 for score in rest)
+        else:
+            right &= all(len(pair) == 2 and pair[0] in place and pair[1] in place and pair[0] + pair[1] in place for pair in rest)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        right = False
+    if not right:
+        raise BundleError(
+            f"The subwords are damaged: pieces, each once, and {'a score for each' if model == 'unigram' else 'the pairs that make them'} were expected."
+        )
+    if model == "unigram":
+        return _prepared(models.Unigram(list(zip(pieces, rest, strict=True)), place[UNKNOWN], False), model)
+    return _prepared(models.BPE(place, [tuple(pair) for pair in rest], **({} if model == "byte-bpe" else {"unk_token": UNKNOWN})), model)
 
 
 def _byte_of(one: str) -> int:

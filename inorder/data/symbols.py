@@ -26,7 +26,7 @@ from inorder.errors import ConfigError
 class Symbols:
     """Sequences of symbols and what each of them is.
 
-    symbols: a tuple of texts an example.   joined_by: what stands between the symbols where an example is written as one text: "" or " ".
+    symbols: a tuple of texts an example.   joined_by: what stands between the symbols where an example is written as one text: "", " " or "\\n".
     labels: None where the data have none.   parts: (examples,) "train", "valid", "test" or "".   ids: a name an example.
     source: what to call the data.   notes: what was assumed, dropped or repaired.
 

@@ -1,10 +1,10 @@
 """Files and lists -> tagged sentences (`tagged.Tagged`).
 
-    lines of a token and its tags      see `tagged_columns`: CoNLL, CoNLL-U, KLUE, proteins
-    a line of symbols, a line of tags  as many of one as of the other; a line ">name" may stand above: sequences with their structure
-    JSON lines                         {"intent": …, "spans": [[text, slot or null], …]}, or {"tokens": […], "tags": […]}
-    Parquet, frames                    columns of lists: tokens, tags
-    in memory                          (tokens, tags), lists of tokens, raw texts, `Tagged`
+lines of a token and its tags      see `tagged_columns`: CoNLL, CoNLL-U, KLUE, proteins
+a line of symbols, a line of tags  as many of one as of the other; a line ">name" may stand above: sequences with their structure
+JSON lines                         {"intent": …, "spans": [[text, slot or null], …]}, or {"tokens": […], "tags": […]}
+Parquet, frames                    columns of lists: tokens, tags
+in memory                          (tokens, tags), lists of tokens, raw texts, `Tagged`
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from inorder.data.tokens import CUTTERS, cutter
 from inorder.errors import SeriesError, unknown
 
 OPTIONS = ("token", "tag", "label", "encoding", "cutter")
-ENDINGS = (".conllu", ".conll", ".tsv", ".txt", ".jsonl", ".json", ".iob", ".bio", ".parquet")
+ENDINGS: tuple[str, ...] = (".conllu", ".conll", ".tsv", ".txt", ".jsonl", ".json", ".iob", ".bio", ".parquet")
 ENDINGS += tuple(f"{ending}.gz" for ending in ENDINGS)
 TOKENS = ("tokens", "token", "words", "word", "symbols")
 TAGS = ("tags", "tag", "ner_tags", "pos_tags", "upos", "slots", "labels")

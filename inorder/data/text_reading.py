@@ -1,12 +1,12 @@
 """Files, folders, frames and lists -> texts (`text.Texts`).
 
-    TSV, CSV, …      a row a text; which column holds what: `columns_of_texts`, odd rows: `rows`, encodings: `encodings`
-    JSON, JSON lines see `json_rows`
-    Parquet, frames  the same columns
-    .txt             the file is one text (unit="file"), or each line one (unit="line")
-    folders, zip     a file a text, the name of its folder the label (pos/ neg/, below train/ test/ where there are such); or one table;
-                     or tables whose names say train, valid, test
-    in memory        a list of strings, (texts, labels), a dictionary of columns, `Texts`
+TSV, CSV, …      a row a text; which column holds what: `columns_of_texts`, odd rows: `rows`, encodings: `encodings`
+JSON, JSON lines see `json_rows`
+Parquet, frames  the same columns
+.txt             the file is one text (unit="file"), or each line one (unit="line")
+folders, zip     a file a text, the name of its folder the label (pos/ neg/, below train/ test/ where there are such); or one table;
+                 or tables whose names say train, valid, test
+in memory        a list of strings, (texts, labels), a dictionary of columns, `Texts`
 """
 
 from __future__ import annotations
@@ -144,7 +144,9 @@ def columns_of_frame(data: Any) -> Columns:
     if isinstance(data, Mapping):
         sizes = {str(name): len(list(values)) for name, values in data.items()}
         if len(set(sizes.values())) > 1:
-            raise SeriesError(f"The columns of the dictionary have {', '.join(f'{size:,} ({name})' for name, size in sizes.items())} cells; as many were expected.")
+            raise SeriesError(
+                f"The columns of the dictionary have {', '.join(f'{size:,} ({name})' for name, size in sizes.items())} cells; as many were expected."
+            )
         return Columns({str(name): list(values) for name, values in data.items()}, "the dictionary")
     import narwhals as nw
 
@@ -181,8 +183,8 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
     for name, content in files.items():
         text, notes = to_plain(content, options.get("encoding"))
         for note in notes:
-            kind = note.partition(" (the first")[0].lstrip("0123456789, ").replace("line read", "lines read").replace("line ends", "lines end")
-            counted[kind] = counted.get(kind, 0) + 1
+            what = note.partition(" (the first")[0].lstrip("0123456789, ").replace("line read", "lines read").replace("line ends", "lines end")
+            counted[what] = counted.get(what, 0) + 1
         folders = name.split("/")[:-1]
         parts.append(next((part for folder in folders if (part := _folder_part(folder))), ""))
         labels.append(next((folder for folder in reversed(folders) if not _folder_part(folder)), None))

@@ -22,7 +22,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 from inorder.data.encodings import REPLACED, SURROGATES
 from inorder.errors import BundleError, ConfigError, unknown
@@ -274,14 +274,19 @@ def normalised(text: str, normalisation: str, lower: bool = False) -> str:
     """
     if not text.isascii():
         text = SURROGATES.sub(REPLACED, text)
-        text = text if normalisation == "none" else unicodedata.normalize(normalisation, text)
+        text = text if normalisation == "none" else _normal_form(normalisation, text)
     if lower:
         small = text.lower()
-        text = small if normalisation == "none" or small.isascii() else unicodedata.normalize(normalisation, small)
+        text = small if normalisation == "none" or small.isascii() else _normal_form(normalisation, small)
     return text
 
 
+def _normal_form(name: str, text: str) -> str:
+    return unicodedata.normalize(cast(Literal["NFC", "NFKC", "NFD", "NFKD"], name), text)
+
+
 def check_normalisation(name: str) -> None:
+    """ConfigError for a normalisation that is unknown."""
     if name not in NORMALISATIONS:
         raise unknown("normalisation", name, NORMALISATIONS)
 

@@ -11,7 +11,8 @@ As text, one symbol a line with its count, in the order of the numbers:
     the<tab>120
     \\n<tab>17
 
-Backslash, tab, ends of lines, spaces, control characters, marks that show nothing and lone surrogates are written as escapes: \\\\ \\t \\n \\r \\s \\u00a0 \\U000e0061.
+Backslash, tab, ends of lines, spaces, control characters, marks that show nothing and lone surrogates are written as escapes:
+\\\\ \\t \\n \\r \\s \\u00a0 \\U000e0061.
 """
 
 from __future__ import annotations
