@@ -152,7 +152,7 @@ def _is_header(rows: Sequence[Sequence[str]], usual: Sequence[str]) -> bool:
     first = [cell.strip().strip('"') for cell in rows[0]]
     if len(rows) < 2 and len(first) < 2:
         return False
-    if len(set(first)) < len(first) or any(len(cell) > 40 for cell in first):
+    if any(len(cell) > 40 for cell in first):
         return False
     for k, cell in enumerate(first):
         below = [row[k].strip() for row in rows[1:] if k < len(row)]

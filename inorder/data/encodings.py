@@ -6,7 +6,7 @@
     else, line by line           UTF-8 where the line is; UTF-8 with damaged places where most of it is; CP949 where that gives Korean;
                                  Windows-1252 or Latin-1 for what is left
 
-Nothing is refused: what cannot be read becomes U+FFFD. Every choice is counted and told.
+What cannot be read becomes U+FFFD. Every choice is counted and told.
 """
 
 from __future__ import annotations
@@ -15,24 +15,29 @@ import re
 import unicodedata
 
 from inorder.data.files import MARKS
-from inorder.errors import ConfigError
+from inorder.errors import ConfigError, SeriesError
 
 REPLACED = "\ufffd"
 DAMAGED = "damaged UTF-8"
+CONTROLS = tuple(chr(one) for one in (*range(9), *range(14, 32)))
 KOREAN = re.compile(r"[\uac00-\ud7a3\u3131-\u318e\u4e00-\u9fff\u3000-\u303f\uff01-\uff60\u2000-\u27bf\u00a1-\u00ff]*")
 HANGUL = re.compile(r"[\uac00-\ud7a3\u3131-\u318e]")
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def to_plain(data: bytes, encoding: str | None = None) -> tuple[str, list[str]]:
+def to_plain(data: bytes, encoding: str | None = None, source: str = "the file") -> tuple[str, list[str]]:
     """The text with "\\n" as the end of lines, without marks, zero characters and lone surrogates; and notes on what was found.
 
-    encoding: as told; None = found out.   Raises ConfigError for an encoding that is unknown.
+    encoding: as told; None = found out.   Raises ConfigError for an encoding that is unknown, SeriesError where every twentieth character is a control
+    character, as in a picture or a program: that is no text.
 
     >>> to_plain("caf\u00e9\\r\\n".encode("latin-1"))
     ('café\\n', ['1 line read as Windows-1252 (the first: line 1)', '1 line ends with CR LF'])
     """
     text, notes = _told(data, encoding) if encoding is not None else _found(data)
+    head = text[: 1 << 16]
+    if 20 * sum(map(head.count, CONTROLS)) > len(head):
+        raise SeriesError(f"{source} is not a text file: more than 5 % of it are control characters.")
     if "\r" in text:
         returns = text.count("\r\n")
         if returns:
@@ -68,7 +73,11 @@ def _told(data: bytes, encoding: str) -> tuple[str, list[str]]:
         raise ConfigError(f'The encoding "{encoding}" is unknown. Known are for example utf-8, cp949, latin-1, windows-1252, utf-16.') from None
     text = text.removeprefix("\ufeff")
     damaged = text.count(REPLACED)
-    return text, [f"{damaged:,} places are no {encoding} and became U+FFFD"] if damaged else []
+    return text, _damage(damaged, f"no {encoding}")
+
+
+def _damage(count: int, what: str) -> list[str]:
+    return [f"{count:,} place{'s are' if count > 1 else ' is'} {what} and became U+FFFD"] if count else []
 
 
 def _found(data: bytes) -> tuple[str, list[str]]:
@@ -79,7 +88,7 @@ def _found(data: bytes) -> tuple[str, list[str]]:
         text = data.decode(encoding, errors="replace")
         damaged = text.count(REPLACED)
         name = encoding.upper().removesuffix("-LE").removesuffix("-BE")
-        return text, [f"read as {name}", *([f"{damaged:,} damaged places became U+FFFD"] if damaged else [])]
+        return text, [f"read as {name}", *_damage(damaged, "damaged")]
     notes = ["a byte order mark at the beginning was left out"] if mark is not None else []
     try:
         return data.decode(), notes
@@ -118,7 +127,7 @@ def _line_by_line(data: bytes) -> tuple[str, list[str]]:
             damaged += text.count(REPLACED) if name == DAMAGED else 0
         texts.append(text)
     notes = [f"{lines(len(numbers))} read as {name} (the first: line {numbers[0]:,})" for name, numbers in found.items()]
-    return "\n".join(texts), notes + ([f"{damaged:,} damaged places became U+FFFD"] if damaged else [])
+    return "\n".join(texts), notes + _damage(damaged, "damaged")
 
 
 def _is_utf8(line: bytes) -> bool:

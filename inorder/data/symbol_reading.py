@@ -80,7 +80,7 @@ def _file(name: str, content: bytes, source: str, options: Mapping[str, Any]) ->
     """One file, by what it looks like and by its ending."""
     if content.startswith(PARQUET):
         return _from_columns(parquet_columns(content, source), options)
-    text, notes = to_plain(content, options.get("encoding"))
+    text, notes = to_plain(content, options.get("encoding"), source)
     lower = name.lower().removesuffix(".gz")
     if not text.strip():
         raise SeriesError(f"{source} holds nothing but blanks. Sequences were expected.")

@@ -71,7 +71,7 @@ def _read(data: Any, options: Mapping[str, Any]) -> Tagged:
     name, content = next(iter(files.items()))
     if content.startswith(PARQUET):
         return _from_columns(parquet_columns(content, source), options)
-    text, notes = to_plain(content, options.get("encoding"))
+    text, notes = to_plain(content, options.get("encoding"), source)
     if looks_like_json(text):
         return _from_json(text, source, options, notes)
     pairs = _pairs(text)

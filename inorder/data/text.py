@@ -61,7 +61,7 @@ class Texts:
             raise ConfigError("Texts are given as a list of strings; one string came.")
         for i, text in enumerate(texts):
             if not isinstance(text, str):
-                raise SeriesError(f"Text {i} of {source} is {str(text)[:40]!r}, a {type(text).__name__}; a string was expected.")
+                raise SeriesError(f"Text {i} of {source} is {str(text)[:40]}, of the type {type(text).__name__}; a string was expected.")
         found = labels_of(labels, kind, several, source)
         empty = sum(not text.strip() for text in texts)
         told = [*notes, *(() if found is None else found.notes)]

@@ -75,7 +75,7 @@ def _file(content: bytes, name: str, source: str, options: Mapping[str, Any]) ->
     """One file, by what it looks like and by its ending."""
     if content.startswith(PARQUET):
         return from_columns(parquet_columns(content, source), options)
-    text, notes = to_plain(content, options.get("encoding"))
+    text, notes = to_plain(content, options.get("encoding"), source)
     if not text.strip():
         raise SeriesError(f"{source} holds nothing but blanks. A text was expected.")
     lower = name.lower().removesuffix(".gz")
@@ -181,7 +181,7 @@ def _one_each(files: Mapping[str, bytes], source: str, options: Mapping[str, Any
     """A file a text; the label is the name of its folder, and a folder above may name the part."""
     texts, labels, parts, counted = [], [], [], dict[str, int]()
     for name, content in files.items():
-        text, notes = to_plain(content, options.get("encoding"))
+        text, notes = to_plain(content, options.get("encoding"), f"{source}/{name}")
         for note in notes:
             what = note.partition(" (the first")[0].lstrip("0123456789, ").replace("line read", "lines read").replace("line ends", "lines end")
             counted[what] = counted.get(what, 0) + 1
