@@ -34,8 +34,8 @@ def looks_like_json(text: str) -> bool:
     return False
 
 
-def json_items(text: str, source: str) -> tuple[Parsed, list[str]]:
-    """The items of JSON or JSON lines, and notes.   Raises SeriesError where there is none."""
+def json_items(text: str, source: str, *, columns: bool = True) -> tuple[Parsed, list[str]]:
+    """The items of JSON or JSON lines, and notes.   columns: whether an object of lists is a list a column.   Raises SeriesError where there is none."""
     notes: list[str] = []
     try:
         whole = json.loads(text)
@@ -53,7 +53,7 @@ def json_items(text: str, source: str) -> tuple[Parsed, list[str]]:
         if bad:
             notes.append(f"{len(bad):,} line{'s' * (len(bad) > 1)} that {'are' if len(bad) > 1 else 'is'} no JSON left out (the first: line {bad[0]:,})")
         return [(item, part) for item, part in found], notes
-    return _items(_clean(whole, notes), source, notes), notes
+    return _items(_clean(whole, notes), source, notes, columns), notes
 
 
 def json_columns(text: str, source: str) -> Columns:
@@ -81,7 +81,7 @@ def json_columns(text: str, source: str) -> Columns:
     return Columns({name: [row.get(name) for row in rows] for name in names}, source, notes=tuple(notes))
 
 
-def _items(whole: Any, source: str, notes: list[str]) -> Parsed:
+def _items(whole: Any, source: str, notes: list[str], columns: bool) -> Parsed:
     if isinstance(whole, list):
         return [(item, None) for item in whole]
     if not isinstance(whole, dict):
@@ -91,7 +91,7 @@ def _items(whole: Any, source: str, notes: list[str]) -> Parsed:
         if len({part_of(name) for name in lists}) < len(lists):
             notes.append(f"parts: {', '.join(f'{name} ({len(value):,}) as {part_of(name)}' for name, value in lists.items())}")
         return [(item, part_of(name)) for name, value in lists.items() for item in value]
-    if len(lists) == len(whole) > 0 and len({len(value) for value in lists.values()}) == 1:
+    if columns and len(lists) == len(whole) > 0 and len({len(value) for value in lists.values()}) == 1:
         return [(dict(zip(lists, row, strict=True)), None) for row in zip(*lists.values(), strict=True)]
     holders = [name for name in lists if name.lower() in ("data", "examples", "rows", "items", "records", "instances")]
     if len(holders) == 1:  # {"version": …, "data": […]}

@@ -106,7 +106,7 @@ def are_spans(kinds: Iterable[str]) -> bool:
     """
     found = set(kinds)
     places = {_parted(tag)[0] for tag in found}
-    return OUTSIDE in found and bool(places & {"B", "I", "S"}) and "" not in places
+    return (OUTSIDE in found or all("-" in tag for tag in found)) and bool(places & {"B", "I", "S"}) and "" not in places
 
 
 def scheme_of(sentences: Iterable[Sequence[str]]) -> str:

@@ -45,7 +45,7 @@ class Subwords:
     """
 
     name: ClassVar[str] = "subwords"
-    text: str
+    text: str = field(repr=False)
     model: str = "bpe"
     lower: bool = False
     normalisation: str = "NFC"
@@ -88,9 +88,9 @@ class Subwords:
         if not letters:
             raise ConfigError("Subwords are learnt from texts; there was no character in those that came.")
         known = _covered(letters, coverage)
-        least = BYTES if model == "byte-bpe" else len(known) + 2  # the mark of a space, and the piece for the unknown
+        least = BYTES if model == "byte-bpe" else len(known - {" "}) + 2  # the mark of a space, and the piece for the unknown
         if size < least:
-            wanted = "the 256 bytes" if model == "byte-bpe" else f"the {len(known):,} characters and two more; or set `coverage` below {coverage:g}"
+            wanted = "the 256 bytes" if model == "byte-bpe" else f"the {least - 2:,} characters, the space and the unknown; or set `coverage` below {coverage:g}"
             raise ConfigError(f"`size` is {size:,}; {least:,} are needed for {wanted}.")
         if len(known) < len(letters):  # what is not to be learnt parts words as a space does
             table = {ord(one): " " for one in letters if one not in known}

@@ -25,6 +25,7 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 COMMENT = re.compile(r"#+( |$)")
 NAMED = re.compile(r"#\s*(?:sent_id|id)\s*=\s*(\S+)|##\s*(\S+)")
 BEGIN, END = "<>", ("<end>", "end")
+TAGS = ("tag", "tags", "ner", "ner_tag", "pos", "pos_tag", "upos", "label", "slot")  # names of a column of tags, where columns have names
 HEADERS = ("token", "tokens", "word", "form", "character")
 
 
@@ -72,7 +73,8 @@ def read_columns(text: str, source: str, name: str, options: Mapping[str, Any], 
         told += _words_only(found)
     numbered = not universal and width > 2 and _counts(found, width)
     token = _column(options.get("token"), header, width, 1 if universal or numbered else 0, source, "token")
-    tag = None if width == 1 or options.get("tag") == "none" else _column(options.get("tag"), header, width, 3 if universal else width - 1, source, "tag")
+    usual = next((k for word in TAGS for k, one in enumerate(header) if one.lower() == word), width - 1)
+    tag = None if width == 1 or options.get("tag") == "none" else _column(options.get("tag"), header, width, usual, source, "tag")
     if options.get("tag") is None and tag is not None and width > 2:
         told.append(f"tags are those of {_called(tag, header, width)} (--tag to change)")
     if width == 1 and options.get("tag") not in (None, "none"):

@@ -104,7 +104,7 @@ def _pairs(text: str) -> tuple[list[Sequence[str]], list[Sequence[str]], list[st
 
 
 def _from_json(text: str, source: str, options: Mapping[str, Any], notes: Sequence[str]) -> Tagged:
-    items, told = json_items(text, source)
+    items, told = json_items(text, source, columns=False)
     rows = [item for item, _ in items]
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise SeriesError(f"{source} holds no objects with tokens and tags, or spans.")
