@@ -35,7 +35,7 @@ def looks_like_json(text: str) -> bool:
 
 
 def json_items(text: str, source: str, *, columns: bool = True) -> tuple[Parsed, list[str]]:
-    """The items of JSON or JSON lines, and notes.   columns: whether an object of lists is a list a column.   Raises SeriesError where there is none."""
+    """The items of JSON or JSON lines, and notes.   columns: whether an object of lists is a list a column; lists of lists always are.   Raises SeriesError where there is none."""
     notes: list[str] = []
     try:
         whole = json.loads(text)
@@ -91,6 +91,7 @@ def _items(whole: Any, source: str, notes: list[str], columns: bool) -> Parsed:
         if len({part_of(name) for name in lists}) < len(lists):
             notes.append(f"parts: {', '.join(f'{name} ({len(value):,}) as {part_of(name)}' for name, value in lists.items())}")
         return [(item, part_of(name)) for name, value in lists.items() for item in value]
+    columns = columns or (len(lists) > 1 and all(isinstance(one, list) for value in lists.values() for one in value))
     if columns and len(lists) == len(whole) > 0 and len({len(value) for value in lists.values()}) == 1:
         return [(dict(zip(lists, row, strict=True)), None) for row in zip(*lists.values(), strict=True)]
     holders = [name for name in lists if name.lower() in ("data", "examples", "rows", "items", "records", "instances")]

@@ -90,7 +90,9 @@ class Subwords:
         known = _covered(letters, coverage)
         least = BYTES if model == "byte-bpe" else len(known - {" "}) + 2  # the mark of a space, and the piece for the unknown
         if size < least:
-            wanted = "the 256 bytes" if model == "byte-bpe" else f"the {least - 2:,} characters, the space and the unknown; or set `coverage` below {coverage:g}"
+            wanted = (
+                "the 256 bytes" if model == "byte-bpe" else f"the {least - 2:,} characters, the space and the unknown; or set `coverage` below {coverage:g}"
+            )
             raise ConfigError(f"`size` is {size:,}; {least:,} are needed for {wanted}.")
         if len(known) < len(letters):  # what is not to be learnt parts words as a space does
             table = {ord(one): " " for one in letters if one not in known}

@@ -3,7 +3,7 @@
 FASTA             ">" and a name, then the letters, over as many lines as they take
 a sequence a line symbols divided by spaces, tabs or commas, else each character one
 TSV, CSV, …       a column of sequences and perhaps one of labels; a row a user, a time and an item (`clicks`);
-                  or a row a sequence with a column a step (life courses): the longest run of columns most of whose few values stood in those before
+                  or a row a sequence with a column a step (life courses): the longest run of columns whose few values are mostly those of the columns before
 JSON, JSON lines  the same columns; pieces of music as frames of notes (`piano_rolls`)
 ABC               tunes (`tunes`), also many files in a folder or zip archive
 in memory         lists of symbols or strings, (sequences, labels), a dictionary of columns, `Symbols`
@@ -11,12 +11,13 @@ in memory         lists of symbols or strings, (sequences, labels), a dictionary
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inorder.data.archives import named_files
-from inorder.data.clicks import is_log, read_log
+from inorder.data.clicks import ITEMS, TIMES, USERS, is_log, read_log
 from inorder.data.columns_of_texts import SEQUENCES, TEXTS, Columns, choose, table_of_rows
 from inorder.data.encodings import to_plain
 from inorder.data.files import PARQUET
@@ -36,6 +37,7 @@ FASTA = (".fasta", ".fa", ".fna", ".faa", ".fas")
 ENDINGS: tuple[str, ...] = (*FASTA, ".abc", ".tsv", ".csv", ".txt", ".seq", ".json", ".jsonl", ".ndjson", ".parquet")
 ENDINGS += tuple(f"{ending}.gz" for ending in ENDINGS)
 COLUMNS = (*SEQUENCES, *TEXTS)
+NAMES = (*COLUMNS, *ITEMS, *USERS, *TIMES)  # by which a header is known
 DIVIDED = ("spaces", "commas", "characters")
 FEW_STATES, LEAST_STEPS = 50, 8  # of columns that are steps: distinct values of one, and how many columns
 
@@ -87,11 +89,11 @@ def _file(name: str, content: bytes, source: str, options: Mapping[str, Any]) ->
     if lower.endswith(FASTA) or text.lstrip().startswith(">"):
         return read_fasta(text, source, notes)
     if lower.endswith(".abc") or is_abc(text):
-        return read_tunes({name: text}, source, options)
+        return read_tunes({name: text}, source, options, notes)
     if looks_like_json(text) or lower.endswith((".json", ".jsonl", ".ndjson")):
         return _from_json(text, source, options, notes)
     if lower.endswith((".tsv", ".csv")) or options.get("separator") is not None:
-        table = table_of_rows(rows_of(text, name, options.get("separator")), source, options.get("header"), options, COLUMNS, "sequence")
+        table = table_of_rows(rows_of(text, name, options.get("separator")), source, options.get("header"), options, NAMES, "sequence")
         return _from_columns(table, options, notes)
     return _lines(text, source, options, notes)
 
@@ -118,7 +120,7 @@ def read_fasta(text: str, source: str, notes: Sequence[str] = ()) -> Symbols:
             before += bool(line.strip())
     if not names:
         raise SeriesError(f'{source} is no FASTA file: no line begins with ">".')
-    told = [*notes, f"{before:,} lines above the first name left out"] if before else [*notes]
+    told = [*notes, f"{before:,} line{'s' * (before > 1)} above the first name left out"] if before else [*notes]
     if len(set(names)) < len(names):
         told.append("names are not all different, so sequences are counted instead")
     return Symbols.of(["".join(one) for one in letters], ids=names, joined_by="", source=source, notes=told)
@@ -139,12 +141,11 @@ def _lines(text: str, source: str, options: Mapping[str, Any], notes: Sequence[s
 
 
 def _division(cells: Sequence[str]) -> str:
-    """What divides symbols: spaces, or commas, where half of the sequences have them, else nothing."""
+    """What divides symbols: commas where there are as many as blanks, or blanks, if a tenth of the sequences has any (others may be single), else nothing."""
     known = [cell.strip() for cell in cells if cell.strip()]
-    for name, marks in (("spaces", " \t"), ("commas", ",")):
-        if 2 * sum(any(mark in cell for mark in marks) for cell in known) > len(known):
-            return name
-    return "characters"
+    blanks, commas = ([len(re.findall(mark, cell)) for cell in known] for mark in (r"[ \t]+", ","))
+    name, counts = ("commas", commas) if sum(commas) >= sum(blanks) else ("spaces", blanks)
+    return name if 10 * sum(count > 0 for count in counts) >= len(known) > 0 else "characters"
 
 
 def _cut(cell: str, divided: str) -> Sequence[str]:
@@ -194,7 +195,7 @@ def _from_columns(table: Columns, options: Mapping[str, Any], notes: Sequence[st
 
 
 def _steps(table: Columns, options: Mapping[str, Any]) -> list[str]:
-    """The columns that are steps: told, or the longest run in which most cells of a column hold what the columns before it held; none where short."""
+    """The columns that are steps: told, or the longest run in which half of the cells, or of the values, of a column stood in those before it."""
     names = list(table.cells)
     given = options.get("steps")
     if given is not None:
@@ -210,7 +211,8 @@ def _steps(table: Columns, options: Mapping[str, Any]) -> list[str]:
         cells = [str(cell) for cell in table.cells[name] if not lacking(cell)]
         own = set(cells)
         few = 0 < len(own) <= min(FEW_STATES, len(table) - 1)
-        if few and run and 2 * sum(cell in values for cell in cells) > len(cells):
+        alike = 2 * sum(cell in values for cell in cells) > len(cells) or 2 * len(own & values) >= len(own)
+        if few and run and alike:
             run, values = [*run, name], values | own
         else:
             run, values = ([name], own) if few else ([], set())
@@ -250,7 +252,9 @@ def _several_files(files: Mapping[str, bytes], source: str, options: Mapping[str
     """A folder or archive: tunes in many files, or a file a part."""
     tunes = {name: content for name, content in files.items() if name.lower().removesuffix(".gz").endswith(".abc")}
     if tunes:
-        return read_tunes({name: to_plain(content, options.get("encoding"))[0] for name, content in tunes.items()}, source, options)
+        plain = {name: to_plain(content, options.get("encoding"), f"{source}/{name}") for name, content in tunes.items()}
+        notes = [f"{name}: {note}" for name, (_, told) in plain.items() for note in told]
+        return read_tunes({name: text for name, (text, _) in plain.items()}, source, options, notes)
     parts = {name: part_of(name.rpartition("/")[2]) for name in files}
     by_part = {part: [name for name in files if parts[name] == part] for part in (TRAIN, VALID, TEST)}
     if not by_part[TRAIN] or any(len(names) > 1 for names in by_part.values()):

@@ -15,7 +15,7 @@ Source: the ABC music standard 2.1, abcnotation.com.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inorder.data.symbols import Symbols
@@ -46,7 +46,7 @@ def is_abc(text: str) -> bool:
     return bool(re.search(r"(?m)^X:\s*\d+[^\n]*\n(?:.*\n)*?K:", text[: 1 << 16]))
 
 
-def read_tunes(files: Mapping[str, str], source: str, options: Mapping[str, Any]) -> Symbols:
+def read_tunes(files: Mapping[str, str], source: str, options: Mapping[str, Any], notes: Sequence[str] = ()) -> Symbols:
     """The tunes of some files.   options: `notation` ("signs", "characters"), `fields` (letters of the header's fields to keep; "" = none, "all").
 
     >>> data = read_tunes({"a.abc": 'X:1\\nT:One\\nM:3/4\\nK:G\\n"G"d2B|A3/2 z|]\\n'}, "a.abc", {})
@@ -70,13 +70,13 @@ def read_tunes(files: Mapping[str, str], source: str, options: Mapping[str, Any]
                 ids.append(f"{name}/{number}" if len(files) > 1 else number)
     if not tunes:
         raise SeriesError(f"{source} holds no tune in ABC notation: lines X: and K: were expected before the notes.")
-    notes = [f"a tune is a sequence of {notation} (--notation to change)"]
+    told = [*notes, f"a tune is a sequence of {notation} (--notation to change)"]
     if left:
-        notes.append(f"fields of headers other than {', '.join(fields) or 'none'} left out (--fields to change)")
+        told.append(f"fields of headers other than {', '.join(fields) or 'none'} left out (--fields to change)")
     if headless:
-        notes.append(f"{headless:,} tune{'s' * (headless > 1)} without a key (K:) left out")
+        told.append(f"{headless:,} tune{'s' * (headless > 1)} without a key (K:) left out")
     doubled = len(set(ids)) < len(ids)
-    return Symbols.of(tunes, ids=() if doubled else ids, joined_by="", source=source, notes=notes)
+    return Symbols.of(tunes, ids=() if doubled else ids, joined_by="", source=source, notes=told)
 
 
 def _tunes(text: str) -> list[tuple[str, list[str]]]:

@@ -119,7 +119,13 @@ def test_damage_is_refused(subwords: Subwords) -> None:
     for wrong in ("", "{}", "[]", "null", text[:-5], '{"pieces": [], "merges": [], "scores": []}'):
         with pytest.raises(BundleError, match="The subwords are damaged"):
             Subwords(wrong, subwords.model)
-    for settings in ({}, {"model": "bpe"}, {"model": "wordpiece", "lower": False, "normalisation": "NFC"}, {"model": "bpe", "lower": 0, "normalisation": "NFC"}, None):
+    for settings in (
+        {},
+        {"model": "bpe"},
+        {"model": "wordpiece", "lower": False, "normalisation": "NFC"},
+        {"model": "bpe", "lower": 0, "normalisation": "NFC"},
+        None,
+    ):
         with pytest.raises(BundleError, match="The settings of subwords are"):
             restored_subwords(settings, text)
 

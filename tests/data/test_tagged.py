@@ -122,6 +122,9 @@ def test_lists_in_json_parquet_and_memory(tmp_path: Path) -> None:
     columns = {"tokens": [["a", "b"], ["c"]], "ner_tags": [["B-X", "O"], ["O"]], "intent": ["p", "q"]}
     pl.DataFrame(columns).write_parquet(tmp_path / "x.parquet")
     lines = '{"tokens": ["a", "b"], "ner_tags": ["B-X", "O"], "intent": "p"}\n{"tokens": ["c"], "ner_tags": ["O"], "intent": "q"}\n'
+    whole = '{"tokens": [["a", "b"], ["c"]], "ner_tags": [["B-X", "O"], ["O"]]}'
+    assert read(tmp_path, whole, "x.json").tokens == (("a", "b"), ("c",))
+    assert read(tmp_path, '{"tokens": ["a", "b"], "tags": ["X", "Y"]}', "x.json").tags == (("X", "Y"),)
     for data in (read_tagged(tmp_path / "x.parquet"), read_tagged(columns), read(tmp_path, lines, "x.jsonl")):
         assert data.tokens == (("a", "b"), ("c",)) and data.tags == (("B-X", "O"), ("O",))
         assert data.labels is not None and data.labels.names() == ["p", "q"]
