@@ -35,7 +35,10 @@ def looks_like_json(text: str) -> bool:
 
 
 def json_items(text: str, source: str, *, columns: bool = True) -> tuple[Parsed, list[str]]:
-    """The items of JSON or JSON lines, and notes.   columns: whether an object of lists is a list a column; lists of lists always are.   Raises SeriesError where there is none."""
+    """The items of JSON or JSON lines, and notes.
+
+    columns: whether an object of lists is a list a column; lists of lists always are.   Raises SeriesError where there is none.
+    """
     notes: list[str] = []
     try:
         whole = json.loads(text)

@@ -56,7 +56,7 @@ def test_repair_keeps_spans_and_breaks_nothing(tags: list[str], scheme: str) -> 
 
 def legal_bio(tags: tuple[str, ...]) -> bool:
     """The rule as books state it: I goes on with a span of its kind."""
-    return all(tag[0] != "I" or before[1:] == tag[1:] and before[0] in "BI" for before, tag in zip(("O", *tags), tags, strict=False))
+    return all(tag[0] != "I" or (before[1:] == tag[1:] and before[0] in "BI") for before, tag in zip(("O", *tags), tags, strict=False))
 
 
 def legal_bioes(tags: tuple[str, ...]) -> bool:

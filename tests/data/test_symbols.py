@@ -158,7 +158,7 @@ def test_tunes(tmp_path: Path) -> None:
         packed.writestr("b.abc", TUNE.replace("\n", "\r\n"))
         packed.writestr("LICENSE.md", "text")
     both = read_symbols(tmp_path / "x.zip")
-    assert both.ids == ("a.abc/1", "b.abc/1") and both.symbols[0] == both.symbols[1] and "b.abc: 16 lines end with CR LF" in both.notes
+    assert both.ids == ("a.abc/1", "b.abc/1") and both.symbols[0] == both.symbols[1] and "b.abc: 14 lines end with CR LF" in both.notes
     with pytest.raises(ConfigError, match='`notation` of tunes is "signs" or "characters", not "midi"'):
         read(tmp_path, TUNE, "x.abc", notation="midi")
     with pytest.raises(ConfigError, match="`fields` are letters of fields"):
