@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from inorder.data.files import find, read_bytes
+from inorder.data.files import GZIP, find, read_bytes
 from inorder.errors import SeriesError
 
 ZIP = b"PK\x03\x04"
@@ -41,16 +41,28 @@ def named_files(given: Any, endings: Sequence[str], expected: str) -> tuple[dict
         path = Path(given).expanduser()
         if path.is_dir():
             names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file() and file.name.lower().endswith(tuple(endings)))
-            return _some({name: read_bytes(path / name, expected)[0] for name in names if (path / name).stat().st_size}, given, endings)
+            return _some({name: _plain((path / name).read_bytes(), name) for name in names}, given, endings)
         path = find(given)
         with path.open("rb") as file:
             if file.read(4) == ZIP:
-                return _some(unpacked(path.read_bytes(), str(given), endings), given, endings)
+                found = unpacked(path.read_bytes(), str(given), endings)
+                return _some({name: _plain(content, name) for name, content in found.items()}, given, endings)
     content, source = read_bytes(given, expected)
     return {Path(source).name: content}, source
 
 
+def _plain(content: bytes, name: str) -> bytes:
+    """One file of many, unpacked from gzip; it may be empty."""
+    if not content.startswith(GZIP):
+        return content
+    file = io.BytesIO(content)
+    file.name = name  # by which an error speaks of it
+    return read_bytes(file)[0]
+
+
 def _some(files: dict[str, bytes], given: Any, endings: Sequence[str]) -> tuple[dict[str, bytes], str]:
+    if not files and str(given).lower().endswith((".xlsx", ".xlsm", ".ods")):
+        raise SeriesError(f"{given} is a workbook. Save the sheet as CSV.")
     if not files:
         raise SeriesError(f"{given} holds no file that ends in {', '.join(endings[:-1])} or {endings[-1]}.")
     return dict(sorted(files.items())), str(given)

@@ -144,7 +144,7 @@ def _mean_length(cells: Sequence[Any]) -> float:
 
 def _recurs(cells: Sequence[Any]) -> bool:
     known = [str(cell) for cell in cells if not lacking(cell)]
-    return 0 < len(set(known)) <= FEW * len(known)
+    return 1 < len(set(known)) <= FEW * len(known)
 
 
 def _is_header(rows: Sequence[Sequence[str]], usual: Sequence[str]) -> bool:

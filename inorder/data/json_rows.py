@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 from inorder.data.columns_of_texts import Columns
@@ -122,5 +123,5 @@ def _clean(item: Any, notes: list[str]) -> Any:
 
 
 def texts_of(cells: Sequence[Any]) -> list[str]:
-    """Cells as texts: nothing is empty, and a list of tokens is joined by spaces."""
-    return ["" if one is None else " ".join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in cells]
+    """Cells as texts: nothing, and NaN in a frame, is empty, and a list of tokens is joined by spaces."""
+    return ["" if one is None or (isinstance(one, float) and isnan(one)) else " ".join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in cells]

@@ -1,7 +1,7 @@
 """Lines of a token and its tags -> tagged sentences: CoNLL, CoNLL-U, KLUE, the protein files of the UCI archive.
 
     a line            a token and its tags, divided by tabs where most lines have one, else by white space; a token may be a space where tabs divide
-    a blank line      ends a sentence
+    a blank line      ends a sentence; where lines have unlike numbers of words and no tabs, each is a sentence without tags
     # …               a comment; what follows "sent_id =" or "##" names the sentence.   -DOCSTART- lines are left out
     <>, <end>, end    begin and end a sequence in files that begin with <>
     CoNLL-U           columns by their names (`CONLLU`). The line 1-2 of a surface token is left out and its words are kept, and so is the empty node
@@ -26,6 +26,7 @@ COMMENT = re.compile(r"#+( |$)")
 NAMED = re.compile(r"#\s*(?:sent_id|id)\s*=\s*(\S+)|##\s*(\S+)")
 BEGIN, END = "<>", ("<end>", "end")
 TAGS = ("tag", "tags", "ner", "ner_tag", "pos", "pos_tag", "upos", "label", "slot")  # names of a column of tags, where columns have names
+EVEN = 0.8  # of the lines of a file of columns have the usual number of cells, at least
 HEADERS = ("token", "tokens", "word", "form", "character")
 
 
@@ -63,6 +64,9 @@ def read_columns(text: str, source: str, name: str, options: Mapping[str, Any], 
     told = list(notes)
     widths = Counter(len(cells) for one in found.sentences for _, cells in one)
     width = widths.most_common(1)[0][0]
+    if not tabs and options.get("tag") is None and widths[width] < EVEN * sum(widths.values()):
+        sentences = [cells for one in found.sentences for _, cells in one]
+        return Tagged.of(sentences, source=source, notes=[*told, "lines are of unlike length, so each is a sentence, cut at spaces, without tags"])
     universal = name.lower().removesuffix(".gz").endswith(".conllu") or (tabs and width == len(CONLLU) and _counts(found, width))
     header: Sequence[str] = CONLLU if universal else ()
     first = found.sentences[0][0][1]

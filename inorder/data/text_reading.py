@@ -114,6 +114,8 @@ def from_columns(table: Columns, options: Mapping[str, Any], notes: Sequence[str
     if not len(table):
         raise SeriesError(f"{table.source} has a header ({', '.join(list(table.cells)[:6])}) and no rows.")
     told = [*notes, *table.notes, *chosen.notes, *([] if labels is not None or options.get("label") == "none" else ["no labels"])]
+    if any(isinstance(cell, list | tuple) for cell in table.cells[chosen.text]):
+        told.append("lists of tokens are joined by spaces")
     if len(set(ids)) < len(ids):
         told.append(f'"{chosen.id}" has the same value in several rows, so rows are counted instead')
         ids = []

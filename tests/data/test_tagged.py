@@ -87,6 +87,12 @@ def test_a_single_column_has_no_tags(tmp_path: Path) -> None:
         read(tmp_path, "a\nb\n\nc\n", tag=2)
 
 
+def test_raw_sentences_have_no_tags(tmp_path: Path) -> None:
+    data = read(tmp_path, "Dogs bark .\nThe cat sat on the mat .\nNo !\n\nIt rains again today .\n", "x.txt")
+    assert data.tokens[2] == ("No", "!") and len(data) == 4 and data.tags is None
+    assert "lines are of unlike length, so each is a sentence, cut at spaces, without tags" in data.notes
+
+
 def test_proteins(tmp_path: Path) -> None:
     data = read(tmp_path, "<>\nG _\nV h\n<end>\n<>\nA e\nend\n<>\nC h\n<end><>\nD _\n")
     assert data.tokens == (("G", "V"), ("A",), ("C",), ("D",)) and data.tags == (("_", "h"), ("e",), ("h",), ("_",))

@@ -192,6 +192,30 @@ def test_parquet_and_frames(tmp_path: Path) -> None:
         read_texts(tmp_path / "bad.parquet")
 
 
+def test_cells_of_frames_that_are_no_texts() -> None:
+    data = read_texts(pd.DataFrame({"text": ["a", float("nan"), None], "label": [1.0, 0.0, float("nan")]}))
+    assert data.texts == ("a", "", "") and names(data) == ["1", "0", None] and "2 texts are empty" in data.notes
+    lists = read_texts({"tokens": [["a", "b"], []], "label": ["x", "y"]})
+    assert lists.texts == ("a b", "") and "lists of tokens are joined by spaces" in lists.notes
+    assert read_texts({"text": ["some words", "more", "and more", "x"], "query": ["q"] * 4, "kind": ["a", "b", "a", "b"]}).labels is not None
+
+
+def test_files_of_a_folder_may_be_empty_or_packed(tmp_path: Path) -> None:
+    for name, content in (("pos/a.txt", b""), ("neg/b.txt", b" \n"), ("neg/c.txt.gz", gzip.compress(b"packed"))):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    data = read_texts(tmp_path)
+    assert data.texts == (" \n", "packed", "") and names(data) == ["neg", "neg", "pos"] and "2 texts are empty" in data.notes
+    with zipfile.ZipFile(tmp_path / "x.xlsx", "w") as packed:
+        packed.writestr("xl/workbook.xml", "<a/>")
+    with pytest.raises(SeriesError, match=r"x.xlsx is a workbook. Save the sheet as CSV"):
+        read_texts(tmp_path / "x.xlsx")
+    with zipfile.ZipFile(tmp_path / "y.zip", "w") as packed:
+        packed.writestr("a.doc", "x")
+    with pytest.raises(SeriesError, match=r"y.zip holds no file that ends in .tsv, .csv"):
+        read_texts(tmp_path / "y.zip")
+
+
 FILES = {"train/pos/1.txt": "good", "train/neg/2.txt": "bad", "test/pos/3.txt": "fine\r\n", "README.txt": "about"}
 
 
