@@ -8,6 +8,7 @@ Rows in which one of the three is missing are left out and counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ from inorder.errors import ConfigError, SeriesError
 
 USERS = ("user", "user_id", "userid", "visitor", "visitor_id", "visitorid", "customer", "customer_id", "session", "session_id", "sessionid", "case", "case_id")
 TIMES = ("time", "timestamp", "ts", "datetime", "date", "event_time", "clock", "order", "position", "step")
-ITEMS = ("item", "item_id", "itemid", "product", "product_id", "page", "url", "event", "event_type", "activity", "action", "click", "category", "symbol")
+ITEMS: tuple[str, ...] = ("item", "item_id", "itemid", "product", "product_id", "page", "url", "event", "event_type", "activity", "action", "click", "category")
+ITEMS += ("symbol", "movie_id", "movieid", "song_id", "track_id", "article_id", "news_id")
 
 
 def is_log(table: Columns, options: Mapping[str, Any]) -> bool:
@@ -100,7 +102,7 @@ def _stamps(cells: Sequence[Any], source: str, name: str, kept: Sequence[int]) -
         raise SeriesError(
             f'{where}, column "{name}": "{error.text}" is not a time like the others. Leave the row out, or the column with --time none.'
         ) from None
-    return found.values, [note.replace("{row}", "a row") for note, _ in found.notes]
+    return found.values, [re.sub(r" \(--.*?\)", "", note).replace("{row}", "a row") for note, _ in found.notes]
 
 
 def _gap(gap: Any, stamps: Any, time: str | None) -> Any:

@@ -1,6 +1,6 @@
 """Which column holds the texts, which the labels: by name, else by what the cells look like; every guess is told.
 
-texts      a usual name (`TEXTS`), else the column with the longest cells
+texts      a usual name (`TEXTS`), else the column with the longest cells, numbers left aside
 labels     a usual name (`LABELS`), else the only other column whose values recur
 parts      a column called split, part or set whose cells are all train, valid, test, …
 ids        a usual name (`IDS`)
@@ -8,6 +8,7 @@ ids        a usual name (`IDS`)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ TEXTS += ("post", "phrase", "sms", "reviewtext", "review_text", "tokens", "words
 SEQUENCES = ("sequence", "symbols", "seq", "dna", "protein", "events", "pages", "items")
 LABELS = (*CLASSES, "labels", "classes", "sentiment", "intent", "polarity", "topic", "rating", "stars", "score", "emotion", "tags", "genre")
 IDS = ("id", "uid", "key", "index", "text_id", "doc_id", "sentence_id", "name", "file", "filename")
+EVEN = 0.8  # of the rows of a table without a header have the usual number of cells, at least
+SURE, WEAK = "its names", "its values"  # what speaks for a header
 FEW = 0.5  # a guessed label has at most half as many distinct values as rows
 
 
@@ -65,6 +68,7 @@ def choose(table: Columns, options: Mapping[str, Any], usual: Sequence[str] = TE
         left = [name for name in names if name not in (label, part)]
         text = _by_name(left, usual)
         if text is None:
+            left = [name for name in left if not (table.named and name.strip().lower() in LABELS) and not all(map(_number, map(str, table.cells[name])))]
             text = max([name for name in left if name != own] or left, key=lambda name: _mean_length(table.cells[name]), default=None)
             guessed.append(f'the {what}s are those of "{text}", the column with the longest cells')
         elif text != what:
@@ -93,7 +97,13 @@ def choose(table: Columns, options: Mapping[str, Any], usual: Sequence[str] = TE
 def table_of_rows(found: Rows, source: str, header: bool | None, options: Mapping[str, Any], usual: Sequence[str] = TEXTS, what: str = "text") -> Columns:
     """Rows as columns; surplus cells go to the free text, and the header is found by its names."""
     rows, notes = found.rows, found.notes()
-    named = _is_header(rows, usual) if header is None else header
+    evidence = _header(rows, usual) if header is None else ""
+    named = bool(evidence) if header is None else header
+    if not named and header is None and sum(len(row) == found.width for row in rows) < EVEN * len(rows):
+        note = f"rows have unlike numbers of cells, so each is one text, whatever divides it ({found.separator!r})"
+        return Columns({"column_1": [found.separator.join(row) for row in rows]}, source, False, (*notes, note))
+    if evidence == WEAK:
+        notes.append(f"the first row was taken for the names of columns: {', '.join(cell for cell in rows[0][:4] if cell)} (--no-header if it names none)")
     names = [name.strip().strip('"') or f"column_{k + 1}" for k, name in enumerate(rows[0])] if named else []
     width = len(names) if named else found.width
     if not named:
@@ -147,20 +157,25 @@ def _recurs(cells: Sequence[Any]) -> bool:
     return 1 < len(set(known)) <= FEW * len(known)
 
 
-def _is_header(rows: Sequence[Sequence[str]], usual: Sequence[str]) -> bool:
-    """Whether the first row names the columns: one of its cells is a usual name and stands nowhere below it, or stands above numbers only and is none."""
+def _header(rows: Sequence[Sequence[str]], usual: Sequence[str]) -> str:
+    """What says that the first row names the columns; "" where nothing does.
+
+    Surely where one of its cells is a usual name and stands nowhere below it, or stands above numbers only and is none. Weakly where its cells are single
+    short words, and one stands above values that recur and is none of them.
+    """
     first = [cell.strip().strip('"') for cell in rows[0]]
-    if len(rows) < 2 and len(first) < 2:
-        return False
-    if any(len(cell) > 40 for cell in first):
-        return False
+    if (len(rows) < 2 and len(first) < 2) or any(len(cell) > 40 for cell in first):
+        return ""
+    weak = ""
     for k, cell in enumerate(first):
         below = [row[k].strip() for row in rows[1:] if k < len(row)]
         if cell.lower() in (*usual, *LABELS) and cell not in below:
-            return True
-        if below and not _number(cell) and cell and all(_number(one) for one in below[:1000]):
-            return True
-    return False
+            return SURE
+        if below and not _number(cell) and cell and all(map(_number, below[:1000])):
+            return SURE
+        if cell and _recurs(below) and cell not in below and all(re.fullmatch(r"\w{,20}", one) for one in first):
+            weak = WEAK
+    return weak
 
 
 def _number(cell: str) -> bool:

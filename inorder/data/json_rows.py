@@ -124,4 +124,10 @@ def _clean(item: Any, notes: list[str]) -> Any:
 
 def texts_of(cells: Sequence[Any]) -> list[str]:
     """Cells as texts: nothing, and NaN in a frame, is empty, and a list of tokens is joined by spaces."""
-    return ["" if one is None or (isinstance(one, float) and isnan(one)) else " ".join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in cells]
+    return [_as_text(one) for one in cells]
+
+
+def _as_text(one: Any) -> str:
+    if one is None or (isinstance(one, float) and isnan(one)):
+        return ""
+    return " ".join(map(str, one)) if isinstance(one, list | tuple) else str(one)

@@ -110,6 +110,8 @@ def test_logs_by_numbers_keep_the_order_of_equal_times(tmp_path: Path) -> None:
         read(tmp_path, content, "log.tsv", user="who", time="when", item="what", gap="1h")
     frame = pl.DataFrame({"user": [1, 1], "timestamp": [2, 1], "item": [5, 6]})
     assert read_symbols(frame).symbols == (("6", "5"),)
+    films = read(tmp_path, "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n1,10,3.0,1260759179\n2,10,4.0,835355493\n", "x.csv")
+    assert films.symbols == (("31", "10"), ("10",)) and "times read as seconds since 1970, UTC" in films.notes
     with pytest.raises(SeriesError, match='row 1 .counted from 0., column "time": "soon" is not a time like the others'):
         read(tmp_path, "user,time,item\na,2020-01-01,x\na,soon,y\n", "log.csv")
 

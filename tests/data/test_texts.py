@@ -49,6 +49,28 @@ def test_a_first_row_that_is_no_header_is_kept(tmp_path: Path) -> None:
     assert len(read(tmp_path, "a\tone thing\nb\tanother\na\tmore\nb\tless\n", header=True, text="one thing")) == 3
 
 
+def test_a_header_is_known_by_what_stands_below(tmp_path: Path) -> None:
+    content = 'v1,v2,,,\nham,"Go until jurong point, crazy..",,,\nspam,Free entry £1,,,\nham,"U dun say ""so""",,,\nspam,"x y z",more,,\n'
+    data = read(tmp_path, content.encode("latin-1"), "spam.csv")
+    assert data.texts == ("Go until jurong point, crazy..", "Free entry £1", 'U dun say "so"', "x y z") and names(data) == ["ham", "spam"] * 2
+    assert "the first row was taken for the names of columns: v1, v2 (--no-header if it names none)" in data.notes
+    assert len(read(tmp_path, content, "spam.csv", header=False)) == 5
+
+
+def test_rows_that_no_separator_divides_are_texts(tmp_path: Path) -> None:
+    lines = ["hello, world of text", "how are you doing", "fine, thanks, and you"]
+    data = read(tmp_path, "\n".join(lines) + "\n", "x.csv")
+    assert list(data.texts) == lines and "rows have unlike numbers of cells, so each is one text, whatever divides it (',')" in data.notes
+    one = read(tmp_path, "text\nfoo, bar\nplain\n", "x.csv")
+    assert one.texts == ("foo, bar", "plain")
+
+
+def test_numbers_and_labels_are_not_taken_for_texts(tmp_path: Path) -> None:
+    for content in ("label\na\nb\n", "a,b\n1,2\n3,4\n"):
+        with pytest.raises(SeriesError, match=r"has no column for the texts; it has .*Name it with --text"):
+            read(tmp_path, content, "x.csv")
+
+
 @pytest.mark.parametrize(
     "content, notes",
     [
