@@ -6,7 +6,8 @@
 
 Learnt and applied by the library `tokenizers`; what is learnt is one JSON text. Every space is part of a piece ("▁" before the word that it stands in front
 of; in bytes "Ġ"), so that the pieces of a text give the text back exactly: `join(cut(text))` is `normal(text)`, the text in its normal form, with U+2581,
-the mark itself, as "_" (bytes need no such mark, and keep it). A character that was not learnt stays in its piece and is unknown only to the vocabulary.
+the mark itself, as "_" (bytes need no such mark, and keep it). A character that was not learnt stays in its piece
+and is unknown only to the vocabulary. With the normal form NFD, pieces of Korean are made of Hangul letters (jamo).
 
 The same texts give the same `bpe` and `byte-bpe` in every process. `unigram` they do not quite: the library (0.23) adds up counts in an order that changes
 from run to run, so that scores differ in the third digit, and now and then a piece. The JSON text that is saved is what counts.

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import os
 import subprocess
 import sys
+import unicodedata
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inorder.bundle import Bundle, read_bundle, write_bundle
 from inorder.data.subword import MODELS, SPACE, Subwords, restored_subwords
+from inorder.data.vocabulary import Vocabulary
 from inorder.errors import BundleError, ConfigError
 
 TEXTS = ["나는 학교에 간다. 나는 집에 간다!", "the cat sat on the mat", "the dog sat on  the log\n", "naïve café, don't", "  two spaces\tand a tab "] * 3
@@ -78,6 +85,7 @@ def test_coverage_leaves_out_the_rarest_characters() -> None:
 
 SCRIPT = """
 import hashlib, sys
+from inorder.bundle import Bundle, read_bundle, write_bundle
 from inorder.data.subword import Subwords
 texts = [f"the {chr(97 + k % 26)}{chr(97 + k % 7)} number{k % 31} of 학교{k % 5}" for k in range(500)]
 print(hashlib.sha256(Subwords.learn(texts, int(sys.argv[2]), model=sys.argv[1]).text.encode()).hexdigest())
@@ -87,7 +95,10 @@ print(hashlib.sha256(Subwords.learn(texts, int(sys.argv[2]), model=sys.argv[1]).
 @pytest.mark.parametrize("model, size", [("bpe", 200), ("byte-bpe", 400)])
 def test_the_same_bytes_in_every_process(model: str, size: int) -> None:
     # unigram is left out: the library adds up its counts in an order that changes from run to run (tokenizers 0.23.3)
-    found = {subprocess.run([sys.executable, "-c", SCRIPT, model, str(size)], capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    found = set()
+    for threads, seed in (("true", "1"), ("false", "7")):
+        environment = {**os.environ, "TOKENIZERS_PARALLELISM": threads, "PYTHONHASHSEED": seed}
+        found.add(subprocess.run([sys.executable, "-c", SCRIPT, model, str(size)], capture_output=True, text=True, check=True, env=environment).stdout)
     texts = [f"the {chr(97 + k % 26)}{chr(97 + k % 7)} number{k % 31} of 학교{k % 5}" for k in range(500)]
     assert found == {hashlib.sha256(Subwords.learn(texts, size, model=model).text.encode()).hexdigest() + "\n"}
 
@@ -103,6 +114,53 @@ def test_pieces_of_known_pairs() -> None:
     subwords = Subwords.learn(["abc", "abc", "ab"], 7, model="bpe")
     assert json.loads(subwords.text)["merges"] == [["a", "b"], ["ab", "c"]]
     assert subwords.cut("abcb") == ("abc", "b")
+
+
+def joined_by_rank(word: str, merges: list[list[str]]) -> list[str]:
+    """Sennrich, Haddow & Birch 2016, figure 1: join the pair that was learnt first, as long as there is one."""
+    rank = {tuple(pair): k for k, pair in enumerate(merges)}
+    pieces = list(word)
+    while pairs := [pair for pair in itertools.pairwise(pieces) if pair in rank]:
+        best = min(pairs, key=rank.__getitem__)
+        at = next(k for k, pair in enumerate(itertools.pairwise(pieces)) if pair == best)
+        pieces[at : at + 2] = ["".join(best)]
+    return pieces
+
+
+@given(st.text("thecasondm", max_size=12))
+def test_bpe_joins_the_pair_that_was_learnt_first(word: str) -> None:
+    subwords = KEPT.setdefault("bpe", learnt("bpe"))
+    assert list(subwords.cut(word)) == joined_by_rank(word, json.loads(subwords.text)["merges"])
+
+
+@given(st.text("thecasondm", max_size=8))
+def test_unigram_finds_the_most_likely_of_all_cuts(word: str) -> None:
+    subwords = KEPT.setdefault("unigram", learnt("unigram"))
+    saved = json.loads(subwords.text)
+    score = dict(zip(saved["pieces"], saved["scores"], strict=True))
+    sums = []
+    for cuts in itertools.product([False, True], repeat=max(len(word) - 1, 0)):
+        places = [0, *(k for k, cut in enumerate(cuts, 1) if cut), len(word)]
+        pieces = [word[a:b] for a, b in itertools.pairwise(places)]
+        if all(piece in score for piece in pieces):
+            sums.append(sum(score[piece] for piece in pieces))
+    if word:
+        assert sum(score[piece] for piece in subwords.cut(word)) == pytest.approx(max(sums), abs=1e-9)
+
+
+def test_hangul_letters_by_normal_form_d() -> None:
+    subwords = learnt("bpe", normalisation="NFD")
+    assert not any("가" <= one <= "힣" for piece in subwords.vocabulary().symbols for one in piece)
+    assert subwords.join(subwords.cut("학교에 가")) == unicodedata.normalize("NFD", "학교에 가")
+
+
+def test_a_bundle_holds_them_as_text(subwords: Subwords, tmp_path: Path) -> None:
+    vocabulary = Vocabulary.of([["\r", "\r\n", "\u2028", " ", "\ud800", "a"]])
+    model = {"task": "classify", "model": "none", "subwords": subwords.settings()}
+    write_bundle(tmp_path / "run", Bundle(model, {"w": np.zeros(1)}, {"vocabulary.txt": vocabulary.to_text(), "subwords.txt": subwords.text}))
+    read = read_bundle(tmp_path / "run")
+    assert Vocabulary.from_text(read.texts["vocabulary.txt"]) == vocabulary
+    assert restored_subwords(read.model["subwords"], read.texts["subwords.txt"]).text == subwords.text
 
 
 def test_damage_is_refused(subwords: Subwords) -> None:
