@@ -67,7 +67,7 @@ def rows_of(text: str, name: str, separator: str | None = None) -> Rows:
     if separator is None:
         first = [line for line in lines[: 10 * SAMPLE] if line.strip()][:SAMPLE]
         tabs = sum("\t" in line for line in first)
-        separator = "\t" if tabs * 2 > len(first) else _by_header(first) or separator_of([line[:1000].replace("\r", " ") for line in first])
+        separator = "\t" if tabs * 2 > len(first) else _by_header(first) or (separator_of([line[:1000].replace("\r", " ") for line in first]) if first else ",")
         separator = "," if separator == " " else separator
     literal = '"' not in text or (separator == "\t" and not _follow_the_rule(lines))
     rows, numbers, broken, blank, i = [], [], [], 0, 0

@@ -10,7 +10,7 @@ the mark itself, as "_" (bytes need no such mark, and keep it). A character that
 and is unknown only to the vocabulary. With the normal form NFD, pieces of Korean are made of Hangul letters (jamo).
 
 The same texts give the same `bpe` and `byte-bpe` in every process. `unigram` they do not quite: the library (0.23) adds up counts in an order that changes
-from run to run, so that scores differ in the third digit, and now and then a piece. The JSON text that is saved is what counts.
+from run to run, so that scores differ by up to some hundredths; the pieces were the same each time we looked. What is saved is what counts.
 
 Sources: Sennrich, Haddow & Birch 2016 (BPE); Kudo 2018 (unigram); Radford et al. 2019 (bytes).
 """

@@ -44,7 +44,7 @@ CLUSTER = r"\X"
 
 
 class Cutter(Protocol):
-    """A way to cut texts.   name: its name among `CUTTERS`."""
+    """A way to cut texts: what the records below and `subword.Subwords` have in common."""
 
     @property
     def name(self) -> str:
@@ -223,7 +223,9 @@ class Kmers:
         return "".join(symbol[: self.step] for symbol in symbols[:-1]) + (symbols[-1] if symbols else "")
 
 
-CUTTERS: dict[str, type[Words | Spaces | Characters | Bytes | Jamo | Kmers]] = {
+Plain = Words | Spaces | Characters | Bytes | Jamo | Kmers  # those that learn nothing; `subword.Subwords` does
+
+CUTTERS: dict[str, type[Plain]] = {
     "words": Words,
     "spaces": Spaces,
     "characters": Characters,
@@ -233,7 +235,7 @@ CUTTERS: dict[str, type[Words | Spaces | Characters | Bytes | Jamo | Kmers]] = {
 }
 
 
-def cutter(name: str, **settings: Any) -> Cutter:
+def cutter(name: str, **settings: Any) -> Plain:
     """The cutter of this name.   Raises ConfigError for a name or a setting that is unknown.
 
     >>> cutter("kmers", k=4).cut("ACGTA")
@@ -248,12 +250,12 @@ def cutter(name: str, **settings: Any) -> Cutter:
     return CUTTERS[name](**settings)
 
 
-def cutter_settings(one: Any) -> dict[str, Any]:
+def cutter_settings(one: Plain) -> dict[str, Any]:
     """The cutter as JSON values, for a bundle."""
     return {"name": one.name, **asdict(one)}
 
 
-def restored_cutter(settings: Mapping[str, Any]) -> Cutter:
+def restored_cutter(settings: Mapping[str, Any]) -> Plain:
     """The cutter that `cutter_settings` spoke of.   Raises BundleError where that is none of ours."""
     given = dict(settings)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,20 @@ def test_sentences_without_a_token_are_left_out_with_their_labels() -> None:
     data = Tagged.of([[], ["a"]], [[], ["X"]], ["p", "q"], ids=["one", "two"], parts=["train", "test"])
     assert data.ids == ("two",) and data.parts == ("test",) and data.labels is not None and data.labels.names() == ["q"]
     assert "1 sentences without a token left out" in data.notes
+
+
+def test_no_bytes_end_in_a_traceback(tmp_path: Path) -> None:
+    rng = random.Random(17)
+    seeds = [CONLLU, SLOTS, "a\tB-X\nb\tI-X\n\nc\tO\n", "a X\nb Y\n\nc Z\n", ">one\nGVG\n__h\n", '{"tokens": ["a"], "tags": ["X"]}\n', "<>\nG _\n<end>\n"]
+    for k in range(400):
+        data = bytearray(rng.choice(seeds).encode())
+        for _ in range(rng.randint(1, 5)):
+            place = rng.randrange(len(data))
+            data[place : place + rng.randint(0, 6)] = bytes(rng.choice(b'01.-#aB,:|<>{}[]"\t\n \xff\x00\xe9') for _ in range(rng.randint(0, 3)))
+            data = data or bytearray(b"x")
+        for name in ("x.conll", "x.conllu", "x.json"):
+            (tmp_path / name).write_bytes(bytes(data))
+            try:
+                assert len(read_tagged(tmp_path / name)) > 0, (k, name)
+            except (SeriesError, ConfigError) as error:
+                assert str(error)[-1] in ".?", (k, name, str(error))
