@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from inorder.data.encodings import to_plain
 from inorder.data.files import PARQUET
 from inorder.data.json_rows import json_columns, json_items, looks_like_json, texts_of
 from inorder.data.labels import lacking
-from inorder.data.parts import TEST, TRAIN, VALID, part_of
+from inorder.data.parts import TEST, TRAIN, VALID, beside, part_of
 from inorder.data.piano_rolls import are_rolls, read_rolls
 from inorder.data.rows import rows_of
 from inorder.data.symbols import Symbols, joined_symbols
@@ -60,7 +61,9 @@ def read_symbols(data: Any, *, valid: Any = None, test: Any = None, **options: A
         raise ConfigError(f'`divided` is "spaces", "commas" or "characters", not "{options["divided"]}".')
     given = {TRAIN: data, VALID: valid, TEST: test}
     found = {name: _read(one, options) for name, one in given.items() if one is not None}
-    return found[TRAIN] if len(found) == 1 else joined_symbols(list(found.values()), list(found))
+    if len(found) > 1:
+        return joined_symbols(list(found.values()), list(found))
+    return replace(found[TRAIN], notes=(*found[TRAIN].notes, *beside(data)))
 
 
 def _read(data: Any, options: Mapping[str, Any]) -> Symbols:

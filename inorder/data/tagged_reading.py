@@ -10,6 +10,7 @@ in memory                          (tokens, tags), lists of tokens, raw texts, `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from inorder.data.columns_of_texts import LABELS, Columns
 from inorder.data.encodings import to_plain
 from inorder.data.files import PARQUET
 from inorder.data.json_rows import json_items, looks_like_json
-from inorder.data.parts import TEST, TRAIN, VALID
+from inorder.data.parts import TEST, TRAIN, VALID, beside
 from inorder.data.tagged import Tagged, joined_tagged
 from inorder.data.tagged_columns import COMMENT, read_columns
 from inorder.data.text_reading import columns_of_frame, parquet_columns
@@ -49,7 +50,9 @@ def read_tagged(data: Any, *, valid: Any = None, test: Any = None, **options: An
         raise unknown("way to cut texts", str(options["cutter"]), CUTTERS)
     given = {TRAIN: data, VALID: valid, TEST: test}
     found = {name: _read(one, options) for name, one in given.items() if one is not None}
-    return found[TRAIN] if len(found) == 1 else joined_tagged(list(found.values()), list(found))
+    if len(found) > 1:
+        return joined_tagged(list(found.values()), list(found))
+    return replace(found[TRAIN], notes=(*found[TRAIN].notes, *beside(data)))
 
 
 def _read(data: Any, options: Mapping[str, Any]) -> Tagged:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from inorder.data.columns_of_texts import Columns, choose, table_of_rows
 from inorder.data.encodings import to_plain
 from inorder.data.files import PARQUET
 from inorder.data.json_rows import json_columns, looks_like_json, texts_of
-from inorder.data.parts import TEST, TRAIN, VALID, part_of
+from inorder.data.parts import TEST, TRAIN, VALID, beside, part_of
 from inorder.data.rows import rows_of
 from inorder.data.text import Texts, joined_texts
 from inorder.errors import ConfigError, SeriesError, unknown
@@ -52,7 +53,9 @@ def read_texts(data: Any, *, valid: Any = None, test: Any = None, **options: Any
         raise ConfigError(f'`unit` is "file" or "line", not "{options["unit"]}".')
     given = {TRAIN: data, VALID: valid, TEST: test}
     found = {name: _read(one, options) for name, one in given.items() if one is not None}
-    return found[TRAIN] if len(found) == 1 else joined_texts(list(found.values()), list(found))
+    if len(found) > 1:
+        return joined_texts(list(found.values()), list(found))
+    return replace(found[TRAIN], notes=(*found[TRAIN].notes, *beside(data)))
 
 
 def _read(data: Any, options: Mapping[str, Any]) -> Texts:

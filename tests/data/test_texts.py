@@ -263,6 +263,16 @@ def test_tables_a_part_in_a_folder(tmp_path: Path) -> None:
         read_texts(tmp_path)
 
 
+def test_other_parts_beside_a_file_are_told_not_read(tmp_path: Path) -> None:
+    for name in ("set-train.v1.tsv", "set-dev.v1.tsv", "set-test.v1.tsv", "other-test.v1.tsv", "set-test.v2.tsv", "latest.v1.tsv"):
+        (tmp_path / name).write_text("label\ttext\n1\ta\n0\tb\n")
+    data = read_texts(tmp_path / "set-train.v1.tsv")
+    told = [note for note in data.notes if "beside" in note]
+    assert told == ["set-dev.v1.tsv lies beside it and was not read (--valid)", "set-test.v1.tsv lies beside it and was not read (--test)"] and len(data) == 2
+    assert not any("beside" in note for note in read_texts(tmp_path / "set-train.v1.tsv", valid=tmp_path / "set-dev.v1.tsv").notes)
+    assert not any("beside" in note for note in read_texts(tmp_path / "set-dev.v1.tsv").notes)
+
+
 def test_plain_text(tmp_path: Path) -> None:
     assert read(tmp_path, "one\n\ntwo\n", "x.txt").texts == ("one\n\ntwo\n",)
     lines = read(tmp_path, "one\n\ntwo\n", "x.txt", unit="line")
