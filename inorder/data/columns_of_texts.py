@@ -31,7 +31,7 @@ FEW = 0.5  # a guessed label has at most half as many distinct values as rows
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """A list of cells a column.   named: whether the names are the data's own.   notes: what was odd.   rows: how to speak of row i, where known."""
+    """A list of cells a column.   named: whether the names are the data's own.   notes: what was odd."""
 
     cells: Mapping[str, list[Any]]
     source: str
@@ -63,35 +63,40 @@ def choose(table: Columns, options: Mapping[str, Any], usual: Sequence[str] = TE
     label = _told(table, options.get("label"), "label")
     part = _told(table, options.get("split"), "split") or _part_column(table, options)
     own = _told(table, options.get("id"), "id") or (_by_name([n for n in names if n not in (text, label)], IDS) if options.get("id") is None else None)
-    guessed = []
+    notes = []
     if text is None:
-        left = [name for name in names if name not in (label, part)]
-        text = _by_name(left, usual)
-        if text is None:
-            left = [name for name in left if not (table.named and name.strip().lower() in LABELS) and not all(map(_number, map(str, table.cells[name])))]
-            text = max([name for name in left if name != own] or left, key=lambda name: _mean_length(table.cells[name]), default=None)
-            guessed.append(f'the {what}s are those of "{text}", the column with the longest cells')
-        elif text != what:
-            guessed.append(f'the {what}s are those of "{text}", by its name')
-    if text is None:
-        raise SeriesError(f"{table.source} has no column for the {what}s; it has {', '.join(names) or 'none'}. Name it with --{what}.")
+        text, note = _text_column(table, [name for name in names if name not in (label, part)], own, usual, what)
+        notes += note
     if label is None and options.get("label") is None:
-        left = [name for name in names if name not in (text, part, own)]
-        label = _by_name(left, LABELS)
-        if label is None:
-            recurring = [name for name in left if _recurs(table.cells[name])]
-            label = recurring[0] if len(recurring) == 1 else None
-            if label is not None:
-                guessed.append(f'the labels are those of "{label}", whose values recur')
-            elif len(recurring) > 1:
-                guessed.append(f"no labels: {', '.join(recurring[:6])} could be the column, name it with --label")
-        elif label != "label":
-            guessed.append(f'the labels are those of "{label}", by its name')
+        label, note = _label_column(table, [name for name in names if name not in (text, part, own)])
+        notes += note
     unused = [name for name in names if name not in (text, label, part, own)]
     if unused:
-        guessed.append(f"{'columns' if len(unused) > 1 else 'column'} {', '.join(unused[:8])}{', …' if len(unused) > 8 else ''} not used")
-    guessed = [f"{note} (--{what}, --label to change)" if "column with the longest" in note or "values recur" in note else note for note in guessed]
-    return Chosen(text, label, part, own, tuple(guessed))
+        notes.append(f"{'columns' if len(unused) > 1 else 'column'} {', '.join(unused[:8])}{', …' if len(unused) > 8 else ''} not used")
+    return Chosen(text, label, part, own, tuple(notes))
+
+
+def _text_column(table: Columns, names: Sequence[str], own: str | None, usual: Sequence[str], what: str) -> tuple[str, list[str]]:
+    """The column of texts among these, and what is to be told of it.   own: the column of ids, which is the last to be taken."""
+    found = _by_name(names, usual)
+    if found is not None:
+        return found, [] if found == what else [f'the {what}s are those of "{found}", by its name']
+    left = [name for name in names if not (table.named and name.strip().lower() in LABELS) and not all(map(_number, map(str, table.cells[name])))]
+    found = max([name for name in left if name != own] or left, key=lambda name: _mean_length(table.cells[name]), default=None)
+    if found is None:
+        raise SeriesError(f"{table.source} has no column for the {what}s; it has {', '.join(table.cells) or 'none'}. Name it with --{what}.")
+    return found, [f'the {what}s are those of "{found}", the column with the longest cells (--{what} to change)']
+
+
+def _label_column(table: Columns, names: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The column of labels among these, None where there is none, and what is to be told of it."""
+    found = _by_name(names, LABELS)
+    if found is not None:
+        return found, [] if found == "label" else [f'the labels are those of "{found}", by its name']
+    recurring = [name for name in names if _recurs(table.cells[name])]
+    if len(recurring) == 1:
+        return recurring[0], [f'the labels are those of "{recurring[0]}", whose values recur (--label to change)']
+    return None, [f"several columns could hold the labels: {', '.join(recurring[:6])}; name it with --label"] if recurring else []
 
 
 def table_of_rows(found: Rows, source: str, header: bool | None, options: Mapping[str, Any], usual: Sequence[str] = TEXTS, what: str = "text") -> Columns:
