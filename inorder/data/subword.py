@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from inorder.data.tokens import check_normalisation, normalised
+from inorder.data.tokens import Cutter, Plain, check_normalisation, cutter_settings, normalised, restored_cutter
 from inorder.data.vocabulary import Vocabulary
 from inorder.errors import BundleError, ConfigError, unknown
 
@@ -144,6 +144,27 @@ def restored_subwords(settings: Any, text: str) -> Subwords:
     except (KeyError, TypeError, ConfigError):
         pass
     raise BundleError(f"The settings of subwords are a model, lower and normalisation, not {str(settings)[:80]}.")
+
+
+def saved(one: Plain | Subwords) -> tuple[dict[str, Any], str]:
+    """Any cutter as JSON values and a text, "" where it learns nothing: for a bundle's header and one of its files.
+
+    >>> from inorder.data.tokens import Words
+    >>> saved(Words(lower=True))
+    ({'name': 'words', 'lower': True, 'normalisation': 'NFC'}, '')
+    """
+    return (one.settings(), one.text) if isinstance(one, Subwords) else (cutter_settings(one), "")
+
+
+def restored(settings: Any, text: str) -> Cutter:
+    """The cutter that `saved` made these of.   Raises BundleError where it is none of ours.
+
+    >>> restored({"name": "kmers", "k": 2}, "").cut("ACG")
+    ('AC', 'CG')
+    """
+    if not isinstance(settings, Mapping):
+        raise BundleError(f"The settings of a cutter are an object, not {str(settings)[:40]}.")
+    return restored_subwords(settings, text) if settings.get("name") == Subwords.name else restored_cutter(settings)
 
 
 def _covered(letters: Counter[str], coverage: float) -> set[str]:

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inorder.bundle import Bundle, read_bundle, write_bundle
-from inorder.data.subword import MODELS, SPACE, Subwords, restored_subwords
+from inorder.data.subword import MODELS, SPACE, Subwords, restored, restored_subwords, saved
+from inorder.data.tokens import Bytes, Characters, Jamo, Kmers, Spaces, Words
 from inorder.data.vocabulary import Vocabulary
 from inorder.errors import BundleError, ConfigError
 
@@ -114,6 +115,15 @@ def test_pieces_of_known_pairs() -> None:
     subwords = Subwords.learn(["abc", "abc", "ab"], 7, model="bpe")
     assert json.loads(subwords.text)["merges"] == [["a", "b"], ["ab", "c"]]
     assert subwords.cut("abcb") == ("abc", "b")
+
+
+def test_every_cutter_is_saved_and_restored(subwords: Subwords) -> None:
+    for one in (subwords, Words(lower=True), Spaces(), Characters(clusters=True), Bytes(), Jamo(), Kmers(k=2)):
+        settings, text = saved(one)
+        again = restored(json.loads(json.dumps(settings)), text)
+        assert again.name == one.name and again.cut("The 학교 ☃") == one.cut("The 학교 ☃") and again.join(again.cut("a b")) == one.join(one.cut("a b"))
+    with pytest.raises(BundleError, match="The settings of a cutter are an object, not 3"):
+        restored(3, "")
 
 
 def joined_by_rank(word: str, merges: list[list[str]]) -> list[str]:
