@@ -1,8 +1,10 @@
 """What texts, symbols and sentences are labelled with: a class each, several classes each, or a number each; some may not be labelled.
 
-class      values[i] = place in `classes`, −1 = not known
-classes    values[i, k] = 1 where class k holds, 0 where not, −1 = not known
-number     values[i], NaN = not known
+    classification   values[i] = place in `classes`, −1 = not known
+    multi-label      values[i, k] = 1 where class k holds, 0 where not, −1 = not known
+    regression       values[i], NaN = not known
+
+The kinds bear the names that the task of classification gives them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from inorder.data.labelled import note_of, to_labels
 from inorder.errors import ConfigError, SeriesError, ShapeError
 
-KINDS = ("class", "classes", "number")
+KINDS = ("classification", "multi-label", "regression")
 LACKING = ("", "nan", "NaN", "None", "null", "?")  # cells of a column of labels that say: not known
 
 
@@ -26,12 +28,12 @@ LACKING = ("", "nan", "NaN", "None", "null", "?")  # cells of a column of labels
 class Labels:
     """A label an example.
 
-    kind: "class", "classes" (several each) or "number".   classes: their names; none for numbers.
+    kind: "classification", "multi-label" (several each) or "regression".   classes: their names; none for numbers.
     values: (examples,), or (examples, classes) for several each; see above.
 
     >>> labels = Labels.of(["b", None, "a", "b"])
     >>> labels.kind, labels.classes, labels.values.tolist(), labels.known.tolist(), labels.names()
-    ('class', ('a', 'b'), [1, -1, 0, 1], [True, False, True, True], ['b', None, 'a', 'b'])
+    ('classification', ('a', 'b'), [1, -1, 0, 1], [True, False, True, True], ['b', None, 'a', 'b'])
     >>> Labels.of([["sad", "slow"], [], None]).values.tolist()
     [[1, 1], [0, 0], [-1, -1]]
     """
@@ -43,8 +45,8 @@ class Labels:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ConfigError(f'The kind of labels is "class", "classes" or "number", not "{self.kind}".')
-        axes = (len(self.values), len(self.classes)) if self.kind == "classes" else (len(self.values),)
+            raise ConfigError(f'The kind of labels is "classification", "multi-label" or "regression", not "{self.kind}".')
+        axes = (len(self.values), len(self.classes)) if self.kind == "multi-label" else (len(self.values),)
         if self.values.shape != axes:
             raise ShapeError(f"`values` has the shape {self.values.shape}; {axes} was expected.")
 
@@ -57,19 +59,18 @@ class Labels:
         classes: their names in order, where some may not occur.   Raises SeriesError where labels cannot be read so.
         """
         if kind not in (None, *KINDS):
-            raise ConfigError(f'`kind` is "class", "classes" or "number", not "{kind}".')
+            raise ConfigError(f'`kind` is "classification", "multi-label" or "regression", not "{kind}".')
         lists = any(isinstance(cell, list | tuple | set | frozenset) for cell in cells)
-        if kind in (None, "classes") and (several is not None or lists or kind == "classes"):
+        if kind in (None, "multi-label") and (several is not None or lists or kind == "multi-label"):
             return _several(cells, several, classes, source)
         if lists or several is not None:
-            raise ConfigError(f'`kind` is "{kind}", but there are several labels in a cell of {source}; the kind is then "classes".')
+            raise ConfigError(f'`kind` is "{kind}", but there are several labels in a cell of {source}; the kind is then "multi-label".')
         known = np.array([not lacking(cell) for cell in cells], dtype=bool)
-        kinds = {"class": "classification", "number": "regression", None: None}
-        found, names = to_labels([cell for cell in cells if not lacking(cell)], kinds[kind], classes, source)
+        found, names = to_labels([cell for cell in cells if not lacking(cell)], kind, classes, source)
         notes = note_of(found, names) if kind is None and not classes else []
         values: NDArray[Any] = np.full(len(known), np.nan) if not names and found.dtype.kind == "f" else np.full(len(known), -1, dtype=np.int64)
         values[known] = found
-        return cls("class" if names or found.dtype.kind != "f" else "number", values, names, tuple(notes))
+        return cls("classification" if names or found.dtype.kind != "f" else "regression", values, names, tuple(notes))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -81,32 +82,32 @@ class Labels:
     @property
     def known(self) -> NDArray[np.bool_]:
         """(examples,) whether the label is known."""
-        if self.kind == "number":
+        if self.kind == "regression":
             return np.asarray(~np.isnan(self.values))
-        return np.asarray(self.values >= 0) if self.kind == "class" else np.asarray((self.values >= 0).all(axis=1))
+        return np.asarray(self.values >= 0) if self.kind == "classification" else np.asarray((self.values >= 0).all(axis=1))
 
     def names(self) -> list[Any]:
         """The label of each example as it was: a class, a list of classes, a number, or None."""
-        if self.kind == "number":
+        if self.kind == "regression":
             return [None if np.isnan(one) else float(one) for one in self.values]
-        if self.kind == "class":
+        if self.kind == "classification":
             return [None if one < 0 else self.classes[one] for one in self.values.tolist()]
         known = self.known
         return [[self.classes[k] for k in np.flatnonzero(row)] if known[i] else None for i, row in enumerate(self.values)]
 
     def counts(self) -> dict[str, int]:
         """How many examples each class has; of numbers nothing."""
-        if self.kind == "class":
+        if self.kind == "classification":
             times: NDArray[Any] = np.bincount(self.values[self.values >= 0], minlength=len(self.classes))
         else:
-            times = (self.values > 0).sum(axis=0) if self.kind == "classes" else np.zeros(0)
+            times = (self.values > 0).sum(axis=0) if self.kind == "multi-label" else np.zeros(0)
         return {name: int(count) for name, count in zip(self.classes, times, strict=False)}
 
     def describe(self) -> str:
         """In a few words, such as "2 classes"."""
-        if self.kind == "number":
+        if self.kind == "regression":
             what = "a number each"
-        elif self.kind == "class":
+        elif self.kind == "classification":
             what = f"{len(self.classes)} class{'es' * (len(self.classes) != 1)}"
         else:
             what = f"any of {len(self.classes)} classes each"
@@ -144,7 +145,7 @@ def _several(cells: Sequence[Any], separator: str | None, classes: Sequence[str]
             row[:] = -1
         else:
             row[[place[one] for one in own]] = 1
-    return Labels("classes", values, names)
+    return Labels("multi-label", values, names)
 
 
 def joined_labels(parts: Sequence[Labels | None], sizes: Sequence[int], source: str) -> Labels | None:

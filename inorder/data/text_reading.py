@@ -39,7 +39,8 @@ def read_texts(data: Any, *, valid: Any = None, test: Any = None, **options: Any
 
     valid, test: where these parts are, if not in the same file or folder.
     text, label, id, split: columns; "none" says that there is no such column.   header, separator, encoding: of a text file.
-    kind: "class", "classes" or "number"; None = what the labels look like.   several: what separates the classes in a cell that holds more than one.
+    kind: "classification", "multi-label" or "regression"; None = what the labels look like.
+    several: what separates the classes in a cell that holds more than one.
     unit: what is one text of a .txt file: "file" (the default) or "line".
     Raises SeriesError for what cannot be read, ConfigError for an option that is unknown.
 

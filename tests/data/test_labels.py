@@ -10,13 +10,13 @@ from inorder.errors import ConfigError, SeriesError, ShapeError
 
 
 def test_kinds_are_found() -> None:
-    assert Labels.of(["b", "a"]).kind == "class" and Labels.of(["b", "a"]).classes == ("a", "b")
+    assert Labels.of(["b", "a"]).kind == "classification" and Labels.of(["b", "a"]).classes == ("a", "b")
     assert Labels.of([2, 10, 2]).classes == ("2", "10")  # by their size, not their text
-    assert Labels.of([0.5, 1.25]).kind == "number" and Labels.of(["0.5", None, "2"]).names() == [0.5, None, 2.0]
-    assert Labels.of([["a"], []]).kind == "classes"
-    assert Labels.of(["1", "2", "1"], kind="number").values.tolist() == [1.0, 2.0, 1.0]
+    assert Labels.of([0.5, 1.25]).kind == "regression" and Labels.of(["0.5", None, "2"]).names() == [0.5, None, 2.0]
+    assert Labels.of([["a"], []]).kind == "multi-label"
+    assert Labels.of(["1", "2", "1"], kind="regression").values.tolist() == [1.0, 2.0, 1.0]
     many = Labels.of(list(range(50)) * 2)
-    assert many.kind == "class" and "taken for classes" in many.notes[0]
+    assert many.kind == "classification" and "taken for classes" in many.notes[0]
 
 
 def test_what_is_not_known() -> None:
@@ -25,7 +25,7 @@ def test_what_is_not_known() -> None:
     assert labels.describe() == "2 classes, 4 without a label"
     several = Labels.of(["x,y", "", None], several=",")
     assert several.names() == [["x", "y"], [], None] and several.known.tolist() == [True, True, False] and several.counts() == {"x": 1, "y": 1}
-    assert Labels.of(["0.5", ""], kind="number").describe() == "a number each, 1 without a label"
+    assert Labels.of(["0.5", ""], kind="regression").describe() == "a number each, 1 without a label"
     assert not lacking("none") and lacking("None")
 
 
@@ -45,18 +45,18 @@ def test_parts_are_joined() -> None:
     assert joined_labels([None, None], [1, 1], "x") is None
     several = joined_labels([Labels.of([["a"]]), Labels.of([["b"], []])], [1, 2], "x")
     assert several is not None and several.names() == [["a"], ["b"], []]
-    with pytest.raises(SeriesError, match=r"The parts of x do not have the same kind of labels: class and number. Set it with --kind"):
+    with pytest.raises(SeriesError, match=r"The parts of x do not have the same kind of labels: classification and regression. Set it with --kind"):
         joined_labels([Labels.of(["a"]), Labels.of([0.5])], [1, 1], "x")
 
 
 def test_selection_and_refusals() -> None:
     labels = Labels.of(["b", None, "a"])
     assert labels[[2, 0]].names() == ["a", "b"] and labels[np.array([False, True, False])].names() == [None] and len(labels[:2]) == 2
-    with pytest.raises(ConfigError, match='`kind` is "class", "classes" or "number", not "regression"'):
-        Labels.of(["a"], kind="regression")
-    with pytest.raises(SeriesError, match='"a" of the data is not a number, which a regression needs'):
+    with pytest.raises(ConfigError, match='`kind` is "classification", "multi-label" or "regression", not "number"'):
         Labels.of(["a"], kind="number")
+    with pytest.raises(SeriesError, match='"a" of the data is not a number, which a regression needs'):
+        Labels.of(["a"], kind="regression")
     with pytest.raises(ConfigError, match="The kind of labels is"):
         Labels("sorts", np.zeros(1), ())
     with pytest.raises(ShapeError, match=r"`values` has the shape \(1,\); \(1, 2\) was expected"):
-        Labels("classes", np.zeros(1), ("a", "b"))
+        Labels("multi-label", np.zeros(1), ("a", "b"))

@@ -32,7 +32,7 @@ def test_columns_are_found_by_name_or_told(tmp_path: Path) -> None:
     data = read(tmp_path, content)
     assert data.texts == ("good one", "bad one", "bad two") and names(data) == ["1", "0", "0"] and data.ids == ("7", "8", "9")
     assert 'the texts are those of "document", by its name' in data.notes and "column stars not used" in data.notes
-    other = read(tmp_path, content, label="stars", kind="number")
+    other = read(tmp_path, content, label="stars", kind="regression")
     assert names(other) == [5.0, 1.0, 2.0]
     assert read(tmp_path, content, label="none").labels is None
 
@@ -129,11 +129,11 @@ def test_labels_that_lack(tmp_path: Path) -> None:
 
 def test_several_labels_in_a_cell(tmp_path: Path) -> None:
     data = read(tmp_path, "label\ttext\nsad|slow\ta\n\tb\nslow\tc\n", several="|")
-    assert names(data) == [["sad", "slow"], [], ["slow"]] and data.labels is not None and data.labels.kind == "classes"
+    assert names(data) == [["sad", "slow"], [], ["slow"]] and data.labels is not None and data.labels.kind == "multi-label"
     lists = read(tmp_path, '{"text": "a", "labels": ["x", "y"]}\n{"text": "b", "labels": []}\n', "x.jsonl")
     assert names(lists) == [["x", "y"], []]
-    with pytest.raises(ConfigError, match=r'`kind` is "class", but there are several labels in a cell'):
-        read(tmp_path, "label\ttext\nsad|slow\ta\n", several="|", kind="class")
+    with pytest.raises(ConfigError, match=r'`kind` is "classification", but there are several labels in a cell'):
+        read(tmp_path, "label\ttext\nsad|slow\ta\n", several="|", kind="classification")
 
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp949"]
