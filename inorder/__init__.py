@@ -75,6 +75,10 @@ _HOME = {
     "TransformerForecaster": "tasks.neural_forecasters",
     "ESRNNForecaster": "tasks.neural_forecasters",
     "evaluate": "verbs",
+    "Vocabulary": "data.vocabulary",
+    "read_texts": "data.text_reading",
+    "read_tagged": "data.tagged_reading",
+    "read_symbols": "data.symbol_reading",
 }
 
 _PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")

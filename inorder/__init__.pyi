@@ -22,6 +22,10 @@ from inorder.data.labelled_reading import read_sequences as read_sequences
 from inorder.data.series import Series as Series
 from inorder.data.series import read_series as read_series
 from inorder.data.series import regularise as regularise
+from inorder.data.symbol_reading import read_symbols as read_symbols
+from inorder.data.tagged_reading import read_tagged as read_tagged
+from inorder.data.text_reading import read_texts as read_texts
+from inorder.data.vocabulary import Vocabulary as Vocabulary
 from inorder.detection import DetectionComparison as DetectionComparison
 from inorder.errors import InorderError as InorderError
 from inorder.filling import fill as fill

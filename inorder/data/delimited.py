@@ -42,7 +42,7 @@ def text_table(content: bytes, source: str, options: Options) -> Table:
     if separator is None and (told := re.match(r'(?i)"?sep=(.)"?\s*$', lines[0])):  # a line that Excel writes and reads
         separator, lines = told.group(1), ["", *lines[1:]]
         text = text[text.find(b"\n") :]
-    separator = separator or _separator([line for line in lines if line.strip()])
+    separator = separator or separator_of([line for line in lines if line.strip()])
     if separator != " ":
         text, above, titles = without_titles(text, lines, separator)
         lines, notes = lines[above:], [*notes, *titles]
@@ -79,7 +79,7 @@ def _blank_lines(text: bytes) -> int:
     return begin.count(b"\n")
 
 
-def _separator(lines: Sequence[str]) -> str:
+def separator_of(lines: Sequence[str]) -> str:
     """The separator that divides most lines into the same number of fields, more than one; "," for a single column."""
     best, score = ",", 0.0
     for separator in SEPARATORS:

@@ -86,7 +86,7 @@ class Sequences:
         names = tuple(channels) or _channel_names(arrays[0].shape[1] if arrays else 1)
         found, known = (None, tuple(classes)) if labels is None else to_labels(labels, kind, classes, source)
         marked = np.zeros(len(arrays), dtype=bool) if test is None else np.asarray(test, dtype=bool)
-        notes = [*notes, *_note_of(found, known)] if kind is None and not classes else notes
+        notes = [*notes, *note_of(found, known)] if kind is None and not classes else notes
         empty = [i for i, one in enumerate(arrays) if not (~np.isnan(one)).any()]
         if empty:
             many = f"{len(empty):,} of {len(arrays):,} sequences have" if len(empty) > 1 else f"sequence {empty[0]} has"
@@ -203,7 +203,7 @@ def _recur(numbers: Floats) -> bool:
     return bool((counts > 1).all()) or 2 * len(counts) <= len(numbers)
 
 
-def _note_of(found: NDArray[Any] | None, classes: Sequence[str]) -> list[str]:
+def note_of(found: NDArray[Any] | None, classes: Sequence[str]) -> list[str]:
     """What was assumed of labels that are whole numbers, where it might be otherwise: of many, or of a few that do not recur."""
     if found is None or not len(found):
         return []

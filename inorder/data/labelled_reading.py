@@ -9,9 +9,7 @@ in memory        (X, y), a dictionary of arrays, a frame, `Sequences`
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from inorder.data.archives import unpacked
 from inorder.data.files import find, read_bytes, to_text
 from inorder.data.labelled import Sequences, joined
 from inorder.data.labelled_tables import (
@@ -45,7 +44,6 @@ KINDS = ("classification", "regression")
 FILES = "CSV, TSV, Parquet, .ts, ARFF or NPZ"
 LABELLED = f"A file of labelled sequences ({FILES})"
 SPLIT = re.compile(r"^(.*?)[_\-. ]?(train|test)$", re.IGNORECASE)
-LARGEST = 4 * 1024**3  # bytes of an unpacked archive
 
 
 def read_sequences(data: Any, *, test: Any = None, **options: Any) -> Sequences:
@@ -163,15 +161,7 @@ def _place(text: str, name: str, usual: int, options: Mapping[str, Any]) -> int 
 
 
 def _archive(content: bytes, source: str, options: Mapping[str, Any]) -> Sequences:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            entries = [entry for entry in packed.infolist() if not entry.is_dir() and not entry.filename.startswith("__MACOSX")]
-            if sum(entry.file_size for entry in entries) > LARGEST:
-                raise SeriesError(f"{source} unpacks to more than 4 GiB; unpack it and name the folder.")
-            files = {entry.filename: packed.read(entry) for entry in entries if entry.filename.lower().endswith(ENDINGS)}
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
-        raise SeriesError(f"{source} cannot be unpacked: {str(error).rstrip('.')}.") from None
-    return _files(files, source, options)
+    return _files(unpacked(content, source, ENDINGS), source, options)
 
 
 def _folder(path: Path, options: Mapping[str, Any]) -> Sequences:
