@@ -12,7 +12,28 @@ from inorder.data.vocabulary import Vocabulary, escaped
 from inorder.errors import BundleError, ConfigError, SeriesError, ShapeError
 
 ANY_TEXT = st.text(st.characters(), max_size=8)  # lone surrogates too
-AWKWARD = ["", " ", "  ", "\n", "\t", "\0", "\r", "\r\n", "\\", "\\n", "\\s", "\ud800", "\ud83d\ude00", "😀", "\u2028", "\x85", "a b", "<unk>", "\ufeff", "\u0301"]
+AWKWARD = [
+    "",
+    " ",
+    "  ",
+    "\n",
+    "\t",
+    "\0",
+    "\r",
+    "\r\n",
+    "\\",
+    "\\n",
+    "\\s",
+    "\ud800",
+    "\ud83d\ude00",
+    "😀",
+    "\u2028",
+    "\x85",
+    "a b",
+    "<unk>",
+    "\ufeff",
+    "\u0301",
+]
 
 
 @given(st.lists(ANY_TEXT, unique=True, max_size=20))
@@ -31,7 +52,9 @@ def test_counts_and_cut_offs(sequences: list[list[str]], at_least: int, most: in
     vocabulary = Vocabulary.of(sequences, at_least=at_least, most=most)
     flat = [symbol for one in sequences for symbol in one]
     assert all(flat.count(symbol) == count >= at_least for symbol, count in zip(vocabulary.symbols, vocabulary.counts, strict=True))
-    assert list(zip([-count for count in vocabulary.counts], vocabulary.symbols, strict=True)) == sorted(zip([-c for c in vocabulary.counts], vocabulary.symbols, strict=True))
+    assert list(zip([-count for count in vocabulary.counts], vocabulary.symbols, strict=True)) == sorted(
+        zip([-c for c in vocabulary.counts], vocabulary.symbols, strict=True)
+    )
     assert len(vocabulary.symbols) <= most
     assert vocabulary.left_out + len(vocabulary.symbols) == len(set(flat))
     assert vocabulary.left_out_times == sum(symbol not in vocabulary for symbol in flat)
