@@ -79,9 +79,10 @@ _HOME = {
     "read_texts": "data.text_reading",
     "read_tagged": "data.tagged_reading",
     "read_symbols": "data.symbol_reading",
+    "NGram": "decode.ngram",
 }
 
-_PARTS = ("bundle", "data", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")
+_PARTS = ("bundle", "data", "decode", "errors", "features", "forecast", "lecture", "losses", "metrics", "models", "nn", "tasks", "textbook", "train")
 
 __all__ = ["__version__", *_HOME, *_PARTS]  # noqa: PLE0604
 

@@ -2,6 +2,7 @@
 
 from inorder import bundle as bundle
 from inorder import data as data
+from inorder import decode as decode
 from inorder import errors as errors
 from inorder import features as features
 from inorder import forecast as forecast
@@ -26,6 +27,7 @@ from inorder.data.symbol_reading import read_symbols as read_symbols
 from inorder.data.tagged_reading import read_tagged as read_tagged
 from inorder.data.text_reading import read_texts as read_texts
 from inorder.data.vocabulary import Vocabulary as Vocabulary
+from inorder.decode.ngram import NGram as NGram
 from inorder.detection import DetectionComparison as DetectionComparison
 from inorder.errors import InorderError as InorderError
 from inorder.filling import fill as fill

@@ -30,14 +30,20 @@ if TYPE_CHECKING:
 SEPARATORS = ("\t", ";", "|", ",")
 SAMPLE_LINES = 100
 SAMPLE_BYTES = 1 << 18
+BLANK = re.compile(rb"(?:(?:[ \t\r\v\f]|\xc2\xa0)*\n)*")  # lines of UTF-8 that show nothing
 
 
 def text_table(content: bytes, source: str, options: Options) -> Table:
     """The cells of separated text, as texts, under the names of its header."""
     text, notes = to_text(content, source, options.encoding)
     text, comments = _without_comments(text)
-    lines = text[:SAMPLE_BYTES].decode(errors="ignore").splitlines()
-    lines = (lines[:-1] if len(text) > SAMPLE_BYTES and len(lines) > 1 else lines)[: SAMPLE_LINES + 1]
+    blank = BLANK.match(text).group()  # type: ignore[union-attr]
+    sample = text[len(blank) : len(blank) + SAMPLE_BYTES]
+    lines = sample.decode(errors="ignore").splitlines()
+    if not any(line.strip() for line in lines):
+        raise SeriesError(f"{source} holds no row. A time column and a value column were expected{f', below {comments} comments' if comments else ''}.")
+    lines = (lines[:-1] if len(text) > len(blank) + SAMPLE_BYTES and len(lines) > 1 else lines)[: SAMPLE_LINES + 1]
+    lines = [""] * blank.count(b"\n") + lines
     separator = options.separator
     if separator is None and (told := re.match(r'(?i)"?sep=(.)"?\s*$', lines[0])):  # a line that Excel writes and reads
         separator, lines = told.group(1), ["", *lines[1:]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inorder.data.series import read_series
-from inorder.errors import InputError
+from inorder.errors import InputError, SeriesError
 
 GOOD = [
     b"ds,y\n2020-01-01,1\n2020-01-02,2.5\n2020-01-03,3\n2020-01-05,4\n",
@@ -83,3 +84,16 @@ def test_damaged_files(content: bytes, wounds: list[tuple[float, int, bytes]], o
         return
     assert len(y.values) == len(y.index) == y.offsets[-1] and len(y.ids) == len(y.offsets) - 1
     assert y.describe() and len(y.to_frame()) == len(y.values)
+
+
+@pytest.mark.parametrize("content", ["\u00a0", "\u00a0\n \t\n", "# c\n" * 3])
+def test_a_file_that_shows_nothing_is_told(content, tmp_path):
+    (tmp_path / "nothing.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(SeriesError, match="holds no row"):
+        read_series(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize("above", ["# c\n" * 150, "\n" * 300])
+def test_many_lines_above_the_table_are_passed_over(above, tmp_path):
+    (tmp_path / "far.csv").write_text(above + "a,b\n1,2\n2,3\n3,4\n", encoding="utf-8")
+    assert read_series(tmp_path / "far.csv").values.tolist() == [2, 3, 4]
