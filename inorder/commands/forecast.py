@@ -87,7 +87,7 @@ def compare(
 def asked(fitted: Fitted, horizon: int) -> str:
     """What `predict` is to be given: a horizon, or the rows to come where the model needs their covariates."""
     try:
-        fitted.predict(1)
+        fitted.predict(1, levels=())
     except AheadError:
         return f"ROWS   (the rows to come, with {', '.join(sorted(fitted.history.future))} filled and the values left empty)"
     return f"--horizon {horizon}"

@@ -1,4 +1,4 @@
-"""Plain cells by torch's own kernels, where those are the faster ones: cuDNN on a GPU; oneDNN for an LSTM on many cores.
+"""Plain cells by torch's own kernels, where those are the faster ones: cuDNN on a GPU, oneDNN for an LSTM of many units or on many cores.
 
 Our kernel gives each thread whole sequences, so that none waits for another; every thread then reads all weights at every step. With few sequences for
 each, or with weights beyond the caches, oneDNN, which shares out each product and cuts it into blocks, is ahead; elsewhere ours was as fast or faster.
