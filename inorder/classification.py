@@ -10,7 +10,6 @@ Source: Stone 1974, Cross-validatory choice and assessment of statistical predic
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inorder.backtest import Clock, seconds_of
+from inorder.budget import Clock, seconds_of
 from inorder.data.labelled import Sequences, fold_of
 from inorder.data.labelled_reading import read_sequences
-from inorder.errors import BudgetError, ConfigError, ForecastError, SeriesError, unknown
+from inorder.errors import BudgetError, ConfigError, SeriesError, unknown
 from inorder.kernels.stopping import check
-from inorder.leaderboard import OnRow, Table, plain, reason, told
+from inorder.leaderboard import OnRow, Table
 from inorder.metrics.classification import CLASS_SCORES, HIGHER_IS_BETTER, NUMBER_SCORES, classification_scores, regression_scores
 from inorder.metrics.score import Score, signature
 from inorder.models.sequence_model import FittedSequenceModel, Progress, SequenceModel, within
+from inorder.ranking import Entry, Share, rank
 from inorder.tasks.classify import CANDIDATES, candidate, seeded
 from inorder.typing import Floats
 
@@ -137,43 +137,26 @@ def compare_classify(
     plan = plan_folds(training, folds, seed)
     notes += rare_classes(training, len(plan))
     names = list(CANDIDATES) if models is None else list(models)
-    table, outputs, fitted = Table(), dict[str, Floats](), dict[str, FittedSequenceModel]()
-    signatures: dict[str, str] = {}
-    scored = NUMBER_SCORES if whole.regression else CLASS_SCORES
-    again = int(not whole.test.any())  # the winner is fitted once more in the end
-    last_fit: dict[str, float] = {}  # seconds that it would take
-    for m, name in enumerate(sorted(names, key=lambda name: QUICK.index(name) if name in QUICK else len(QUICK))):
-        began, limit = time.perf_counter(), None
-        row = {"model": name, "selection": None, **dict.fromkeys(scored), "seconds": 0.0, "error": None, "note": None}
+    again = not whole.test.any()  # the winner is fitted once more in the end
+
+    def enter(name: str, share: Share) -> Entry:
+        model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
+        model.ready()
+        limit = share()
+        own, fits = Clock(limit), len(plan) + 1
         try:
-            model = models[name] if isinstance(models, Mapping) else seeded(name, seed)
-            model.ready()
-            limit = clock.share(min(len(names) - m, 2) if name in QUICK else len(names) - m)
-            own = Clock(limit)
             chosen, cut = cross_validated(name, model, training, plan, own, on_progress, 1 + again)
             last = time.perf_counter()
-            progress = progress_of(name, len(plan), len(plan), on_progress)
-            fitted[name], outputs[name] = fit_and_ask(model, training, held, own, 1 + again, progress)
-            last_fit[name] = LAST_FIT * (time.perf_counter() - last)
-            scores = scores_of(held, outputs[name])
-        except Exception as error:  # whatever a model does, the others go on; Ctrl-C is not among them
-            row["error"] = reason(error) if limit is None or not isinstance(error, BudgetError) else short_of_time(limit, len(plan) + 1)
-            fitted.pop(name, None)
-        else:
-            row |= {key: plain(one.value) for key, one in scores.items()}
-            row["selection"] = plain(chosen[by].value)
-            row["note"] = next(iter((*fitted[name].notes, *cut)), None)
-            signatures = {key: one.signature for key, one in scores.items()}
-        row["seconds"] = round(time.perf_counter() - began, 4)
-        table.append(row)
-        table.sort(key=lambda row: (rank(row, by), names.index(row["model"])))
-        clock.reserve = again * last_fit.get(table[0]["model"], 0.0)
-        if on_row:
-            on_row(table)
-    if table[0]["error"] is not None:
-        raise ForecastError("No model could be fitted. " + told(table))
-    winner: str = table[0]["model"]
-    best = fitted[winner]
+            fitted, outputs = fit_and_ask(model, training, held, own, 1 + again, progress_of(name, len(plan), len(plan), on_progress))
+        except BudgetError as error:
+            raise (BudgetError(short_of_time(limit, fits)) if limit is not None else error) from None
+        note = next(iter((*fitted.notes, *cut)), None)
+        return Entry(fitted, chosen[by].value, scores_of(held, outputs), outputs, note, LAST_FIT * (time.perf_counter() - last))
+
+    scored, higher = NUMBER_SCORES if whole.regression else CLASS_SCORES, by in HIGHER_IS_BETTER
+    ranking = rank(names, enter, scored=scored, higher=higher, clock=clock, quick=QUICK, again=again, on_row=on_row)
+    winner = ranking.winner
+    best: FittedSequenceModel = ranking.entries[winner].fitted
     if again:
         try:
             best = best.model.fit(replace(parts, test=np.zeros(len(parts), dtype=bool)), seconds=clock.last())
@@ -182,13 +165,13 @@ def compare_classify(
         except BudgetError:
             notes.append(f"{winner} has not seen the test sequences: the time budget was used up before it was fitted once more to all.")
     return ClassificationComparison(
-        table=table,
+        table=ranking.table,
         best=best,
         winner=winner,
         data=parts,
         test=held,
-        outputs=outputs,
-        signatures=signatures,
+        outputs={name: entry.said for name, entry in ranking.entries.items()},
+        signatures=ranking.signatures,
         by=by,
         folds=len(plan),
         notes=tuple(notes),
@@ -313,13 +296,6 @@ def scores_of(data: Sequences, outputs: Floats) -> dict[str, Score]:
     """Every score of what a model said."""
     assert data.labels is not None
     return regression_scores(data.labels, outputs) if data.regression else classification_scores(data.labels, outputs)
-
-
-def rank(row: Mapping[str, Any], by: str) -> tuple[bool, float]:
-    """Sorting key of the leaderboard: by selection score, errors last."""
-    score = row["selection"]
-    value = math.inf if score is None else -score if by in HIGHER_IS_BETTER else score
-    return row["error"] is not None, value
 
 
 def fit_classify(

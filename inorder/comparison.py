@@ -22,7 +22,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inorder.backtest import Clock, Fold, OnProgress, naive2_means, plan_folds, run_folds, score, seconds_of
+from inorder.backtest import Fold, OnProgress, naive2_means, plan_folds, run_folds, score
+from inorder.budget import Clock, seconds_of
 from inorder.data.series import Series, read_series
 from inorder.errors import ConfigError, ForecastError, unknown
 from inorder.forecast.base import DEFAULT_LEVELS, INTERVALS, Fitted, Forecast, Forecaster, check_horizon, check_regular, check_spaced, check_whole

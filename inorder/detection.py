@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inorder.backtest import Clock, seconds_of
+from inorder.budget import Clock, seconds_of
 from inorder.data.continuing import rows_after
 from inorder.data.series import Series
 from inorder.errors import ConfigError, ForecastError, SeriesError, unknown

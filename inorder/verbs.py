@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from inorder.backtest import DECILES, Clock, Fold, fold_of, forecast_fold, naive2_means, score
+from inorder.backtest import DECILES, Fold, fold_of, forecast_fold, naive2_means, score
+from inorder.budget import Clock
 from inorder.bundle import read_bundle
 from inorder.comparison import compare_forecast, seeded
 from inorder.data.continuing import rows_after

@@ -30,7 +30,7 @@ def compare(
 ) -> None:
     """Leaderboard, report, and the best model saved."""
     from inorder import classification
-    from inorder.backtest import seconds_of
+    from inorder.budget import seconds_of
     from inorder.data.labelled_reading import read_sequences
     from inorder.terminal import Board
 
@@ -85,7 +85,7 @@ def fit(
 ) -> None:
     """One model, saved with a report."""
     from inorder import classification
-    from inorder.backtest import seconds_of
+    from inorder.budget import seconds_of
     from inorder.bundle import write_bundle
     from inorder.classification_report import render_fitted
     from inorder.data.labelled_reading import read_sequences

@@ -34,7 +34,7 @@ def compare(
 ) -> None:
     """Leaderboard, report, and the best detector saved."""
     from inorder import detection
-    from inorder.backtest import seconds_of
+    from inorder.budget import seconds_of
     from inorder.tasks.detect import parse_rate, read_watched
     from inorder.terminal import Board
 
@@ -89,7 +89,7 @@ def fit(
 ) -> None:
     """One detector, saved with a report."""
     from inorder import detection
-    from inorder.backtest import seconds_of
+    from inorder.budget import seconds_of
     from inorder.bundle import write_bundle
     from inorder.detection_report import render_fitted
     from inorder.tasks.detect import parse_rate

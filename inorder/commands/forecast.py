@@ -36,7 +36,7 @@ def compare(
     """Leaderboard, report, and the best model saved."""
     by, folds = by or "mase", 3 if folds is None else folds
     from inorder import comparison
-    from inorder.backtest import seconds_of
+    from inorder.budget import seconds_of
     from inorder.data.series import read_series
     from inorder.terminal import Board
 
@@ -108,7 +108,7 @@ def fit(
 ) -> None:
     """One model, saved with a report."""
     from inorder import verbs
-    from inorder.backtest import seconds_of
+    from inorder.budget import seconds_of
     from inorder.bundle import write_bundle
     from inorder.data.series import read_series
     from inorder.forecast.base import check_horizon

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inorder.data.dividing import dealt
 from inorder.errors import SeriesError, ShapeError
 from inorder.typing import Floats
 
@@ -315,16 +316,7 @@ def fold_of(data: Sequences, folds: int, seed: int) -> NDArray[np.int64]:
     np.int64(3)
     """
     assert data.labels is not None, "only labelled sequences are dealt out"
-    folds = min(folds, len(data))
-    shuffled = np.random.default_rng(seed).permutation(len(data))
-    order = shuffled[np.argsort(data.labels[shuffled], kind="stable")]
-    if data.regression:  # the folds of each stretch in an order of their own
-        deal = np.random.default_rng(seed).permuted(np.tile(np.arange(folds), (-(-len(data) // folds), 1)), axis=1).reshape(-1)[: len(data)]
-    else:
-        deal = np.arange(len(data)) % folds
-    place = np.empty(len(data), dtype=np.int64)
-    place[order] = deal
-    return place
+    return dealt(data.labels, folds, seed, numbers=data.regression)
 
 
 def padded(values: Sequence[Floats]) -> tuple[Floats, NDArray[np.int64]]:

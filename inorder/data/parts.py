@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inorder.errors import ConfigError
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 WORDS = {"train": TRAIN, "training": TRAIN, "trn": TRAIN, "valid": VALID, "validation": VALID, "val": VALID, "dev": VALID, "devel": VALID}
@@ -40,3 +46,10 @@ def _without_part(name: str) -> str:
     pieces = re.split(r"([^A-Za-z]+)", stem)
     last = max((k for k, one in enumerate(pieces) if one.lower() in WORDS), default=None)
     return "".join(one for k, one in enumerate(pieces) if k != last) + dot + ending
+
+
+def in_part(parts: Sequence[str], name: str) -> NDArray[np.bool_]:
+    """(examples,) True in this part; "train" are also those of which nothing is said."""
+    if name not in (TRAIN, VALID, TEST):
+        raise ConfigError(f'A part is "train", "valid" or "test", not "{name}".')
+    return np.array([one == name or (name == TRAIN and one == "") for one in parts], dtype=bool)

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inorder.data.labels import Labels, joined_labels
-from inorder.data.text import check_examples, counted, in_part, joined_ids, joined_notes, joined_parts, labels_of, span_of
+from inorder.data.parts import in_part
+from inorder.data.text import check_examples, counted, joined_ids, joined_notes, joined_parts, labels_of, span_of
 from inorder.errors import ConfigError
 
 
@@ -98,6 +99,11 @@ class Symbols:
         """How often each symbol occurs, the most frequent first, of equals by the alphabet."""
         found = Counter(symbol for one in self.symbols for symbol in one)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def contents(self) -> tuple[tuple[str, ...], ...]:
+        """What each example is, without its label."""
+        return self.symbols
 
     def part(self, name: str) -> Symbols:
         """The examples of one part; "train" are also those of which nothing is said."""

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inorder.data.labels import Labels, joined_labels
+from inorder.data.parts import in_part
 from inorder.data.spans import are_spans, converted, scheme_of, violations
-from inorder.data.text import check_examples, counted, in_part, joined_ids, joined_notes, joined_parts, labels_of, span_of
+from inorder.data.text import check_examples, counted, joined_ids, joined_notes, joined_parts, labels_of, span_of
 from inorder.errors import SeriesError, ShapeError
 
 
@@ -115,6 +116,11 @@ class Tagged:
         """How often each tag occurs, the most frequent first, of equals by the alphabet."""
         found = Counter(tag for one in self.tags or () for tag in one)
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    @property
+    def contents(self) -> tuple[tuple[str, ...], ...]:
+        """What each example is, without its label."""
+        return self.tokens
 
     def part(self, name: str) -> Tagged:
         """The examples of one part; "train" are also those of which nothing is said."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inorder.data.labels import Labels, joined_labels
-from inorder.data.parts import TEST, TRAIN, VALID
+from inorder.data.parts import TEST, TRAIN, VALID, in_part
 from inorder.errors import ConfigError, SeriesError, ShapeError
 
 
@@ -86,6 +86,11 @@ class Texts:
             ids=tuple(self.ids[i] for i in rows),
         )
 
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What each example is, without its label."""
+        return self.texts
+
     def part(self, name: str) -> Texts:
         """The examples of one part; "train" are also those of which nothing is said."""
         return self[in_part(self.parts, name)]
@@ -130,13 +135,6 @@ def labels_of(labels: Sequence[Any] | Labels | None, kind: str | None, several: 
         return labels
     found = Labels.of(labels, kind=kind, several=several, source=source) if any(cell is not None and cell != "" for cell in labels) else None
     return found if found is not None and found.known.any() else None
-
-
-def in_part(parts: Sequence[str], name: str) -> NDArray[np.bool_]:
-    """(examples,) True in this part; "train" are also those of which nothing is said."""
-    if name not in (TRAIN, VALID, TEST):
-        raise ConfigError(f'A part is "train", "valid" or "test", not "{name}".')
-    return np.array([one == name or (name == TRAIN and one == "") for one in parts], dtype=bool)
 
 
 def counted(parts: Sequence[str], what: str) -> str:
